@@ -1,0 +1,1 @@
+"""trek on asyncpg."""

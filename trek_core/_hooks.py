@@ -1,0 +1,42 @@
+"""The hook specifications: one class is specification, documentation and typed base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from trek_core.contracts import ExecutorProvider, Layout, Loader, Observer, Provider, VersionStore
+
+PROJECT = "trek"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class TrekHooks:
+    """Every hook takes nothing, is collected from all plugins, and only registers. Called once, when plugins are loaded."""
+
+    @hookspec
+    def trek_register_layouts(self) -> Iterable[Provider[Layout]]:
+        """Folder layouts, by name."""
+        return ()
+
+    @hookspec
+    def trek_register_loaders(self) -> Iterable[Loader]:
+        """Loaders; names and suffixes are unique."""
+        return ()
+
+    @hookspec
+    def trek_register_version_stores(self) -> Iterable[Provider[VersionStore]]:
+        """History tables, by name; a layout and a store of one name are a format."""
+        return ()
+
+    @hookspec
+    def trek_register_executors(self) -> Iterable[ExecutorProvider]:
+        """Executors; each DSN scheme is served by one."""
+        return ()
+
+    @hookspec
+    def trek_register_observers(self) -> Iterable[Observer]:
+        """Observers, told of every event of every run."""
+        return ()

@@ -1,0 +1,69 @@
+"""A backend: an executor and a version store bound to one database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from trek_core.contracts import Executor, VersionStore
+
+if TYPE_CHECKING:
+    from trek_core._host import Offer, PluginHost
+    from trek_core.contracts import Layout
+
+
+class Backend:
+    """An executor and a version store bound to one database, and the format that is spoken there.
+
+    open: opens a session, as `ExecutorProvider.connect` does.
+    format: picks layout and store of that name; `layout` and `store` pick one alone.
+    host: where plugins come from; by default every installed one.
+    """
+
+    def __init__(
+        self,
+        open: Callable[[], AbstractAsyncContextManager[Executor]],  # noqa: A002
+        *,
+        format: str = "native",  # noqa: A002
+        layout: str | None = None,
+        store: str | VersionStore | None = None,
+        layout_settings: Mapping[str, object] | None = None,
+        store_settings: Mapping[str, object] | None = None,
+        host: PluginHost | None = None,
+    ) -> None:
+        self._open, self._host = open, host
+        self._layout, self._layout_settings = layout or format, layout_settings or {}
+        self._store, self._store_settings = store or format, store_settings or {}
+        self._sessions: dict[asyncio.Task[Any] | None, Executor] = {}
+
+    @cached_property
+    def host(self) -> PluginHost:
+        from trek_core._host import PluginHost  # noqa: PLC0415 - pluggy is imported when plugins are wanted
+
+        return self._host or PluginHost()
+
+    @cached_property
+    def store(self) -> Offer[VersionStore]:
+        return self.host.store(self._store, self._store_settings)
+
+    @cached_property
+    def layout(self) -> Offer[Layout]:
+        return self.host.layout(self._layout, self._layout_settings)
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Executor]:
+        """A session. Entered again by the same task while it is open, it gives the same session."""
+        task = asyncio.current_task()
+        if task in self._sessions:
+            yield self._sessions[task]
+            return
+        async with self._open() as session:
+            self._sessions[task] = session
+            try:
+                yield session
+            finally:
+                del self._sessions[task]

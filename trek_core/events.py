@@ -1,0 +1,92 @@
+"""What observers hear, and what an executor answers while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trek_core.model import Action, Call, Copy, Sql
+
+if TYPE_CHECKING:
+    from trek_core.plans import Plan, Report
+
+
+# --------------------------------------------------------------------------- an executor's answers
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a unit failed. `position` counts characters from 0 in the statement's text. `cause` is the driver's exception."""
+
+    cause: BaseException
+    message: str
+    statement: Sql | Copy | Call | None = None
+    position: int | None = None
+    sqlstate: str = ""
+    detail: str = ""
+    hint: str = ""
+    context: str = ""
+    outcome: str = "rolled back"
+    """rolled back: nothing of it remains. partial: outside a transaction, what ran before stays. unknown: the connection
+    was lost before the answer came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class StatementDone:
+    """Statement `number` of `total` (from 1) of an action that runs a statement at a time; `seconds` it took."""
+
+    action: Action
+    number: int
+    total: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    action: Action
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    action: Action
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The action's guard said that another runner was faster; nothing of the action ran."""
+
+    action: Action
+    failure: Failure
+
+
+Result = Started | StatementDone | Done | Failed | Lost
+
+
+# --------------------------------------------------------------------------- the rest of what observers hear
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class LockWaiting:
+    """Somebody else holds the migration lock. `waited` seconds so far; age is the holder's transaction or session, seconds."""
+
+    waited: float
+    pid: int | None = None
+    user: str = ""
+    application: str = ""
+    age: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    report: Report
+
+
+Event = RunStarted | LockWaiting | Result | RunFinished

@@ -1,0 +1,100 @@
+"""Plan, Report, Status: what a user is shown before, after and in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from trek_core.model import Action, Direction, HistoryRow, Record
+
+if TYPE_CHECKING:
+    from trek_core.model import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The ordered actions from where the database is to the target, and the records around them. Nothing has run yet."""
+
+    target: str
+    actions: tuple[Action, ...] = ()
+    records: tuple[Record, ...] = ()
+    warnings: tuple[str, ...] = ()
+    direction: Direction | None = None
+    """As asked for: None let trek find out."""
+    prepare: tuple[Statement, ...] = ()
+    """What makes the history table; runs in front of the first action."""
+
+    def __bool__(self) -> bool:
+        return bool(self.actions)
+
+    @property
+    def goes_down(self) -> bool:
+        """Whether a revision is reverted."""
+        return any(action.verb == "revert" for action in self.actions)
+
+    @property
+    def fingerprint(self) -> tuple[tuple[str, str, str | None], ...]:
+        """What was shown: verb, revision and checksum of each action."""
+        return tuple((action.verb, action.revision, action.checksum) for action in self.actions)
+
+    def sql(self) -> str:
+        """The exact script that carries the plan out, history writes included."""
+        from trek_core._script import render  # noqa: PLC0415 - only when a plan is printed
+
+        return render(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One action that was carried out; `seconds` it took."""
+
+    revision: str
+    title: str
+    verb: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was done. Empty: the database was there already. `seconds` for the whole run, lock and planning included."""
+
+    target: str
+    ran: tuple[Ran, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.ran)
+
+
+RevisionState = Literal["applied", "pending", "changed", "missing", "unfinished", "replaced", "skipped"]
+DatabaseState = Literal["uninitialised", "pending", "current", "ahead", "changed", "unfinished"]
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionStatus:
+    """One revision: its state, and the history row if it has one."""
+
+    revision: str
+    title: str
+    state: RevisionState
+    row: HistoryRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where the database stands. `state` is the worst of what was found."""
+
+    state: DatabaseState
+    database: str
+    history: str
+    """The history's identity: "public.trek_history"."""
+    revisions: tuple[RevisionStatus, ...] = ()
+
+    @property
+    def pending(self) -> tuple[RevisionStatus, ...]:
+        return tuple(r for r in self.revisions if r.state == "pending")
+
+    @property
+    def applied(self) -> tuple[RevisionStatus, ...]:
+        return tuple(r for r in self.revisions if r.state in ("applied", "changed", "missing"))

@@ -1,0 +1,47 @@
+"""Small pure helpers with text that every plugin needs: decoding a source, quoting for SQL."""
+
+from __future__ import annotations
+
+from trek_core.errors import LoadError
+from trek_core.model import Source
+
+
+def decode(source: Source) -> str:
+    """The source as text: UTF-8, without a BOM, line ends as they are.
+
+    Raises `LoadError` with the line for invalid UTF-8 and for NUL, which PostgreSQL takes in no text.
+    """
+    try:
+        text = source.content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = source.content.count(b"\n", 0, error.start) + 1
+        byte = source.content[error.start]
+        problem = f"byte 0x{byte:02x} is not UTF-8"
+        raise LoadError(str(source.file), line, problem, "Save the file as UTF-8.") from error
+    if (at := text.find("\0")) >= 0:
+        line = text.count("\n", 0, at) + 1
+        raise LoadError(str(source.file), line, "a NUL character", "PostgreSQL takes no NUL in SQL text: remove it.")
+    return text
+
+
+def quote_ident(name: str) -> str:
+    """The name as a quoted SQL identifier. Raises `ValueError` for NUL or an empty name, which no quoting makes valid."""
+    if not name or "\0" in name:
+        msg = f"{name!r} cannot be an SQL identifier"
+        raise ValueError(msg)
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_literal(value: object) -> str:
+    """The value as SQL: NULL, a number, true or false, else an escape-proof string literal.
+
+    Right under either setting of standard_conforming_strings: a backslash makes it an E'' string.
+    """
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    text = str(value).replace("'", "''")
+    return "E'" + text.replace("\\", "\\\\") + "'" if "\\" in text else f"'{text}'"

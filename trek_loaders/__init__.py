@@ -1,0 +1,1 @@
+"""Loaders and layouts: how files become migrations."""
