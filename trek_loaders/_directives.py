@@ -86,12 +86,19 @@ def read_replaces(words: list[str], file: str, line: int) -> tuple[str, ...]:
 def read_duration(text: str, file: str, line: int) -> float:
     """Seconds from `2s`, `500ms`, `1min`, `1h` or `0` (no limit). Raises `LoadError` for anything else."""
     match = _DURATION.fullmatch(text.lower())
-    seconds = float(match[1]) * _SECONDS[match[2]] if match and match[2] else 0.0
-    # Below a millisecond PostgreSQL rounds to 0, which would mean no limit at all.
-    if match is None or seconds > _LONGEST or 0 < seconds < _SECONDS["ms"]:
-        problem = f"lock-timeout: {text!r} is not a duration from 1ms to 24 days"
-        raise LoadError(file, line, problem, "Write a number and its unit: 500ms, 2s, 1min; or 0 for no limit.")
-    return seconds
+    if match is None:
+        raise _no_duration(text, file, line)
+    return check_duration(float(match[1]) * _SECONDS[match[2]] if match[2] else 0.0, text, file, line)
+
+
+def check_duration(seconds: float, shown: str, file: str, line: int) -> float:
+    """The seconds, if PostgreSQL can keep them; else raises `LoadError` that names `shown`.
+
+    Below a millisecond PostgreSQL rounds to 0, which would mean no limit at all.
+    """
+    if seconds == 0 or _SECONDS["ms"] <= seconds <= _LONGEST:
+        return seconds
+    raise _no_duration(shown, file, line)
 
 
 def _directive_lines(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -181,3 +188,8 @@ def _once(words: list[str], name: str, file: str, line: int) -> None:
     twice = next((word for at, word in enumerate(words) if word in words[:at]), None)
     if twice is not None:
         raise LoadError(file, line, f"{name} names {twice!r} twice", "Name it once.")
+
+
+def _no_duration(shown: str, file: str, line: int) -> LoadError:
+    problem = f"lock timeout: {shown!r} is not a duration from 1ms to 24 days"
+    return LoadError(file, line, problem, "Write a number and its unit: 500ms, 2s, 1min; or 0 for no limit.")
