@@ -1,0 +1,151 @@
+"""The tokens of an SQL text, as PostgreSQL's scan.l reads them with standard_conforming_strings on.
+
+Nothing is judged here but what never ends and what is psql's: syntax of any version and any extension passes through.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from typing import NamedTuple
+
+from trek_core.errors import LoadError
+
+_START = r"A-Za-z_\x80-\U0010ffff"  # to PostgreSQL every character beyond ASCII is a letter, even a space
+_BLANK = r"[ \t\n\r\f\v]"
+NOTE = r"--[^\S\r\n]*(?i:trek)[^\S\r\n]*:"
+_TOKEN = re.compile(
+    rf"""(?: {_BLANK}+ | (?!{NOTE}) --[^\r\n]* )*
+    (?: (?P<escape>[eE]')
+      | (?P<string>(?:[bBnNxX]|[uU]&)?')
+      | (?P<name>(?:[uU]&)?")
+      | (?P<word>[{_START}][{_START}0-9$]*)
+      | (?P<note>{NOTE}[^\r\n]*)
+      | (?P<comment>/\*)
+      | (?P<dollar>\$(?:[{_START}][{_START}0-9]*)?\$)
+      | (?P<psql>\\[^\s;]*)
+      | (?P<other>[0-9]+|.)
+      | (?P<end>\Z) )""",
+    re.VERBOSE | re.DOTALL,
+)
+_PIECES = {
+    "escape": re.compile(r"\\.|''|'", re.DOTALL),
+    "string": re.compile(r"''|'"),
+    "name": re.compile(r'""|"'),
+}
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_GAP = re.compile(rf"[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:{_BLANK}|--[^\r\n]*[\r\n])*'")
+"""Between two parts of one string. It matters to E'' only: there the next part has backslashes as well."""
+_TO_LINE_END = re.compile(r"[^\r\n]*")
+
+
+class Token(NamedTuple):
+    """A word in lower case, a literal or a character, and its offsets. A dollar-quoted body is the word "$$"."""
+
+    word: str
+    start: int
+    end: int
+
+
+class Note(NamedTuple):
+    """A comment `-- trek: …` that stands outside of strings, bodies and other comments."""
+
+    start: int
+    end: int
+    words: tuple[str, ...]
+
+
+class Scanner:
+    """The tokens of a text from `start` on. Whoever knows that something else follows (COPY data) moves `position`.
+
+    notes: the trek comments met on the way. Raises `LoadError` for what never ends and for commands of psql.
+    """
+
+    def __init__(self, text: str, file: str = "", start: int = 0) -> None:
+        self.text, self.file, self.position = text, file, start
+        self.notes: list[Note] = []
+        self.done = False
+        self._line_ends = [found.start() for found in re.finditer("\n", text)]
+
+    def __iter__(self) -> Scanner:
+        return self
+
+    def __next__(self) -> Token:
+        while True:
+            found = _TOKEN.match(self.text, self.position)
+            assert found is not None
+            kind, end = found.lastgroup or "", found.end()
+            start = found.start(kind)
+            if kind == "end":
+                self.done = True
+                raise StopIteration
+            if kind not in ("word", "other"):
+                end = self._end(kind, start, end)
+            self.position = end
+            if kind not in ("note", "comment"):
+                return Token(self._word(kind, start, end), start, end)
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset, both from 1."""
+        line = bisect_left(self._line_ends, offset)
+        return line + 1, offset - (self._line_ends[line - 1] if line else -1)
+
+    def error(self, offset: int, problem: str, advice: str) -> LoadError:
+        """A `LoadError` for the line of that offset."""
+        return LoadError(self.file, self.place(offset)[0], problem, advice)
+
+    def _word(self, kind: str, start: int, end: int) -> str:
+        if kind == "dollar":
+            return "$$"
+        word = self.text[start:end]
+        return word.lower() if kind == "word" and word.isascii() else word
+
+    def _end(self, kind: str, start: int, after: int) -> int:
+        if kind == "note":
+            self.notes.append(Note(start, after, tuple(self.text[start:after].partition(":")[2].split())))
+            return after
+        if kind == "comment":
+            return self._comment_end(start)
+        if kind == "dollar":
+            return self._dollar_end(start, after)
+        if kind == "psql":
+            raise self._psql(start, self.text[start:after])
+        end = self._quote_end(kind, start, after)
+        while kind == "escape" and (gap := _GAP.match(self.text, end)):
+            end = self._quote_end(kind, gap.end() - 1, gap.end())
+        return end
+
+    def _quote_end(self, kind: str, start: int, after: int) -> int:
+        mark = '"' if kind == "name" else "'"
+        for piece in _PIECES[kind].finditer(self.text, after):
+            if piece[0] == mark:
+                return piece.end()
+        what = "a quoted name" if kind == "name" else "a string"
+        raise self._unclosed(start, what, f"Close it with {mark} (within it, write {mark * 2}).")
+
+    def _comment_end(self, start: int) -> int:
+        depth = 0
+        for edge in _COMMENT_EDGE.finditer(self.text, start):
+            depth += 1 if edge[0] == "/*" else -1
+            if depth == 0:
+                return edge.end()
+        raise self._unclosed(start, "a comment", "Close it with */; comments nest, so each /* within it needs its own.")
+
+    def _dollar_end(self, start: int, after: int) -> int:
+        tag = self.text[start:after]
+        at = self.text.find(tag, after)
+        if at < 0:
+            advice = f"Close it with {tag}, spelled exactly so: capitals count."
+            raise self._unclosed(start, f"a dollar quote {tag}", advice)
+        return at + len(tag)
+
+    def _unclosed(self, start: int, what: str, advice: str) -> LoadError:
+        snippet = _TO_LINE_END.match(self.text, start, start + 60)
+        return self.error(start, f"{what} begins here and never ends: {snippet[0] if snippet else ''}", advice)
+
+    def _psql(self, start: int, command: str) -> LoadError:
+        if command == "\\.":
+            advice = "It ends the data of a COPY … FROM STDIN; remove it, or restore the COPY before it."
+            return self.error(start, "\\. without a COPY … FROM STDIN before it", advice)
+        advice = "psql carries such commands out itself, the server does not know them: write what it does as SQL."
+        return self.error(start, f"{command} is a command of psql, not SQL", advice)
