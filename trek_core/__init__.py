@@ -1,1 +1,62 @@
-"""The core of trek."""
+"""Door 1: what a user of trek calls. Importing it imports neither pluggy nor a driver."""
+
+from trek_core._migrator import Migrator, execute, plan
+from trek_core.contracts import Observer
+from trek_core.errors import (
+    Changed,
+    ConfigError,
+    ConnectError,
+    Cycle,
+    Duplicate,
+    Irreversible,
+    LoadError,
+    LockTimeout,
+    MigrationFailed,
+    Missing,
+    OutOfOrder,
+    PlanError,
+    PlanOutdated,
+    PluginConflict,
+    PluginContractError,
+    PluginError,
+    PluginImportError,
+    ReadOnly,
+    TrekError,
+    Unfinished,
+    UnknownRevision,
+)
+from trek_core.model import Direction, Rules
+from trek_core.plans import Plan, Report, Status
+
+__all__ = [
+    "Changed",
+    "ConfigError",
+    "ConnectError",
+    "Cycle",
+    "Direction",
+    "Duplicate",
+    "Irreversible",
+    "LoadError",
+    "LockTimeout",
+    "MigrationFailed",
+    "Migrator",
+    "Missing",
+    "Observer",
+    "OutOfOrder",
+    "Plan",
+    "PlanError",
+    "PlanOutdated",
+    "PluginConflict",
+    "PluginContractError",
+    "PluginError",
+    "PluginImportError",
+    "ReadOnly",
+    "Report",
+    "Rules",
+    "Status",
+    "TrekError",
+    "Unfinished",
+    "UnknownRevision",
+    "execute",
+    "plan",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -161,7 +161,7 @@ class Executor(ABC):
         """
 
     @abstractmethod
-    def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncIterator[Result]:
+    def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
         """Carries the units out in order and stops after the first that fails or is lost.
 
         Each unit gives `Started`, perhaps `StatementDone`, and one of `Done`, `Failed` and `Lost`. It may glue statements

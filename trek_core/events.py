@@ -31,6 +31,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Started:
+    """An action begins."""
+
     action: Action
 
 
@@ -46,12 +48,16 @@ class StatementDone:
 
 @dataclass(frozen=True, slots=True)
 class Done:
+    """An action is done and recorded; `seconds` it took."""
+
     action: Action
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
+    """An action failed."""
+
     action: Action
     failure: Failure
 
@@ -70,6 +76,8 @@ Result = Started | StatementDone | Done | Failed | Lost
 # --------------------------------------------------------------------------- the rest of what observers hear
 @dataclass(frozen=True, slots=True)
 class RunStarted:
+    """There is something to do; the lock is not held yet."""
+
     plan: Plan
 
 
@@ -86,6 +94,8 @@ class LockWaiting:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
+    """The run came to its end without an error."""
+
     report: Report
 
 

@@ -82,7 +82,7 @@ class Sql:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A `COPY … FROM STDIN` and the data that follows it in the file, up to but without the line `\\.`."""
+    """A `COPY … FROM STDIN` and the data that follows it in the file, without the line that ends it."""
 
     text: str
     data: str
@@ -205,6 +205,8 @@ class Facts:
     in_transaction: bool = False
     """The caller had a transaction open when trek was called."""
     standard_strings: bool = True
+    pooled: bool = False
+    """A pooler stands between: session locks and session settings cannot be relied on."""
 
 
 Row = Mapping[str, Any]
@@ -233,12 +235,13 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The history as it was read, or as it will be after a `Record`. `next` is the next free key, for stores that count."""
+    """The history as it was read. `next` is the next free key, for stores that count."""
 
     exists: bool
     rows: tuple[HistoryRow, ...] = ()
     next: int = 1
     facts: Facts = Facts()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,8 +318,8 @@ class Record:
     """The statements a store puts around a body.
 
     In a transaction: begin, body, finish. Outside one begin and finish are each atomic by themselves, `progress(n, phase)`
-    stands around statement n (from 1) and `failed` follows a failure. `history` is the history as this record leaves it:
-    the next action's record starts from there.
+    stands around statement n (from 1) and `failed` follows a failure. `history` is what the next action's record starts
+    from: `next` is advanced, rows need not be.
     """
 
     begin: tuple[Statement, ...] = ()

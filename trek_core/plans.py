@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from trek_core.model import Action, Direction, HistoryRow, Record
+from trek_core.model import Action, Direction, History, HistoryRow, Record
 
 if TYPE_CHECKING:
-    from trek_core.model import Statement
+    from trek_core._workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,10 @@ class Plan:
     warnings: tuple[str, ...] = ()
     direction: Direction | None = None
     """As asked for: None let trek find out."""
-    prepare: tuple[Statement, ...] = ()
-    """What makes the history table; runs in front of the first action."""
+    history: History = field(default=History(exists=False), repr=False)
+    """The history it was planned from."""
+    origin: Workspace | None = field(default=None, repr=False, compare=False)
+    """The files it was planned from, as they were read: what runs is what was shown."""
 
     def __bool__(self) -> bool:
         return bool(self.actions)
@@ -39,7 +41,7 @@ class Plan:
 
     def sql(self) -> str:
         """The exact script that carries the plan out, history writes included."""
-        from trek_core._script import render  # noqa: PLC0415 - only when a plan is printed
+        from trek_core.script import render  # noqa: PLC0415 - only when a plan is printed
 
         return render(self)
 

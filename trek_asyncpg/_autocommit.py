@@ -1,0 +1,57 @@
+"""One action outside a transaction: a statement at a time, each with its row in the history."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+
+from trek_asyncpg._unit import GONE, Unit, UnitFailed, unknown_if_gone
+from trek_asyncpg._wire import to_the_end
+from trek_core import script
+from trek_core.plugin import Failure, Statement, StatementDone
+
+
+async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
+    """Yields `StatementDone` after each statement. Raises `UnitFailed`, after the history was told of the failure."""
+    body = script.statements(unit.action)
+    places = {id(statement): number for number, statement in enumerate(body, 1)}
+    ours = False  # the row that says "started" is another runner's until our own was written
+    try:
+        for query in script.queries(unit.action, unit.record):
+            begun = time.monotonic()
+            number = next((places[id(s)] for s in query if id(s) in places), None)
+            await unit.send(query, about=body[number - 1] if number else None)
+            ours = True
+            if number:
+                await _left_transaction(unit, body[number - 1])
+                yield StatementDone(unit.action, number, len(body), time.monotonic() - begun)
+            if number == len(body):
+                await unit.send(unit.restore)
+    except UnitFailed as failed:
+        await _clean_up(unit, failed=ours)
+        raise UnitFailed(unknown_if_gone(unit, failed.failure, "partial")) from failed.failure.cause
+    except BaseException:
+        await _clean_up(unit, failed=False)
+        raise
+
+
+async def _clean_up(unit: Unit, *, failed: bool) -> None:
+    """After an error or a cancellation: end a transaction the body may have begun, put settings back, tell the history."""
+    await unit.roll_back()
+    for statements in (unit.restore, unit.record.failed if failed else ()):
+        if statements and not unit.connection.is_closed():
+            with contextlib.suppress(UnitFailed, *GONE):
+                await to_the_end(unit.send(statements))
+
+
+async def _left_transaction(unit: Unit, statement: Statement) -> None:
+    if not unit.connection.is_in_transaction() or unit.action.mode == "message" or len(_begun(unit)) > 0:
+        return
+    problem = "it left a transaction open: what it did there is rolled back"
+    raise UnitFailed(Failure(RuntimeError(problem), problem, statement, hint="End every transaction that it begins."))
+
+
+def _begun(unit: Unit) -> list[Statement]:
+    """Statements that begin or end transactions themselves: a marked file may hold BEGIN … COMMIT of its own."""
+    return [s for s in script.statements(unit.action) if getattr(s, "controls_transaction", "")]

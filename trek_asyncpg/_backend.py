@@ -1,0 +1,101 @@
+"""What a user of asyncpg constructs and calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from os import PathLike
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from trek_asyncpg._connect import session
+from trek_core import Direction, Migrator, Observer, Report, Rules, Status
+from trek_core.plugin import Backend, Executor, PluginHost, VersionStore
+
+if TYPE_CHECKING:
+    from trek_asyncpg._types import Database
+
+
+class BackendOptions(TypedDict, total=False):
+    """What `AsyncpgBackend` takes by name, and `migrate()` and `status()` pass on to it."""
+
+    format: str
+    layout: str | None
+    store: str | VersionStore | None
+    layout_settings: Mapping[str, object] | None
+    store_settings: Mapping[str, object] | None
+    plugins: Iterable[object]
+
+
+class AsyncpgBackend(Backend):
+    """A database reached through asyncpg: a connection or a pool that stays yours, or a DSN (also `embedded:FOLDER`).
+
+    schema: where the history table lies (default: public); a short form of ``store_settings={"schema": …}``.
+    format: layout and store of one name ("native", "asyncpg-trek"); `layout` and `store` pick one alone.
+    plugins: modules or objects with hooks, beside those that are installed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        schema: str | None = None,
+        *,
+        format: str = "native",  # noqa: A002
+        layout: str | None = None,
+        store: str | VersionStore | None = None,
+        layout_settings: Mapping[str, object] | None = None,
+        store_settings: Mapping[str, object] | None = None,
+        plugins: Iterable[object] = (),
+    ) -> None:
+        def opened() -> AbstractAsyncContextManager[Executor]:
+            return session(database)
+
+        given = dict(store_settings or {})
+        if schema is not None:
+            given["schema"] = schema
+        super().__init__(
+            opened,
+            format=format,
+            layout=layout,
+            store=store,
+            layout_settings=layout_settings,
+            store_settings=given,
+            host=PluginHost(plugins),
+        )
+
+
+class MigrateOptions(BackendOptions, total=False):
+    """What `migrate()` takes by name beside a backend's options."""
+
+    rules: Rules | None
+    lock_wait: float
+    observers: Iterable[Observer]
+
+
+def _migrator(database: Database, directory: str | PathLike[str], options: MigrateOptions) -> Migrator:
+    names = ("rules", "lock_wait", "observers")
+    own = {name: value for name, value in options.items() if name in names}
+    backend = AsyncpgBackend(database, **{k: v for k, v in options.items() if k not in names})  # type: ignore[arg-type]
+    return Migrator(backend, directory, **own)  # type: ignore[arg-type]
+
+
+async def migrate(
+    database: Database,
+    directory: str | PathLike[str] = "migrations",
+    target_revision: str = "head",
+    direction: Direction | None = None,
+    **options: Unpack[MigrateOptions],
+) -> Report:
+    """Brings the database to the target revision; up, down or nothing, as it needs.
+
+    database: an asyncpg connection or pool, which stays yours, or a DSN.
+    options: those of `AsyncpgBackend` and of `Migrator`.
+    Raises `PlanError`, `LoadError`, `LockTimeout`, `MigrationFailed`, `ConfigError`, `ConnectError`, `PluginError`.
+    """
+    return await _migrator(database, directory, options).migrate(target_revision, direction)
+
+
+async def status(
+    database: Database, directory: str | PathLike[str] = "migrations", **options: Unpack[MigrateOptions]
+) -> Status:
+    """Where the database stands: read in one round trip, nothing is written. Options and errors as for `migrate()`."""
+    return await _migrator(database, directory, options).status()

@@ -1,0 +1,102 @@
+"""Opening a session: a connection that the caller gave, one from a pool, or one of our own for a DSN."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from trek_asyncpg._executor import AsyncpgExecutor
+from trek_core.errors import ConfigError, ConnectError
+from trek_core.plugin import Executor
+from trek_core.text import redact_dsn
+
+if TYPE_CHECKING:
+    from trek_asyncpg._types import Connection, Database, Pool
+
+SCHEMES = ("postgresql", "postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectSettings:
+    """connect_timeout: seconds to wait for the server."""
+
+    connect_timeout: float = 10.0
+    application_name: str = "trek"
+
+
+def session(database: Database, settings: ConnectSettings | None = None) -> AbstractAsyncContextManager[Executor]:
+    """An executor for whatever the caller has. Raises `ConfigError` for anything else."""
+    if isinstance(database, str):
+        scheme = database.partition(":")[0]
+        return embedded(database, settings) if scheme == "embedded" else from_dsn(database, settings)
+    if isinstance(database, asyncpg.Pool):
+        return _from_pool(database)
+    if hasattr(database, "copy_from_query") and hasattr(database, "is_in_transaction"):
+        return _given(database)
+    msg = f"a database is an asyncpg connection, a pool or a DSN; this is {type(database).__name__}: {database!r}"
+    raise ConfigError(msg)
+
+
+@asynccontextmanager
+async def _given(connection: Connection) -> AsyncIterator[Executor]:
+    if connection.is_closed():
+        msg = "the connection that was given is closed. Open it, or give trek a pool or a DSN."
+        raise ConnectError(msg)
+    yield AsyncpgExecutor(connection)
+
+
+@asynccontextmanager
+async def _from_pool(pool: Pool) -> AsyncIterator[Executor]:
+    async with pool.acquire() as connection:
+        yield AsyncpgExecutor(connection)
+
+
+@asynccontextmanager
+async def from_dsn(dsn: str, settings: ConnectSettings | None = None) -> AsyncIterator[Executor]:
+    """A connection of our own, closed at the end. No statement cache: a migration makes cached plans stale."""
+    connection = await _open(dsn, settings or ConnectSettings())
+    try:
+        yield AsyncpgExecutor(connection)
+    finally:
+        await connection.close(timeout=10)
+
+
+async def _open(dsn: str, settings: ConnectSettings) -> asyncpg.Connection[Any]:
+    shown = redact_dsn(dsn)
+    try:
+        return await asyncpg.connect(
+            dsn,
+            timeout=settings.connect_timeout,
+            statement_cache_size=0,
+            server_settings={"application_name": settings.application_name},
+        )
+    except (asyncpg.PostgresError, socket.gaierror, OSError, TimeoutError) as error:
+        # a driver's message may hold the DSN: its text is redacted, and the cause is not chained
+        msg = f"cannot connect to {shown}: {type(error).__name__}: {redact_dsn(str(error))}\n{_advice(error)}"
+        raise ConnectError(msg) from None
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError) as error:
+        reason = str(error).replace(dsn, shown)
+        msg = f"the DSN {shown} is not usable: {reason}\nIt looks like postgresql://user:password@host:5432/database"
+        raise ConfigError(msg) from None
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
+        return "Check user and password."
+    if isinstance(error, asyncpg.InvalidCatalogNameError):
+        return "trek does not make databases: CREATE DATABASE first, or correct the name."
+    return "Is the server running there, and is the DSN right?"
+
+
+@asynccontextmanager
+async def embedded(dsn: str, settings: ConnectSettings | None = None) -> AsyncIterator[Executor]:
+    """`embedded:FOLDER`: a server of our own with its data in FOLDER, stopped at the end; without a folder a throw-away one."""
+    from trek_asyncpg.embedded import serve  # noqa: PLC0415 - subprocess and friends only when a server is wanted
+
+    async with serve(dsn.partition(":")[2] or None) as server, from_dsn(server.dsn(), settings) as executor:
+        yield executor

@@ -1,0 +1,71 @@
+"""The driver's exceptions as failures of the contract."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from trek_core.plugin import Call, Failure, Guard, Sql, Statement
+
+if TYPE_CHECKING:
+    from trek_asyncpg._message import Message
+
+BOOTSTRAP_RACE = ("42P07", "42710", "42P06")  # duplicate table, object, schema
+LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
+
+
+def of(error: Exception, *, message: Message | None = None, statement: Statement | None = None) -> Failure:
+    """What the driver said, laid at a statement as far as position, message or the caller tells."""
+    position: int | None = None
+    if message is not None and (at := _position(error)) is not None:
+        statement, position = message.find(at)
+    elif isinstance(statement, Sql):
+        position = _position(error)
+    return Failure(
+        cause=error,
+        message=_text(error),
+        statement=_called(statement, error),
+        position=position,
+        sqlstate=getattr(error, "sqlstate", None) or "",
+        detail=getattr(error, "detail", None) or "",
+        hint=getattr(error, "hint", None) or "",
+        context=getattr(error, "context", None) or "",
+    )
+
+
+def _position(error: Exception) -> int | None:
+    position = getattr(error, "position", None)
+    return int(position) - 1 if position else None
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, asyncpg.PostgresError):
+        return str(getattr(error, "message", None) or error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _called(statement: Statement | None, error: Exception) -> Statement | None:
+    """A Python migration's own line, from the traceback: the last frame inside its file."""
+    if not isinstance(statement, Call):
+        return statement
+    frames = traceback.extract_tb(error.__traceback__)
+    line = next((f.lineno for f in reversed(frames) if f.filename == statement.file and f.lineno), statement.line)
+    return Call(statement.function, statement.name, statement.file, line)
+
+
+def is_lost_race(error: BaseException, guard: Guard | None, *, bootstrap: bool) -> bool:
+    """Whether somebody was faster: the guard's own key, or, where the table was being made, the catalogue's."""
+    if not isinstance(error, asyncpg.PostgresError):
+        return False
+    found = tuple(getattr(error, name, None) for name in ("schema_name", "table_name", "constraint_name"))
+    if error.sqlstate == "23505":
+        ours = guard is not None and found == (guard.schema, guard.table, guard.constraint)
+        return ours or (bootstrap and found[0] == "pg_catalog")
+    return bootstrap and error.sqlstate in BOOTSTRAP_RACE
+
+
+def is_lost_connection(error: BaseException) -> bool:
+    """Whether the connection is gone, and with it the answer."""
+    return isinstance(error, LOST_CONNECTION) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error))

@@ -1,0 +1,126 @@
+"""Migration locks: polled, never blocking.
+
+A blocked `pg_advisory_lock` is a statement with a snapshot; a CREATE INDEX CONCURRENTLY of the holder waits for it, and
+both die of a deadlock (DESIGN §6). Waiting is politeness; the history's guard is what makes two runners safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from trek_asyncpg._session import SNAPSHOT
+from trek_asyncpg._wire import rows, to_the_end
+from trek_core.errors import LockTimeout
+from trek_core.plugin import Advisory, Lock, LockWaiting
+
+if TYPE_CHECKING:
+    from trek_asyncpg._types import Connection
+
+Waiting = Callable[[LockWaiting], Awaitable[None]]
+PAUSE = (0.1, 1.0)  # seconds: the shortest pause, and the longest
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """One lock as SQL: `take` is an expression or a query that yields a row if it got the lock."""
+
+    take: str
+    release: str
+    holder: str
+
+
+def polled(lock: Lock, *, nested: bool) -> Polled:
+    """A lock of the contract as SQL. Inside the caller's transaction an advisory lock is held until that ends."""
+    if not isinstance(lock, Advisory):
+        return Polled(lock.take.text, lock.release.text, "SELECT '{}'::jsonb WHERE false")
+    high, low = (lock.key >> 32) & 0xFFFFFFFF, lock.key & 0xFFFFFFFF
+    kind = "xact_lock" if nested else "lock"
+    return Polled(
+        f"SELECT {SNAPSHOT} WHERE pg_catalog.pg_try_advisory_{kind}({lock.key})",
+        "" if nested else f"SELECT pg_catalog.pg_advisory_unlock({lock.key})",
+        "SELECT pg_catalog.jsonb_build_object('pid', l.pid, 'user', a.usename, 'application', a.application_name,"
+        " 'age', pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - COALESCE(a.xact_start, a.backend_start)))"
+        " FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database"
+        f" WHERE datname = pg_catalog.current_database()) AND l.classid = {high} AND l.objid = {low} AND l.objsubid = 1",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Whether a lock had to be waited for, and what the session's settings were, where the lock's query told."""
+
+    waited: bool = False
+    settings: Mapping[str, object] | None = None
+
+
+@asynccontextmanager
+async def hold(
+    connection: Connection, locks: Sequence[Lock], timeout: float, waiting: Waiting, *, nested: bool
+) -> AsyncIterator[Held]:
+    """Holds the locks in their order, then releases them in reverse."""
+    end = time.monotonic() + timeout
+    held = Held()
+    async with contextlib.AsyncExitStack() as stack:
+        for lock in locks:
+            sql = polled(lock, nested=nested)
+            try:
+                new = await _take(connection, sql, end, waiting)
+            except LockTimeout:
+                raise
+            except BaseException:  # a cancelled attempt may have got the lock
+                await _release(connection, sql)
+                raise
+            stack.push_async_callback(_release, connection, sql)
+            held = Held(held.waited or new.waited, new.settings or held.settings)
+        yield held
+
+
+async def _take(connection: Connection, sql: Polled, end: float, waiting: Waiting) -> Held:
+    begun, pause, tries = time.monotonic(), PAUSE[0], 0
+    while not (got := await rows(connection, sql.take)):
+        tries += 1
+        holder = await _holder(connection, sql, time.monotonic() - begun)
+        if time.monotonic() >= end:
+            raise LockTimeout(_message(holder), holder)
+        await waiting(holder)
+        await asyncio.sleep(min(pause * random.uniform(0.5, 1.5), max(0.0, end - time.monotonic())))  # noqa: S311
+        pause = min(pause * 1.5, PAUSE[1])
+    return Held(tries > 0, got[0] if isinstance(got[0], dict) else None)
+
+
+async def _holder(connection: Connection, sql: Polled, waited: float) -> LockWaiting:
+    found: dict[str, Any] = next(iter(await rows(connection, sql.holder)), {})
+    return LockWaiting(
+        waited, found.get("pid"), found.get("user") or "", found.get("application") or "", found.get("age")
+    )
+
+
+def _message(holder: LockWaiting) -> str:
+    who = "another session" if holder.pid is None else f"server process {holder.pid}"
+    if holder.user:
+        who += f", user {holder.user!r}, application {holder.application!r}"
+    if holder.age is not None:
+        who += f", busy for {holder.age:.0f} s"
+    return (
+        f"the migration lock was not free within {holder.waited:.1f} s: held by {who}.\n"
+        "Nothing was changed. If it is another migration, wait for it and run again; "
+        "if that process is stuck: SELECT pg_cancel_backend(pid)."
+    )
+
+
+async def _release(connection: Connection, sql: Polled) -> None:
+    """Unlocks to the end. A connection that is gone has released its locks by itself."""
+    if not sql.release or connection.is_closed():
+        return
+    with contextlib.suppress(asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
+        await to_the_end(connection.execute(sql.release))

@@ -1,0 +1,256 @@
+"""The native version store: one append-only table, counted by trek.
+
+The plan knows the next `seq`, and each migration's first statement inserts it: two runners cannot both write the same
+step, whatever happens to a lock. A row is only ever completed by the run that wrote it; none is deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from trek_core.errors import ConfigError
+from trek_core.plugin import (
+    Action,
+    Advisory,
+    Catalog,
+    Facts,
+    Guard,
+    History,
+    HistoryRow,
+    Lock,
+    Record,
+    Row,
+    Rows,
+    Sql,
+    State,
+    Statement,
+    VersionStore,
+    quote_ident,
+    quote_literal,
+)
+
+COLUMNS = (
+    ("seq", "bigint NOT NULL"),
+    ("revision", "text NOT NULL"),
+    ("verb", "text NOT NULL"),
+    ("title", "text NOT NULL"),
+    ("checksum", "text"),
+    ("state", "text NOT NULL"),
+    ("step", "integer"),
+    ("started_at", "timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()"),
+    ("finished_at", "timestamptz"),
+    ("duration", "double precision"),
+    ("who", "text NOT NULL DEFAULT session_user"),
+    ("application", "text NOT NULL DEFAULT pg_catalog.current_setting('application_name')"),
+    ("backend_pid", "integer NOT NULL DEFAULT pg_catalog.pg_backend_pid()"),
+)
+NAME_BYTES = 63  # NAMEDATALEN - 1: PostgreSQL cuts longer names, and the guard would not know its own table
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSettings:
+    """Where the history lies. `schema` None: "public", whatever the search_path says, so that all runners see one history."""
+
+    schema: str | None = None
+    table: str = "trek_history"
+
+
+class NativeStore(VersionStore):
+    """The table `trek_history`. Raises `ConfigError` for names that PostgreSQL would cut."""
+
+    def __init__(self, settings: NativeSettings | None = None) -> None:
+        settings = settings or NativeSettings()
+        self.schema, self.table = settings.schema or "public", settings.table
+        for name in (self.schema, self.table):
+            if not 0 < len(name.encode()) <= NAME_BYTES:
+                msg = f"history table: {name!r} is not a name of 1 to {NAME_BYTES} bytes"
+                raise ConfigError(msg)
+        self.name = f"{quote_ident(self.schema)}.{quote_ident(self.table)}"
+        self.key = "trek_history_key"
+
+    @property
+    def identity(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+    def query(self) -> Sql:
+        return Sql(
+            "SELECT pg_catalog.jsonb_build_object('head', true,"
+            " 'columns', (SELECT pg_catalog.jsonb_agg(a.attname) FROM pg_catalog.pg_attribute a"
+            " WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),"
+            " 'key', (SELECT pg_catalog.jsonb_agg(k.conname) FROM pg_catalog.pg_constraint k"
+            " WHERE k.conrelid = c.oid AND k.contype = 'p'),"
+            " 'hidden', pg_catalog.row_security_active(c.oid), 'kind', c.relkind,"
+            " 'published', EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.puballtables))"
+            " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            f" WHERE n.nspname = {quote_literal(self.schema)} AND c.relname = {quote_literal(self.table)}"
+            f" UNION ALL SELECT pg_catalog.to_jsonb(t) FROM {self.name} t"
+        )
+
+    def history(self, rows: Rows | None, facts: Facts) -> History:
+        if rows is None:
+            return History(exists=False, facts=facts)
+        head = next(row for row in rows if "head" in row)
+        self._check(head, facts)
+        data = sorted((row for row in rows if "head" not in row), key=lambda row: int(row["seq"]))
+        history = tuple(map(_row, data))
+        following = int(data[-1]["seq"]) + 1 if data else 1
+        return History(True, history, following, facts, self._warnings(head))
+
+    def _check(self, head: Row, facts: Facts) -> None:
+        missing = [name for name, _ in COLUMNS if name not in (head["columns"] or ())]
+        if missing or head["key"] != [self.key]:
+            what = f"lacks {', '.join(missing)}" if missing else f"has no primary key {self.key!r}"
+            msg = (
+                f"{self.identity} is a table of another shape: it {what}.\n"
+                "It is not trek's history, and trek leaves it alone. Name another with the store settings schema and table."
+            )
+            raise ConfigError(msg)
+        if head["hidden"]:
+            msg = (
+                f"row security hides rows of {self.identity} from {facts.user!r}: the history cannot be trusted.\n"
+                f"Migrate as the table's owner, or: ALTER TABLE {self.name} DISABLE ROW LEVEL SECURITY;"
+            )
+            raise ConfigError(msg)
+
+    def _warnings(self, head: Row) -> tuple[str, ...]:
+        if not head["published"]:
+            return ()
+        warning = (
+            f"a publication FOR ALL TABLES copies {self.identity} to subscribers, whose tables may be missing there: "
+            "publish tables by name"
+        )
+        return (warning,)
+
+    def state(self, history: History, catalog: Catalog) -> State:  # noqa: ARG002 - the history says it all
+        applied: dict[str, HistoryRow] = {}
+        unfinished: dict[str, HistoryRow] = {}
+        for row in history.rows:
+            if row.state == "step":
+                continue
+            unfinished.pop(row.revision, None)
+            if row.state != "done":
+                unfinished[row.revision] = row
+            elif row.verb in ("revert", "unmark"):
+                applied.pop(row.revision, None)
+            else:
+                applied.pop(row.revision, None)  # a rerun moves it to the end
+                applied[row.revision] = row
+        return State(tuple(applied), applied, tuple(unfinished.values()))
+
+    def locks(self, history: History) -> Sequence[Lock]:  # noqa: ARG002
+        digest = hashlib.sha256(f"trek\0{self.identity}".encode()).digest()
+        return (Advisory(int.from_bytes(digest[:8], "big", signed=True)),)
+
+    def prepare(self, history: History) -> Sequence[Statement]:
+        if history.exists:
+            return ()
+        columns = ",\n  ".join(f"{name} {kind}" for name, kind in COLUMNS)
+        table = f"CREATE TABLE {self.name} (\n  {columns},\n  CONSTRAINT {self.key} PRIMARY KEY (seq)\n)"
+        return (*self._schema(), Sql(table))
+
+    def _schema(self) -> tuple[Sql, ...]:
+        """CREATE SCHEMA IF NOT EXISTS needs CREATE on the database even when the schema exists: ask first."""
+        if self.schema == "public":
+            return ()
+        create = quote_literal(f"CREATE SCHEMA {quote_ident(self.schema)}")
+        body = (
+            f"BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {quote_literal(self.schema)})"
+            f" THEN EXECUTE {create}; END IF; END"
+        )
+        return (Sql(f"DO {quote_literal(body)}"),)
+
+    # ----------------------------------------------------------------------- writing
+    def record(self, action: Action, history: History) -> Record:
+        seq = history.next
+        guard = Guard(self.schema, self.table, self.key)
+        if action.verb in ("mark", "unmark", "repair"):
+            return Record(begin=(self._insert(seq, action, "done"),), guard=guard, history=_used(history, 1))
+        also = self._released(action, history)
+        begin = (self._insert(seq, action, "started"), *(self._unmark(seq + n, r) for n, r in enumerate(also, 1)))
+        finish = (self._complete(seq, action),)
+        if action.mode == "transaction":
+            return Record(begin=begin, finish=finish, guard=guard, history=_used(history, len(begin)))
+        steps = seq + len(begin) - 1
+        used = len(begin) + len(action.body.statements if action.body else ())
+
+        def progress(number: int, phase: Literal["begin", "done", "whole"]) -> tuple[Statement, ...]:
+            if phase == "done":
+                return (self._touch(steps + number),)
+            return (self._insert(steps + number, action, "step", step=number, finished=phase == "whole"),)
+
+        failed = (Sql(f"UPDATE {self.name} SET state = 'failed' WHERE seq = {seq} AND state = 'started'"),)
+        return Record(
+            begin=begin, finish=finish, progress=progress, failed=failed, guard=guard, history=_used(history, used)
+        )
+
+    def _released(self, action: Action, history: History) -> list[str]:
+        """Reverting a squash that counts as applied releases the revisions it replaces."""
+        if action.verb != "revert" or not action.entry.replaces:
+            return []
+        applied = {row.revision for row in history.rows}
+        return [revision for revision in action.entry.replaces if revision in applied]
+
+    def _insert(
+        self, seq: int, action: Action, state: str, *, step: int | None = None, finished: bool | None = None
+    ) -> Sql:
+        title, checksum = action.entry.title, action.checksum
+        return self._row(seq, action.revision, action.verb, title, checksum, state, step, finished)
+
+    def _unmark(self, seq: int, revision: str) -> Sql:
+        return self._row(seq, revision, "unmark", "", None, "done", None, None)
+
+    def _row(self, seq: int, *values: object) -> Sql:
+        *columns, finished = values
+        done = columns[4] == "done" if finished is None else finished
+        times = "pg_catalog.clock_timestamp(), 0" if done else "NULL, NULL"
+        given = ", ".join(quote_literal(value) for value in (seq, *columns))
+        return Sql(
+            f"INSERT INTO {self.name} (seq, revision, verb, title, checksum, state, step, finished_at, duration)"
+            f" VALUES ({given}, {times})"
+        )
+
+    def _touch(self, seq: int) -> Sql:
+        return Sql(f"UPDATE {self.name} SET {_STAMP} WHERE seq = {seq}")
+
+    def _complete(self, seq: int, action: Action) -> Sql:
+        """Exactly the guard's row turns to done; none, and the cast fails: cheaper than a DO block, and as loud.
+
+        The text depends on the count, else the server would evaluate the cast while planning.
+        """
+        gone = quote_literal(
+            f"trek: row {seq} of {self.identity} ({action.verb} {action.revision}) is gone or was changed; rows found: "
+        )
+        return Sql(
+            f"WITH done AS (UPDATE {self.name} SET state = 'done', {_STAMP} WHERE seq = {seq} AND state = 'started'"
+            f" RETURNING seq) SELECT CASE pg_catalog.count(*) WHEN 1 THEN 1"
+            f" ELSE ({gone} || pg_catalog.count(*))::integer END FROM done"
+        )
+
+
+_STAMP = (
+    "finished_at = pg_catalog.clock_timestamp(),"
+    " duration = pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - started_at)"
+)
+
+
+def _used(history: History, rows: int) -> History:
+    return replace(history, exists=True, next=history.next + rows)
+
+
+def _row(data: Row) -> HistoryRow:
+    return HistoryRow(
+        revision=data["revision"],
+        verb=data["verb"],
+        state=data["state"],
+        title=data["title"],
+        checksum=data["checksum"],
+        started_at=data["started_at"],
+        finished_at=data["finished_at"] or "",
+        duration=data["duration"],
+        who=data["who"],
+        application=data["application"],
+        data=data,
+    )

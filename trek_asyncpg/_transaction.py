@@ -1,0 +1,120 @@
+"""One action in one transaction: ours, or a savepoint of the caller's."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from trek_asyncpg import _failure
+from trek_asyncpg._message import WHERE_MARKED, Message, marked
+from trek_asyncpg._unit import GONE, SAVEPOINT, Unit, UnitFailed, only_sql, unknown_if_gone
+from trek_asyncpg._wire import rows, to_the_end
+from trek_core import script
+from trek_core.plugin import Call, Failure, Sql, Statement
+
+NUMBER = "SELECT pg_catalog.to_jsonb(COALESCE(pg_catalog.pg_current_xact_id_if_assigned()::text, ''))"
+
+
+async def run(unit: Unit) -> None:
+    """All or nothing. Raises `UnitFailed`; whatever happens, no transaction of ours is left behind."""
+    opening = script.opening(unit.action, unit.record)
+    everything = (*opening, *script.statements(unit.action), *unit.record.finish)
+    work = _one_query if all(isinstance(part, Sql) for part in everything) else _stepwise
+    try:
+        await work(unit, opening)
+    except UnitFailed as failed:
+        raise UnitFailed(unknown_if_gone(unit, failed.failure, "rolled back")) from failed.failure.cause
+
+
+def _tail(unit: Unit) -> tuple[Statement, ...]:
+    """Settle, put settings back, finish. In the caller's transaction constraints stay as the caller set them."""
+    settle = () if unit.nested or unit.action.body is None else (script.SETTLE,)
+    return (*settle, *unit.restore, *unit.record.finish)
+
+
+# --------------------------------------------------------------------------- SQL: one round trip
+async def _one_query(unit: Unit, opening: Sequence[Statement]) -> None:
+    body = only_sql(script.statements(unit.action))
+    mark = unit.mark and len(body) > 1
+    inner = (*only_sql(opening), *(marked(body) if mark else body), *only_sql(_tail(unit)))
+    frame = (Sql(f"SAVEPOINT {SAVEPOINT}"), Sql(f"RELEASE SAVEPOINT {SAVEPOINT}"))
+    first, last = frame if unit.nested else (script.BEGIN, script.COMMIT)
+    message = Message.of((first, *inner, last))
+    try:
+        tag = await unit.connection.execute(message.text)
+    except Exception as error:
+        await unit.roll_back()
+        failure = _failure.of(error, message=message)
+        raise UnitFailed(await _located(unit, failure, body, mark=mark)) from error
+    except BaseException:
+        await unit.roll_back()
+        raise
+    if not unit.nested and tag != "COMMIT":
+        raise UnitFailed(_not_committed(tag))
+
+
+async def _located(unit: Unit, failure: Failure, body: list[Sql], *, mark: bool) -> Failure:
+    """Names the statement of a failure that came without a position, and removes the marker that it left."""
+    number = await _marker(unit) if mark else 1 if len(body) == 1 else 0
+    if failure.statement is not None or not 1 <= number <= len(body):
+        return failure
+    return replace(failure, statement=body[number - 1])
+
+
+async def _marker(unit: Unit) -> int:
+    """The number of the statement that was running; 0 if the connection is gone or none was."""
+    if not unit.connection.is_closed():
+        with contextlib.suppress(*GONE):
+            for left in await to_the_end(rows(unit.connection, WHERE_MARKED)):
+                return int(left["number"])
+    return 0
+
+
+def _not_committed(tag: str) -> Failure:
+    message = f"COMMIT was answered with {tag}: an error inside the migration was swallowed, and nothing of it remains"
+    return Failure(RuntimeError(message), message)
+
+
+# --------------------------------------------------------------------------- Python: statement by statement
+async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
+    """Inside `connection.transaction()`, so that the body's own transactions become savepoints."""
+    transaction = unit.connection.transaction(isolation=None if unit.nested else "read_committed")
+    try:
+        await transaction.start()
+        await unit.send(opening)
+        number = await _number(unit)
+        await unit.send(script.statements(unit.action))
+        await _check_same(unit, number)
+        await unit.send(_tail(unit))
+        await transaction.commit()
+    except BaseException as error:
+        with contextlib.suppress(*GONE):
+            await to_the_end(transaction.rollback())
+        if not unit.nested:
+            await unit.roll_back()
+        if isinstance(error, UnitFailed) or not isinstance(error, Exception):
+            raise
+        raise UnitFailed(_failure.of(error)) from error
+
+
+async def _number(unit: Unit) -> str:
+    """The transaction's number; "" where none was assigned, which the guard's INSERT did in ours."""
+    return str((await rows(unit.connection, NUMBER))[0])
+
+
+async def _check_same(unit: Unit, number: str) -> None:
+    """The transaction must still be the one we opened, and sound."""
+    call = next((s for s in script.statements(unit.action) if isinstance(s, Call)), None)
+    try:
+        now = await _number(unit)
+    except Exception as error:
+        problem = "it caught a database error without a savepoint, so its transaction can no longer commit"
+        hint = "Wrap what may fail in `async with connection.transaction():` and catch the error outside of that block."
+        raise UnitFailed(replace(_failure.of(error, statement=call), message=problem, hint=hint)) from error
+    if now != number:
+        problem = (
+            "it ended the transaction that trek opened for it: what it did before that is committed, without record"
+        )
+        hint = "Remove COMMIT and ROLLBACK from it, or mark the file no_transaction = True."
+        raise UnitFailed(Failure(RuntimeError(problem), problem, call, hint=hint, outcome="partial"))

@@ -1,0 +1,95 @@
+"""What carrying out one action needs, in a transaction or not."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from trek_asyncpg import _failure
+from trek_asyncpg._message import Message
+from trek_asyncpg._wire import to_the_end
+from trek_core.plugin import Action, Call, Copy, Failure, Record, Sql, Statement
+
+if TYPE_CHECKING:
+    from trek_asyncpg._types import Connection
+
+SAVEPOINT = "trek_migration"
+GONE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+"""What a clean-up may meet on a connection that is no longer there: there is nothing left to clean then."""
+
+
+class UnitFailed(Exception):
+    """Carries a failure out of a unit."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(failure.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One action on one connection. `restore` puts the session's settings back; `nested`: in the caller's transaction."""
+
+    connection: Connection
+    action: Action
+    record: Record
+    restore: tuple[Sql, ...]
+    nested: bool
+    mark: bool
+
+    async def send(self, statements: Sequence[Statement], about: Statement | None = None) -> None:
+        """Runs statements in order, SQL that stands together as one simple query. Raises `UnitFailed`.
+
+        about: the statement that a failure without a position is laid at.
+        """
+        waiting: list[Sql] = []
+        for statement in statements:
+            if isinstance(statement, Sql):
+                waiting.append(statement)
+                continue
+            await self._query(waiting, about)
+            waiting = []
+            await self._other(statement)
+        await self._query(waiting, about)
+
+    async def _query(self, statements: Sequence[Sql], about: Statement | None) -> None:
+        if not statements:
+            return
+        message = Message.of(statements)
+        try:
+            await self.connection.execute(message.text)
+        except Exception as error:
+            raise UnitFailed(_failure.of(error, message=message, statement=about)) from error
+
+    async def _other(self, statement: Call | Copy) -> None:
+        try:
+            if isinstance(statement, Copy):
+                msg = "this executor does not send COPY data from a file"
+                raise TypeError(msg)  # noqa: TRY301 - one way out for both
+            await statement.function(self.connection)
+        except Exception as error:
+            raise UnitFailed(_failure.of(error, statement=statement)) from error
+
+    async def roll_back(self) -> None:
+        """To the end, and always: after a cancellation is_in_transaction() says False while the server is in one."""
+        back = f"ROLLBACK TO SAVEPOINT {SAVEPOINT}; RELEASE SAVEPOINT {SAVEPOINT}" if self.nested else "ROLLBACK"
+        if self.connection.is_closed():
+            return
+        with contextlib.suppress(*GONE):
+            await to_the_end(self.connection.execute(back))
+
+
+def only_sql(statements: Sequence[Statement]) -> list[Sql]:
+    return [statement for statement in statements if isinstance(statement, Sql)]
+
+
+def unknown_if_gone(unit: Unit, failure: Failure, otherwise: str) -> Failure:
+    """The outcome: known, unless the connection went before the answer came."""
+    if failure.outcome == "partial":
+        return failure
+    gone = unit.connection.is_closed() or _failure.is_lost_connection(failure.cause)
+    return replace(failure, outcome="unknown" if gone else otherwise)

@@ -1,0 +1,68 @@
+"""What must hold before the first write, and after a second look."""
+
+from __future__ import annotations
+
+from trek_core.errors import PlanOutdated, ReadOnly
+from trek_core.model import Facts, History
+from trek_core.plans import Plan
+
+
+def writable(plan: Plan) -> None:
+    """Raises `ReadOnly` where the plan cannot run on this session. Nothing was written yet."""
+    facts = plan.history.facts
+    if problem := _session(facts) or _outside(plan, facts):
+        msg = f"{problem}\nNothing was changed."
+        raise ReadOnly(msg, tuple(action.revision for action in plan.actions))
+
+
+def _session(facts: Facts) -> str:
+    if facts.standby:
+        return f"{facts.database!r} is on a standby, which takes no writes: give trek the primary server."
+    if facts.read_only:
+        return (
+            f"the session with {facts.database!r} is read-only (transaction_read_only is on): "
+            "give trek a connection that may write, or SET default_transaction_read_only = off."
+        )
+    if not facts.standard_strings:
+        return "standard_conforming_strings is off, so the server reads strings otherwise than trek: set it on."
+    if facts.in_transaction and facts.isolation != "read committed":
+        return (
+            f"the open transaction is {facts.isolation.upper()}: it would not see what another runner did. "
+            "Call trek in a READ COMMITTED transaction, or outside one."
+        )
+    return ""
+
+
+def _outside(plan: Plan, facts: Facts) -> str:
+    """Non-transactional migrations need a session of their own."""
+    action = next((a for a in plan.actions if a.mode != "transaction"), None)
+    if action is None or not (facts.in_transaction or facts.pooled):
+        return ""
+    if facts.in_transaction:
+        return f"{action.name} runs outside a transaction, and the connection has one open: call trek outside of it."
+    return (
+        f"{action.name} runs outside a transaction, which needs a session lock, and a pooler stands between "
+        "trek and the server: give trek a direct DSN."
+    )
+
+
+def still(shown: Plan, fresh: Plan) -> None:
+    """Raises `PlanOutdated` unless the fresh plan is what was shown, or the rest of it."""
+    want, have = shown.fingerprint, fresh.fingerprint
+    if have and have != want[-len(have) :]:
+        listed = ", ".join(f"{verb} {revision}" for verb, revision, _ in have[:8])
+        msg = (
+            f"the database moved since the plan for {shown.target!r} was made: now it would be: {listed}.\n"
+            "Nothing was changed. Plan again, look at it, and apply that."
+        )
+        raise PlanOutdated(msg, tuple(revision for _, revision, _ in have))
+
+
+def not_shrunk(before: History, now: History) -> None:
+    """Raises `PlanOutdated` if rows that were there are not: a history never shrinks."""
+    if (before.exists and not now.exists) or now.next < before.next:
+        msg = (
+            "the history lost rows while trek ran: somebody deletes from it, or replaced it by another.\n"
+            "Nothing was changed. Find out who: rows of the history are never deleted."
+        )
+        raise PlanOutdated(msg)

@@ -1,0 +1,100 @@
+"""The message of a failed migration: what, where, why, what stands now, and the way on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from trek_core.events import Failure
+from trek_core.model import Action, Call, Copy, Sql
+from trek_core.plans import Plan, Ran
+
+WIDTH = 100  # characters of a source line that are shown around the caret
+
+
+def explain(plan: Plan, action: Action, failure: Failure, ran: Sequence[Ran]) -> str:
+    """The whole message, several lines."""
+    return "\n".join(
+        [*_what(action, failure), "", *_stands(action, failure), *_rest(plan, action, ran), _way_on(action, failure)]
+    )
+
+
+def _what(action: Action, failure: Failure) -> Iterator[str]:
+    doing = "reverting" if action.verb == "revert" else "applying"
+    place = _place(failure)
+    yield (
+        f"{place}: {doing} {action.name} failed: {failure.message}"
+        if place
+        else (f"{doing} {action.name} failed: {failure.message}")
+    )
+    if isinstance(failure.statement, Sql | Copy):
+        yield from _quoted(failure.statement, failure.position)
+    for name, text in (("detail", failure.detail), ("hint", failure.hint), ("context", failure.context)):
+        if text:
+            yield f"{name}: {text}"
+    if failure.sqlstate:
+        yield f"SQLSTATE {failure.sqlstate}"
+
+
+def _place(failure: Failure) -> str:
+    statement = failure.statement
+    if statement is None or not statement.file:
+        return ""
+    if isinstance(statement, Call):
+        return f"{statement.file}:{statement.line}"
+    line, column, _ = _locate(statement, failure.position)
+    return f"{statement.file}:{line}:{column}"
+
+
+def _locate(statement: Sql | Copy, position: int | None) -> tuple[int, int, str]:
+    """Line and column in the file (from 1), and the statement's text on that line."""
+    before = statement.text[: position or 0]
+    row = before.count("\n")
+    lines = statement.text.split("\n")
+    column = len(before) - (before.rfind("\n") + 1) + (statement.column if row == 0 else 1)
+    return statement.line + row, column, lines[min(row, len(lines) - 1)]
+
+
+def _quoted(statement: Sql | Copy, position: int | None) -> Iterator[str]:
+    line, column, text = _locate(statement, position)
+    at = column - (statement.column if line == statement.line else 1)
+    start = max(0, at - WIDTH // 2)
+    shown, gutter = text[start : start + WIDTH].rstrip("\r"), f"{line if statement.file else ''}"
+    indent = "".join("\t" if c == "\t" else " " for c in shown[: at - start])
+    yield f"  {gutter} | {shown}"
+    yield f"  {' ' * len(gutter)} | {indent}^"
+
+
+def _stands(action: Action, failure: Failure) -> Iterator[str]:
+    if failure.outcome == "unknown":
+        yield f"The connection was lost before the answer came: whether {action.revision} was committed is unknown."
+    elif failure.outcome == "partial":
+        yield f"{action.revision} ran outside a transaction: what it did before the failure stays."
+    else:
+        yield f"Nothing of {action.revision} remains: its transaction was rolled back."
+
+
+def _rest(plan: Plan, action: Action, ran: Sequence[Ran]) -> Iterator[str]:
+    if ran:
+        yield f"Done before it in this run, and committed: {_names([r.revision for r in ran])}."
+    after = [other.revision for other in plan.actions if other.index > action.index]
+    if after:
+        yield f"Not begun: {_names(after)}."
+
+
+def _names(revisions: Sequence[str]) -> str:
+    shown = ", ".join(revisions[:8])
+    return shown if len(revisions) <= 8 else f"{shown} and {len(revisions) - 8} more"  # noqa: PLR2004
+
+
+def _way_on(action: Action, failure: Failure) -> str:
+    if failure.outcome == "unknown":
+        return (
+            "The server runs a query to its end after its client is gone. Connect again and look at `trek status`: "
+            "the history tells; then run again."
+        )
+    if failure.outcome == "partial":
+        return (
+            f"See `trek history` and look at what it left. Finish it by hand and `trek stamp {action.revision}`, "
+            f"or undo it by hand and stamp the revision before it; until then trek refuses to go on."
+        )
+    return f"Correct the cause and run again: trek goes on with {action.revision}."

@@ -1,0 +1,119 @@
+"""The facade: one object that plans and migrates, and the two functions on top of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from trek_core.errors import ConfigError
+from trek_core.model import Direction, History, Rules
+from trek_core.plans import Plan, Report, Status
+
+if TYPE_CHECKING:
+    from trek_core._runner import Runner
+    from trek_core._workspace import Workspace
+    from trek_core.backend import Backend
+    from trek_core.contracts import Executor, Observer
+
+LOCK_WAIT = 60.0  # seconds
+
+
+class Migrator:
+    """Migrations of one folder in one database.
+
+    rules: instead of the format's own. lock_wait: seconds to wait for the migration lock.
+    observers: told of every event, beside those of plugins.
+    Every method opens a session of the backend and reads the folder anew.
+    Their errors: `ConfigError`, `ConnectError`, `LoadError`, `PlanError`, `PluginError`; those that write also raise
+    `LockTimeout` and `MigrationFailed`.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        directory: str | PathLike[str] = "migrations",
+        *,
+        rules: Rules | None = None,
+        lock_wait: float = LOCK_WAIT,
+        observers: Iterable[Observer] = (),
+    ) -> None:
+        self.backend, self.directory = backend, directory
+        self.rules, self.lock_wait, self.observers = rules, lock_wait, tuple(observers)
+
+    async def plan(self, target: str = "head", direction: Direction | None = None) -> Plan:
+        """What would run, without running it: nothing is written, one round trip."""
+        async with self._runner() as runner:
+            return runner.workspace.plan(await runner.history(), target, direction)
+
+    async def apply(self, plan: Plan) -> Report:
+        """Carries out a plan that was shown. Raises `PlanOutdated` if the database moved and something else would run."""
+        async with self._runner(plan.origin) as runner:
+            return await runner.apply(plan)
+
+    async def migrate(self, target: str = "head", direction: Direction | None = None) -> Report:
+        """To the target, whatever that takes. The report is empty if the database was there: one round trip, no lock."""
+        async with self._runner() as runner:
+            return await runner.migrate(lambda history: runner.workspace.plan(history, target, direction))
+
+    async def status(self) -> Status:
+        """Where the database stands, revision by revision: one round trip."""
+        async with self._runner() as runner:
+            return runner.workspace.status(await runner.history())
+
+    async def history(self) -> History:
+        """The history's rows, oldest first: one round trip. The folder is not read."""
+        async with self._runner() as runner:
+            return await runner.history()
+
+    async def stamp(self, target: str) -> Report:
+        """Makes the history say that the database is at the target. No migration runs."""
+        async with self._runner() as runner:
+            return await runner.migrate(lambda history: runner.workspace.stamp(history, target))
+
+    async def repair(self, revision: str, *, applied: bool) -> Report:
+        """Says of one revision whether it counts as applied: the way out after a non-transactional migration failed."""
+        async with self._runner() as runner:
+            return await runner.migrate(lambda history: runner.workspace.repair(history, revision, applied=applied))
+
+    @asynccontextmanager
+    async def _runner(self, workspace: Workspace | None = None) -> AsyncIterator[Runner]:
+        async with self.backend.connect() as session:
+            yield self.runner_on(session, workspace)
+
+    def runner_on(self, session: Executor, workspace: Workspace | None = None) -> Runner:
+        """A run on an open session."""
+        from trek_core._blame import Offer  # noqa: PLC0415 - what a run needs is imported when one begins
+        from trek_core._runner import Runner  # noqa: PLC0415
+        from trek_core._workspace import Workspace  # noqa: PLC0415
+
+        given = tuple(Offer(observer, "(given)", "") for observer in self.observers)
+        workspace = workspace or Workspace(self.backend, self.directory, self.rules)
+        return Runner(session, workspace, (*self.backend.host.observers(), *given), self.lock_wait)
+
+
+async def plan(
+    session: Executor,
+    backend: Backend,
+    directory: str | PathLike[str] = "migrations",
+    target_revision: str = "head",
+    direction: Direction | None = None,
+) -> Plan:
+    """What would bring the database to the target, on an open session of the backend. Nothing is written.
+
+    direction: None finds out. Raises `PlanError`, `LoadError`, `ConfigError`, `ConnectError`, `PluginError`.
+    """
+    runner = Migrator(backend, directory).runner_on(session)
+    return runner.workspace.plan(await runner.history(), target_revision, direction)
+
+
+async def execute(session: Executor, backend: Backend, planned: Plan) -> Report:
+    """Carries a plan out, on an open session of the backend: what was planned, or what is left of it.
+
+    Raises `PlanOutdated`, `ReadOnly`, `LockTimeout`, `MigrationFailed`, `ConnectError`, `PluginError`.
+    """
+    if planned.origin is None:
+        msg = "this plan was not made by trek_core.plan() or Migrator.plan(): it does not know its files"
+        raise ConfigError(msg)
+    return await Migrator(backend, planned.origin.directory).runner_on(session, planned.origin).apply(planned)

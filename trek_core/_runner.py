@@ -1,0 +1,127 @@
+"""Carries a plan out under the lock. The only module that awaits a plugin."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from trek_core import _checks
+from trek_core._blame import Offer, blame
+from trek_core._explain import explain
+from trek_core.errors import MigrationFailed, TrekError
+from trek_core.events import Done, Event, Failed, Lost, RunFinished, RunStarted
+from trek_core.model import History
+from trek_core.plans import Plan, Ran, Report
+
+if TYPE_CHECKING:
+    from trek_core._workspace import Workspace
+    from trek_core.contracts import Executor, Observer
+
+log = logging.getLogger("trek")
+Planner = Callable[[History], Plan]
+
+
+class Runner:
+    """One run on one session."""
+
+    def __init__(
+        self, session: Executor, workspace: Workspace, observers: Sequence[Offer[Observer]], lock_wait: float
+    ) -> None:
+        self.session, self.workspace = session, workspace
+        self.observers, self.lock_wait = observers, lock_wait
+        self.ran: list[Ran] = []
+
+    async def history(self) -> History:
+        """The history as it is now: one round trip."""
+        store = self.workspace.store
+        with blame(store, "VersionStore.query"):
+            query = store.value.query()
+        facts, rows = await self.session.read(query)
+        with blame(store, "VersionStore.history"):
+            return store.value.history(rows, facts)
+
+    async def migrate(self, planner: Planner) -> Report:
+        """Plans, and carries out the plan that is right once the lock is held."""
+        return await self._report(planner(await self.history()), planner)
+
+    async def apply(self, shown: Plan) -> Report:
+        """Carries out what was shown, or what is left of it. Raises `PlanOutdated` if anything else would run."""
+
+        def replan(history: History) -> Plan:
+            plan = self.workspace.plan(history, shown.target, shown.direction)
+            _checks.still(shown, plan)
+            return plan
+
+        return await self._report(shown, replan)
+
+    # ----------------------------------------------------------------------- the run
+    async def _report(self, plan: Plan, replan: Planner) -> Report:
+        begun = time.monotonic()
+        if plan:
+            _checks.writable(plan)
+            await self._tell(RunStarted(plan))
+            await self._under_lock(plan, replan)
+        report = Report(plan.target, tuple(self.ran), plan.warnings, time.monotonic() - begun)
+        if plan:
+            await self._tell(RunFinished(report))
+        return report
+
+    async def _under_lock(self, plan: Plan, replan: Planner) -> None:
+        with blame(self.workspace.store, "VersionStore.locks"):
+            locks = self.workspace.store.value.locks(plan.history)
+        async with self.session.lock(locks, self.lock_wait, self._tell) as waited:
+            # No table when we planned and nobody before us in the queue: making the table shows a race, without reading.
+            if waited or plan.history.exists:
+                plan = await self._again(plan, replan)
+            while plan and (lost := await self._carry_out(plan)):
+                plan = await self._after_loss(plan, lost, replan)
+
+    async def _again(self, plan: Plan, replan: Planner) -> Plan:
+        history = await self.history()
+        _checks.not_shrunk(plan.history, history)
+        fresh = replan(history)
+        if fresh:
+            _checks.writable(fresh)
+        return fresh
+
+    async def _after_loss(self, plan: Plan, lost: Lost, replan: Planner) -> Plan:
+        """Somebody was faster, which the history must show; if it does not, the failure was the migration's own."""
+        facts = plan.history.facts
+        if not facts.in_transaction:
+            fresh = await self._again(plan, replan)
+            if (fresh.history.exists, fresh.history.next) != (plan.history.exists, plan.history.next):
+                return fresh
+        raise self._failed(plan, Failed(lost.action, lost.failure))
+
+    async def _carry_out(self, plan: Plan) -> Lost | None:
+        units = zip(plan.actions, plan.records, strict=True)
+        async with contextlib.aclosing(self.session.run(units)) as results:
+            async for result in results:
+                if isinstance(result, Done):
+                    action = result.action
+                    self.ran.append(Ran(action.revision, action.entry.title, action.verb, result.seconds))
+                await self._tell(result)
+                if isinstance(result, Lost):
+                    return result
+                if isinstance(result, Failed):
+                    raise self._failed(plan, result)
+        return None
+
+    def _failed(self, plan: Plan, result: Failed) -> MigrationFailed:
+        report = Report(plan.target, tuple(self.ran), plan.warnings)
+        message = explain(plan, result.action, result.failure, self.ran)
+        error = MigrationFailed(message, result.action, result.failure, report)
+        error.__cause__ = result.failure.cause
+        return error
+
+    async def _tell(self, event: Event) -> None:
+        """Observers cannot fail a run: what they raise is logged with their plugin's name."""
+        for observer in self.observers:
+            try:
+                with blame(observer, f"observer {observer.value.name!r}"):
+                    await observer.value.notify(event)
+            except TrekError as error:
+                log.error("%s", error, exc_info=error)

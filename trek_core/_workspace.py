@@ -1,0 +1,156 @@
+"""The files as one run sees them, read once, and the plans that follow from them and a history. Pure but for reading files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+from trek_core import _actions
+from trek_core._blame import blame
+from trek_core._catalog import EntryCatalog, build
+from trek_core._planner import route
+from trek_core._status import status
+from trek_core._tree import FolderTree
+from trek_core.errors import ConfigError, UnknownRevision
+from trek_core.model import Direction, Entry, Facts, History, HistoryRow, Hop, Record, Route, Rules, Script, State
+from trek_core.plans import Plan, Status
+
+if TYPE_CHECKING:
+    from trek_core.backend import Backend
+    from trek_core.contracts import Tree
+
+LENIENT = Rules(out_of_order="allow", missing="allow", changed="allow")
+
+
+class Workspace:
+    """One folder, one backend. Make a new one to see files that changed since."""
+
+    def __init__(self, backend: Backend, directory: str | PathLike[str], rules: Rules | None) -> None:
+        self.store, self.layout, self.directory = backend.store, backend.layout, fspath(directory)
+        self.rules = rules or self.layout.value.rules
+        self._tree = FolderTree(directory, backend.host.loader_for, suffixes=backend.host.suffixes())
+        self._catalog: EntryCatalog | None = None
+
+    def catalog(self, facts: Facts) -> EntryCatalog:
+        """Arranged on first use, with the facts that came with the history. Raises `ConfigError` for an empty folder."""
+        if self._catalog is None:
+            self._tree = self._tree.with_facts(facts)
+            with blame(self.layout, "Layout.smells"):
+                smell = self.layout.value.smells(self._tree)
+            if smell:
+                raise ConfigError(_wrong_layout(self.directory, smell))
+            with blame(self.layout, "Layout.arrange"):
+                arrangement = self.layout.value.arrange(self._tree)
+            if not arrangement.entries:
+                raise ConfigError(_empty(self.directory, [f"{i.file}: {i.reason}" for i in arrangement.ignored]))
+            self._catalog = build(arrangement)
+        return self._catalog
+
+    # ----------------------------------------------------------------------- plans
+    def plan(self, history: History, target: str, direction: Direction | None) -> Plan:
+        """Raises `PlanError` and `LoadError`."""
+        found = self._route(history, target, direction)
+        return self._plan(found.hops, history, target, direction, found.warnings)
+
+    def stamp(self, history: History, target: str) -> Plan:
+        """Only the history is written: what the target needs is marked as applied, everything else as not."""
+        catalog = self.catalog(history.facts)
+        state = self._state(history)
+        if self.layout.value.route is not None:
+            return self._plan(map(_written, self._route(history, target, None).hops), history, target, None)
+        known = tuple(revision for revision in state.applied if catalog.get(revision))
+        hops = route(catalog, replace(state, applied=known, unfinished=()), target, None, LENIENT, _never).hops
+        moved = {hop.entry.revision for hop in hops}
+        gone = [r for r in (*state.applied, *(row.revision for row in state.unfinished)) if r not in {*known, *moved}]
+        stale = [e for e in map(catalog.get, known) if e and e.revision not in moved and self._changed(e, state.rows)]
+        more = [Hop(entry=catalog.get(r) or _fileless(r), verb="unmark") for r in dict.fromkeys(gone)]
+        more += [Hop(entry=entry, verb="mark") for entry in stale]
+        return self._plan((*more, *map(_written, hops)), history, target, None)
+
+    def repair(self, history: History, revision: str, *, applied: bool) -> Plan:
+        """One row that says whether a revision counts as applied."""
+        entry = self.catalog(history.facts).get(revision)
+        if entry is None:
+            msg = f"no file has the revision {revision!r}"
+            raise UnknownRevision(msg, (revision,))
+        return self._plan((Hop(entry=entry, verb="mark" if applied else "unmark"),), history, revision, None)
+
+    def status(self, history: History) -> Status:
+        state, catalog = self._state(history), self.catalog(history.facts)
+        with blame(self.store, "VersionStore.identity"):
+            identity = self.store.value.identity
+        return status(catalog, state, self._compare, history.facts.database, identity, history.exists)
+
+    # ----------------------------------------------------------------------- parts
+    def _route(self, history: History, target: str, direction: Direction | None) -> Route:
+        catalog, state = self.catalog(history.facts), self._state(history)
+        if self.layout.value.route is None:
+            return route(catalog, state, target, direction, self.rules, self._compare)
+        with blame(self.layout, "Layout.route"):
+            return Route(tuple(self.layout.value.route(catalog, state, target, direction)))
+
+    def _state(self, history: History) -> State:
+        catalog = self.catalog(history.facts)
+        with blame(self.store, "VersionStore.state"):
+            return self.store.value.state(history, catalog)
+
+    def _compare(self, entry: Entry, row: HistoryRow) -> bool:
+        with blame(self.layout, "Entry.checksums"):
+            checksums = entry.checksums(self._tree)
+        with blame(self.store, "VersionStore.changed"):
+            return self.store.value.changed(checksums, row.data)
+
+    def _changed(self, entry: Entry, rows: object) -> bool:
+        row = rows.get(entry.revision) if isinstance(rows, dict) else None
+        return row is not None and self._compare(entry, row)
+
+    def _plan(
+        self,
+        hops: Iterable[Hop],
+        history: History,
+        target: str,
+        direction: Direction | None,
+        warnings: tuple[str, ...] = (),
+    ) -> Plan:
+        with blame(self.layout, "Entry.load"):
+            actions = _actions.build(hops, self._tree)
+        records: list[Record] = []
+        following = history
+        with blame(self.store, "VersionStore.record"):
+            for action in actions:
+                records.append(self.store.value.record(action, following))
+                following = records[-1].history
+            if records and (prepare := tuple(self.store.value.prepare(history))):
+                records[0] = replace(records[0], begin=(*prepare, *records[0].begin))
+        told = (*history.warnings, *warnings)
+        return Plan(target, actions, tuple(records), told, direction, history, self)
+
+
+def _never(entry: Entry, row: HistoryRow) -> bool:  # noqa: ARG001 - the planner's signature
+    return False
+
+
+def _written(hop: Hop) -> Hop:
+    """The same hop, in the history only."""
+    return replace(hop, verb="unmark" if hop.verb == "revert" else "mark", load=None)
+
+
+def _fileless(revision: str) -> Entry:
+    def load(tree: Tree) -> Script:  # noqa: ARG001 - an entry's signature
+        return Script(None)
+
+    return Entry(revision=revision, load=load)
+
+
+def _wrong_layout(directory: str, smell: str) -> str:
+    return f'the folder {directory!r} {smell}.\nName its format: format = "…" in [tool.trek], or --format.'
+
+
+def _empty(directory: str, ignored: list[str]) -> str:
+    listed = "".join(f"\n  ignored {line}" for line in ignored[:10])
+    return (
+        f"there is no migration in {directory!r}.{listed}\n"
+        "Is it the right folder? `trek new TITLE` writes a first migration."
+    )
