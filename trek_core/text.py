@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from trek_core.errors import LoadError
 from trek_core.model import Source
 
@@ -45,3 +47,40 @@ def quote_literal(value: object) -> str:
         return repr(value)
     text = str(value).replace("'", "''")
     return "E'" + text.replace("\\", "\\\\") + "'" if "\\" in text else f"'{text}'"
+
+
+# --------------------------------------------------------------------------- secrets
+_URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
+_HOSTS = re.compile(r"(\[[^\]]*\]|[^:,\[\]]*)(:\d*)?(,(\[[^\]]*\]|[^:,\[\]]*)(:\d*)?)*")
+_KEY = r"(?i:\w*(?:password|passwd|pwd))\s*=\s*"
+_PARAMETER = re.compile(rf"{_KEY}(?P<value>[^&]*)")
+_KEYWORD = re.compile(rf"{_KEY}(?P<value>'(?:\\.|[^'\\])*(?:'|\\?$)|(?:\\.|\S)*)", re.DOTALL)
+
+
+def redact_dsn(dsn: str) -> str:
+    """The DSN with `***` for every password, to be shown to people.
+
+    Finds it in a URL (user:password@), in its query and in the form "host=… password=…". A malformed DSN, such as one
+    whose password holds a raw @, : or /, may lose more than the password, never less.
+    """
+    url = _URL.match(dsn)
+    parameters = (_PARAMETER if url else _KEYWORD).finditer(dsn)
+    secrets = [match.span("value") for match in parameters]
+    secrets.append(_after_user(dsn, url.end() if url else 0, bool(url)))
+    text, done = "", 0
+    for start, end in sorted(secrets):
+        if start < end:
+            text += dsn[done:start] + "***" if start > done or not text else ""
+            done = max(done, end)
+    return text + dsn[done:]
+
+
+def _after_user(dsn: str, start: int, is_url: bool) -> tuple[int, int]:
+    """From the first colon to the last @; in a URL without @, from a colon that no port follows to the end."""
+    at, colon = dsn.rfind("@"), dsn.find(":", start)
+    if at > colon >= 0:
+        return colon + 1, at
+    authority = re.split(r"[/?#]", dsn[start:], maxsplit=1)[0]
+    if is_url and at < 0 <= colon < start + len(authority) and not _HOSTS.fullmatch(authority):
+        return colon + 1, len(dsn)
+    return 0, 0

@@ -1,0 +1,321 @@
+"""Configuration: where it is found, what it may say, and that no message shows a password."""
+
+from __future__ import annotations
+
+import pytest
+
+from trek_core._config import Settings, load_settings
+from trek_core.errors import ConfigError
+from trek_core.text import redact_dsn
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def configured(folder, text, name="trek.toml", environ=None):
+    (folder / name).write_text(text)
+    return load_settings(folder, environ or {})
+
+
+def refused(folder, text, name="trek.toml"):
+    with pytest.raises(ConfigError) as error:
+        configured(folder, text, name)
+    return str(error.value)
+
+
+# --------------------------------------------------------------------------- where
+def test_without_any_file_the_defaults_hold(here):
+    assert load_settings(here, {}) == Settings()
+    assert Settings().directory == "migrations"
+    assert Settings().lock_wait == 60.0
+
+
+def test_pyproject_is_read(here):
+    assert configured(here, '[tool.trek]\nformat = "goose"\n', "pyproject.toml").format == "goose"
+
+
+def test_trek_toml_is_read(here):
+    assert configured(here, 'format = "goose"\n').format == "goose"
+
+
+def test_the_current_directory_is_where_the_search_starts(here):
+    (here / "trek.toml").write_text('format = "goose"')
+    assert load_settings(environ={}).format == "goose"
+
+
+def test_both_files_with_settings_are_refused_by_name(here):
+    (here / "trek.toml").write_text("")
+    message = refused(here, "[tool.trek]\n", "pyproject.toml")
+    assert str(here / "trek.toml") in message
+    assert str(here / "pyproject.toml") in message
+
+
+def test_a_pyproject_without_our_table_is_no_rival(here):
+    (here / "pyproject.toml").write_text('[project]\ndependencies = ["trek-migrate"]\n')
+    assert configured(here, 'format = "goose"\n').format == "goose"
+
+
+def test_the_search_goes_up_past_a_project_that_says_nothing_about_trek(here):
+    below = here / "services" / "shop"
+    below.mkdir(parents=True)
+    (below / "pyproject.toml").write_text("[tool.other]\n")
+    (here / "pyproject.toml").write_text('[tool.trek]\nformat = "goose"\n')
+    assert load_settings(below, {}).format == "goose"
+
+
+def test_the_nearest_file_wins_alone(here):
+    below = here / "shop"
+    below.mkdir()
+    (here / "trek.toml").write_text('format = "goose"\nlock-wait = 5\n')
+    (below / "trek.toml").write_text('format = "flyway"\n')
+    assert load_settings(below, {}).format == "flyway"
+    assert load_settings(below, {}).lock_wait == 60.0
+
+
+def test_a_broken_pyproject_that_is_not_about_us_is_passed_by(here):
+    assert configured(here, "broken = = 1", "pyproject.toml") == Settings()
+
+
+def test_a_directory_in_a_file_above_is_relative_to_that_file(here, monkeypatch):
+    below = here / "shop"
+    below.mkdir()
+    (here / "trek.toml").write_text('directory = "db/migrations"\n')
+    monkeypatch.chdir(below)
+    assert load_settings(environ={}).directory == str(here / "db/migrations")
+
+
+def test_the_default_directory_is_relative_to_the_file_too(here, monkeypatch):
+    below = here / "shop"
+    below.mkdir()
+    (here / "trek.toml").write_text("")
+    monkeypatch.chdir(below)
+    assert load_settings(environ={}).directory == str(here / "migrations")
+
+
+def test_a_directory_in_a_file_of_the_current_directory_stays_as_written(here):
+    assert configured(here, 'directory = "db"\n').directory == "db"
+
+
+def test_an_absolute_directory_in_a_file_stays_as_written(here, monkeypatch):
+    (here / "shop").mkdir()
+    (here / "trek.toml").write_text('directory = "/srv/db"\n')
+    assert load_settings(here / "shop", {}).directory == "/srv/db"
+
+
+# --------------------------------------------------------------------------- environment
+@pytest.mark.parametrize(
+    ("environ", "dsn"),
+    [
+        ({}, "postgresql://file/"),
+        ({"DATABASE_URL": "postgresql://url/"}, "postgresql://url/"),
+        ({"DATABASE_URL": "postgresql://url/", "TREK_DSN": "postgresql://trek/"}, "postgresql://trek/"),
+        ({"DATABASE_URL": "", "TREK_DSN": ""}, "postgresql://file/"),
+    ],
+)
+def test_the_environment_overrides_the_dsn_of_the_file(here, environ, dsn):
+    assert configured(here, 'dsn = "postgresql://file/"\n', environ=environ).dsn == dsn
+
+
+def test_the_environment_overrides_the_directory_and_is_relative_to_the_current_one(here):
+    (here / "shop").mkdir()
+    (here / "trek.toml").write_text('directory = "db"\n')
+    assert load_settings(here / "shop", {"TREK_DIR": "other"}).directory == "other"
+
+
+# --------------------------------------------------------------------------- keys and types
+EVERYTHING = """
+directory = "db"
+dsn = "postgresql://localhost/shop"
+format = "goose"
+layout = "native"
+store = "flyway"
+out-of-order = "allow"
+missing = "warn"
+changed = "refuse"
+lock-wait = 5
+disable-plugins = ["a", "b"]
+[layout-settings]
+prefix = "V"
+[store-settings]
+table = "t"
+[executor-settings]
+timeout = 3
+"""
+
+
+def test_every_key_is_taken(here):
+    assert configured(here, EVERYTHING) == Settings(
+        directory="db",
+        dsn="postgresql://localhost/shop",
+        format="goose",
+        layout="native",
+        store="flyway",
+        out_of_order="allow",
+        missing="warn",
+        changed="refuse",
+        lock_wait=5,
+        disable_plugins=("a", "b"),
+        layout_settings={"prefix": "V"},
+        store_settings={"table": "t"},
+        executor_settings={"timeout": 3},
+    )
+
+
+def test_what_the_file_does_not_say_is_left_to_the_format(here):
+    settings = configured(here, "")
+    assert (settings.out_of_order, settings.missing, settings.changed) == (None, None, None)
+
+
+def test_an_unknown_key_names_file_nearest_and_all_known(here):
+    assert refused(here, 'out-of-ordr = "warn"\n') == (
+        f"{here / 'trek.toml'}: unknown key 'out-of-ordr'. Did you mean 'out-of-order'? Known keys: changed, directory, "
+        "disable-plugins, dsn, executor-settings, format, layout, layout-settings, lock-wait, missing, out-of-order, "
+        "store, store-settings"
+    )
+
+
+def test_a_key_in_both_spellings_is_refused(here):
+    message = refused(here, "lock-wait = 1\nlock_wait = 2\n")
+    assert "the key 'lock-wait' is there twice" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("directory = 3", "directory must be text, got 3"),
+        ('directory = ["a"]', "directory must be text, got a list"),
+        ('missing = "alow"', "missing must be one of 'refuse', 'warn', 'allow', got 'alow'"),
+        ('lock-wait = "5"', "lock-wait must be a number, got '5'"),
+        ("lock-wait = true", "lock-wait must be a number, got True"),
+        ("lock-wait = -1", "lock-wait is -1, want seconds, 0 or more"),
+        ("lock-wait = nan", "lock-wait is nan, want seconds, 0 or more"),
+        ('disable-plugins = "a"', "disable-plugins must be a list of text, got 'a'"),
+        ("disable-plugins = [1]", "disable-plugins must be a list of text, got a list"),
+        ('layout-settings = "a"', "layout-settings must be a table, got 'a'"),
+        ('[layout]\nprefix = "V"', "layout must be text, got a table"),
+    ],
+)
+def test_a_value_of_a_wrong_type_names_file_key_and_value(here, text, problem):
+    assert refused(here, text) == f"{here / 'trek.toml'}: {problem}"
+
+
+def test_our_table_must_be_a_table(here):
+    assert "[tool.trek] must be a table, got 3" in refused(here, "[tool]\ntrek = 3\n", "pyproject.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("trek.toml", 'format = "a"\n\nstore = = 1\n', 3),
+        ("pyproject.toml", "[tool.trek]\nformat = \n", 2),
+        ("trek.toml", 'format = "a"\nstore = """abc\n', 2),
+    ],
+)
+def test_malformed_toml_names_file_and_line(here, name, text, line):
+    assert refused(here, text, name).startswith(f"{here / name}:{line}: this is not valid TOML: ")
+
+
+def test_toml_that_is_no_utf8_names_file_and_line(here):
+    (here / "trek.toml").write_bytes(b'format = "a"\nstore = "\xff"\n')
+    with pytest.raises(ConfigError, match=r"trek\.toml:2: byte 0xff is not UTF-8"):
+        load_settings(here, {})
+
+
+def test_a_byte_order_mark_is_no_matter(here):
+    (here / "trek.toml").write_bytes(b'\xef\xbb\xbfformat = "goose"\n')
+    assert load_settings(here, {}).format == "goose"
+
+
+# --------------------------------------------------------------------------- passwords
+def test_the_repr_of_settings_shows_no_password():
+    settings = Settings(
+        dsn="postgresql://me:geheim@host/shop",
+        executor_settings={"password": "geheim", "replica-dsn": "postgres://me:geheim@r/", "deep": {"token": "geheim"}},
+    )
+    assert "geheim" not in repr(settings)
+    assert "dsn='postgresql://me:***@host/shop'" in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'dsn = ["postgresql://me:geheim@host/"]',
+        'directory = 1\ndsn = "postgresql://me:geheim@host/"',
+        'lock-wait = "postgresql://me:geheim@host/"',
+        'dsn = "postgresql://me:geheim@host/"\nnonsense = 1',
+        'dsn = "postgresql://me:geheim@host/\n',
+    ],
+)
+def test_no_message_shows_a_password(here, text):
+    assert "geheim" not in refused(here, text)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "shown"),
+    [
+        ("postgresql://me:geheim@host:5432/shop?sslmode=require", "postgresql://me:***@host:5432/shop?sslmode=require"),
+        ("postgresql://me@host:5432/shop", "postgresql://me@host:5432/shop"),
+        ("postgresql://host:5432/shop", "postgresql://host:5432/shop"),
+        ("postgresql://h1:1,[::1]:2,h3/shop", "postgresql://h1:1,[::1]:2,h3/shop"),
+        ("postgresql:///shop?host=/tmp", "postgresql:///shop?host=/tmp"),
+        ("postgresql://me:@host/shop", "postgresql://me:@host/shop"),
+        ("postgresql://host/shop?user=me&password=geheim&x=1", "postgresql://host/shop?user=me&password=***&x=1"),
+        ("postgresql://host/shop?sslpassword=geheim", "postgresql://host/shop?sslpassword=***"),
+        ("host=h password=geheim user=me", "host=h password=*** user=me"),
+        ("host=h password = 'ge h\\'eim' user=me", "host=h password = *** user=me"),
+        ("embedded:./data", "embedded:./data"),
+        ("", ""),
+    ],
+)
+def test_a_password_is_replaced_and_the_rest_stays(dsn, shown):
+    assert redact_dsn(dsn) == shown
+
+
+ODD = [
+    "p@ss",
+    "a:b",
+    "a/b",
+    "a?b",
+    "a#b",
+    "a&b",
+    "p%40ss%3A",
+    "größe-表",
+    "a@b:c/d?e=f@g",
+    "[x",
+    "12/3@4",
+    "x=y",
+    "password=q",
+    "://@",
+]
+
+
+@pytest.mark.parametrize("password", ODD)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "postgresql://me:{}@host:5432/shop",
+        "postgresql://me@corp:{}@host/shop?application_name=a:b@c",
+        "postgresql:/me:{}@host/shop",
+        "postgresql:me:{}@host",
+        "me:{}@host",
+        "host=h password={} user=me",
+        "host=h password='{}' user=me@corp options='-c a:b'",
+    ],
+)
+def test_an_odd_password_never_shows_even_in_part(form, password):
+    secret = f"GEHEIM{password}GEHEIM"
+    assert "GEHEIM" not in redact_dsn(form.format(secret))
+
+
+@pytest.mark.parametrize("password", ["p@ss", "a:b", "a@b:c", "größe", "a/b", "a b", "a%26b"])
+@pytest.mark.parametrize("form", ["postgresql://me@h:1/shop?password={}&x=1", "postgresql://me:pw@h/?Password={}"])
+def test_an_odd_password_in_a_query_never_shows_even_in_part(form, password):
+    assert "GEHEIM" not in redact_dsn(form.format(f"GEHEIM{password}GEHEIM"))
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://me:GEHEIM", "postgresql://me:GEHEIM/x", "postgresql://me:GE/HEIM/shop"])
+def test_a_password_without_its_host_does_not_show(dsn):
+    assert "HEIM" not in redact_dsn(dsn)

@@ -1,0 +1,147 @@
+"""The only reader of migration files: a folder is listed once, a file is read once, when somebody asks."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trek_core._blame import Offer, blame, expect
+from trek_core.errors import ConfigError, LoadError
+from trek_core.model import Direction, Facts, File, Script, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from trek_core.contracts import Loader
+
+Folder = str | os.PathLike[str]
+_BACKUPS = ("~", ".swp")
+
+
+class FolderTree:
+    """The files of one or more folders, subfolders included, sorted by path; a `trek_core.contracts.Tree`.
+
+    Left out are hidden files and folders, `__pycache__`, and the backups of editors. `loader_for` finds the loader of a
+    file, `suffixes` are those on offer, for messages. Raises `ConfigError` for a folder that cannot be listed.
+    """
+
+    def __init__(
+        self,
+        directories: Folder | Sequence[Folder],
+        loader_for: Callable[[str], Offer[Loader] | None],
+        facts: Facts = Facts(),  # noqa: B008 - frozen
+        suffixes: Sequence[str] = (),
+    ) -> None:
+        single = isinstance(directories, str | os.PathLike)
+        roots: Sequence[Folder] = [directories] if single else directories  # type: ignore[list-item,assignment]
+        if not roots:
+            msg = "no folder of migrations was given"
+            raise ConfigError(msg)
+        self._files = tuple(file for root in roots for file in _list(os.fspath(root)))
+        self._loader_for, self._suffixes, self._facts = loader_for, tuple(suffixes), facts
+        self._contents: dict[File, bytes] = {}
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        return self._files
+
+    @property
+    def facts(self) -> Facts:
+        return self._facts
+
+    def with_facts(self, facts: Facts) -> FolderTree:
+        """The same tree with other facts. The listing and what was read are shared."""
+        other = copy.copy(self)
+        other._facts = facts  # noqa: SLF001
+        return other
+
+    def read(self, file: File) -> bytes:
+        """The file's bytes, from the disk once. Raises `LoadError` when it cannot be read."""
+        if file not in self._contents:
+            try:
+                self._contents[file] = Path(file.root, file.path).read_bytes()
+            except OSError as error:
+                raise LoadError(str(file), None, f"it cannot be read: {error.strerror}") from error
+        return self._contents[file]
+
+    def loads(self, file: File) -> bool:
+        """Whether a loader takes the file's suffix."""
+        return self._loader_for(file.name) is not None
+
+    def load(self, file: File, direction: Direction | None = None) -> Script:
+        """What the file's loader makes of it.
+
+        Raises `LoadError` (the file is wrong, or nothing loads its kind) and `PluginError` (the loader is wrong).
+        """
+        offer = self._loader_for(file.name)
+        if offer is None:
+            offered = ", ".join(self._suffixes) or "none"
+            advice = f"Suffixes that a loader takes: {offered}. Rename the file, or install a plugin that loads it."
+            raise LoadError(str(file), None, "no loader takes a file of this kind", advice)
+        source = Source(file, self.read(file), direction)
+        where = f"loader {offer.value.name}: loading {file}"
+        with blame(offer, where, through=LoadError):
+            script = offer.value.load(source)
+        expect(offer, where, script, Script)
+        return script
+
+
+def _list(root: str) -> list[File]:
+    shown = root.rstrip("/" + os.sep) or root
+    try:
+        return [File(path, shown) for path in sorted(_walk(root, "", (os.path.realpath(root),)))]
+    except FileNotFoundError as error:
+        raise ConfigError(_missing(root)) from error
+    except NotADirectoryError as error:
+        msg = f"{root!r} is a file: give the folder that holds it"
+        raise ConfigError(msg) from error
+    except OSError as error:
+        msg = f"the folder {error.filename or root!r} cannot be listed: {error.strerror}"
+        raise ConfigError(msg) from error
+
+
+def _missing(root: str) -> str:
+    if Path(root).is_absolute():
+        return f"no folder {root!r}: create it, or name the folder of the migrations"
+    try:
+        here = f"current directory: {Path.cwd()}"
+    except OSError:
+        here = "the current directory is gone"
+    return f"no folder {root!r} here ({here}): create it, or name the folder of the migrations"
+
+
+def _walk(folder: str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            if name.startswith(".") or name.endswith(_BACKUPS) or name == "__pycache__":
+                continue
+            if entry.is_dir():
+                yield from _walk(entry.path, f"{prefix}{name}/", _follow(entry, above))
+            else:
+                yield prefix + _readable(entry)
+
+
+def _follow(entry: os.DirEntry[str], above: tuple[str, ...]) -> tuple[str, ...]:
+    """The real paths of the links above, so that one that leads back up is seen and not followed for ever."""
+    if not entry.is_symlink():
+        return above
+    real = os.path.realpath(entry.path)
+    if any(f"{folder}{os.sep}".startswith(f"{real}{os.sep}") for folder in above):
+        msg = f"the folder {entry.path!r} is a link to {real!r}, which contains it: remove the link"
+        raise ConfigError(msg)
+    return (*above, real)
+
+
+def _readable(entry: os.DirEntry[str]) -> str:
+    if not entry.name.isascii():
+        try:
+            entry.name.encode()
+        except UnicodeEncodeError as error:
+            shown = ascii(os.fsencode(entry.path))
+            raise LoadError(shown, None, "the file's name is not UTF-8", "Rename the file.") from error
+    if not entry.is_file() and not entry.is_symlink():
+        raise LoadError(entry.path, None, "it is neither a file nor a folder", "Move it out of the migrations.")
+    return entry.name
