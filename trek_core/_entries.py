@@ -1,0 +1,91 @@
+"""Revisions as a layout arranges them, and the steps of a route through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from trek_core._scripts import Body, File, Script, Verb
+
+if TYPE_CHECKING:
+    from trek_core.contracts import Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One revision as the layout arranged it.
+
+    parents: revisions that must be applied first. load: reads and parses, when asked.
+    checksums: the first is written, any of them is accepted, () means that the format keeps none.
+    replaces: a squash. rerun: Flyway's R__, Liquibase's runOnChange. recorded False: leaves no trace in the history.
+    skip: the reason why this entry does not count here. meta: a layout's word to the store of the same format.
+    """
+
+    revision: str
+    load: Callable[[Tree], Script]
+    title: str = ""
+    parents: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    checksums: Callable[[Tree], tuple[str, ...]] = lambda tree: ()
+    aliases: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    rerun: Literal["never", "changed", "always"] = "never"
+    recorded: bool = True
+    skip: str | None = None
+    meta: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A file that is no migration, and why."""
+
+    file: File
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """A layout's answer: the entries in order (that order breaks ties), and what it left out."""
+
+    entries: tuple[Entry, ...]
+    ignored: tuple[Ignored, ...] = ()
+
+
+Choice = Literal["refuse", "warn", "allow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What to do when the files and the history disagree. A format has its defaults, the user the last word.
+
+    out_of_order: a pending migration is older than an applied one. missing: applied, but its file is gone.
+    changed: applied, but its file was edited since.
+    """
+
+    out_of_order: Choice = "refuse"
+    missing: Choice = "refuse"
+    changed: Choice = "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One step of a route, before its script is loaded. `before` and `after` are the heads of the applied set.
+
+    load overrides the entry's own loading and gives the body to run: for formats whose edges have scripts of their own.
+    """
+
+    entry: Entry
+    verb: Verb
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    load: Callable[[Tree], Body] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A planner's answer: the steps, and what the user should hear although it was allowed."""
+
+    hops: tuple[Hop, ...] = ()
+    warnings: tuple[str, ...] = ()

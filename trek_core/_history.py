@@ -1,0 +1,81 @@
+"""The database's side: facts, the history, and the state that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from trek_core._scripts import Verb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What came with the history in the same round trip. Defaults stand where nothing was read."""
+
+    database: str = ""
+    schema: str | None = None
+    """`current_schema()`: None if no schema of the search_path exists."""
+    user: str = ""
+    session_user: str = ""
+    server_version: int = 0
+    """As `server_version_num`: 150018."""
+    backend_pid: int = 0
+    """The server process that answered. It differs from the connection's own behind a pooler."""
+    standby: bool = False
+    read_only: bool = False
+    isolation: str = "read committed"
+    in_transaction: bool = False
+    """The caller had a transaction open when trek was called."""
+    standard_strings: bool = True
+    pooled: bool = False
+    """A pooler stands between: session locks and session settings cannot be relied on."""
+
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+"""One mapping a history row, decoded from JSON. Their order means nothing: a store sorts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRow:
+    """One line of `trek history`, whatever the table looks like. Times are ISO 8601 text, duration is seconds."""
+
+    revision: str
+    verb: Verb = "apply"
+    state: str = "done"
+    """done, started, failed, step, claim; a store may have its own."""
+    title: str = ""
+    checksum: str | None = None
+    started_at: str = ""
+    finished_at: str = ""
+    duration: float | None = None
+    who: str = ""
+    application: str = ""
+    data: Row = field(default_factory=dict)
+    """The raw row."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The history as it was read. `next` is the next free key, for stores that count."""
+
+    exists: bool
+    rows: tuple[HistoryRow, ...] = ()
+    next: int = 1
+    facts: Facts = Facts()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Which revisions are applied, in the order in which that happened.
+
+    rows: the row that made each revision applied (checksum, time). unfinished: begun outside a transaction, never
+    completed. current: the node a database stands on, for formats where edges are the truth.
+    """
+
+    applied: tuple[str, ...] = ()
+    rows: Mapping[str, HistoryRow] = field(default_factory=dict)
+    unfinished: tuple[HistoryRow, ...] = ()
+    current: str | None = None

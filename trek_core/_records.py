@@ -1,0 +1,80 @@
+"""What an executor is given: actions, the records around them, locks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from trek_core._entries import Entry
+from trek_core._history import History
+from trek_core._scripts import Body, Mode, Sql, Statement, Verb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One step of a plan, ready to run. `body` is None for the verbs that only write the history."""
+
+    entry: Entry
+    verb: Verb
+    mode: Mode
+    body: Body | None
+    index: int
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    checksum: str | None = None
+
+    @property
+    def revision(self) -> str:
+        return self.entry.revision
+
+    @property
+    def name(self) -> str:
+        """Revision and title: "0003 backfill"."""
+        return f"{self.revision} {self.entry.title}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The key that two runners cannot both write: a unique violation of exactly this means that somebody was faster."""
+
+    schema: str
+    table: str
+    constraint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The statements a store puts around a body.
+
+    In a transaction: begin, body, finish. Outside one begin and finish are each atomic by themselves, `progress(n, phase)`
+    stands around statement n (from 1) and `failed` follows a failure. `history` is what the next action's record starts
+    from: `next` is advanced, rows need not be.
+    """
+
+    begin: tuple[Statement, ...] = ()
+    finish: tuple[Statement, ...] = ()
+    progress: Callable[[int, Literal["begin", "done", "whole"]], tuple[Statement, ...]] | None = None
+    """begin and done: before and after a statement that refuses a transaction block. whole: with one that does not,
+    in the same simple query."""
+    failed: tuple[Statement, ...] = ()
+    guard: Guard | None = None
+    history: History
+
+
+@dataclass(frozen=True, slots=True)
+class Advisory:
+    """A session advisory lock, polled; a transaction-level one inside the caller's transaction."""
+
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowLock:
+    """A lock that is a row: `take` returns a row if and only if it got the lock. Its table exists."""
+
+    take: Sql
+    release: Sql
+
+
+Lock = Advisory | RowLock

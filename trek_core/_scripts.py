@@ -1,0 +1,117 @@
+"""Files, and what loading makes of them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Mode = Literal["transaction", "autocommit", "message"]
+"""transaction: one BEGIN … COMMIT; autocommit: a statement at a time, outside a transaction block;
+message: each `Sql` is one simple query, never cut."""
+
+Verb = Literal["apply", "revert", "rerun", "mark", "unmark", "repair"]
+"""apply, revert and rerun carry a body out; mark, unmark and repair only write the history."""
+
+
+class Direction(enum.Enum):
+    """The way a plan may go. Where it is left out, trek finds out."""
+
+    up = "up"
+    down = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a tree: `path` below `root`, with forward slashes."""
+
+    path: str
+    root: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    def __str__(self) -> str:
+        return f"{self.root}/{self.path}" if self.root else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a loader is given: a file, the bytes that were hashed, and the direction where the file's name says it.
+
+    `direction` None means that the content itself says what is up and what is down.
+    """
+
+    file: File
+    content: bytes
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """One SQL statement (or, in mode "message", several), and where it stands.
+
+    `line` and `column` count from 1, `offset` counts characters from the beginning of the decoded file.
+    `file` is empty for SQL that trek or a store wrote. The last four are what the splitter saw.
+    """
+
+    text: str
+    file: str = ""
+    line: int = 1
+    column: int = 1
+    offset: int = 0
+    refuses_block: str = ""
+    """The words that make a transaction block refuse it ("CREATE INDEX CONCURRENTLY"), or nothing."""
+    controls_transaction: str = ""
+    """The words that begin or end a transaction ("COMMIT"), or nothing."""
+    changes_settings: bool = False
+    """SET, RESET, set_config, DISCARD, DO or CALL: the session's settings may differ afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A `COPY … FROM STDIN` and the data that follows it in the file, without the line that ends it."""
+
+    text: str
+    data: str
+    file: str = ""
+    line: int = 1
+    column: int = 1
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An async function of the executor's connection. `name`, `file` and `line` are for messages."""
+
+    function: Callable[[Any], Awaitable[object]]
+    name: str
+    file: str = ""
+    line: int = 1
+
+
+Statement = Sql | Copy | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """One direction of a migration.
+
+    mode: None lets trek decide: "autocommit" if a transaction block refuses one of the statements, else "transaction".
+    lock_timeout: seconds; None leaves the session's own.
+    """
+
+    statements: tuple[Statement, ...]
+    mode: Mode | None = None
+    lock_timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What loading gives. `down` None: there is no way back; `irreversible`: its author said so."""
+
+    up: Body | None
+    down: Body | None = None
+    irreversible: bool = False
