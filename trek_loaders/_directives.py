@@ -16,7 +16,7 @@ REVISION = re.compile(r"[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)*")
 """Single dots only, because `..` is the range of `replaces`."""
 
 _DIRECTIVE = re.compile(r"--\s*trek\s*:\s*(.*)", re.IGNORECASE | re.DOTALL)
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)|0")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h)|0")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _LONGEST = 2_147_483.647  # seconds: PostgreSQL keeps lock_timeout as an int of milliseconds
 _LINE = re.compile(r"[^\r\n]*")

@@ -1,0 +1,75 @@
+"""The file names of the native layout: revision, title and direction, and which files belong together."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trek_core.errors import Duplicate, LoadError
+from trek_core.model import Direction, File
+from trek_loaders._directives import REVISION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Key = tuple[tuple[int, int, str], ...]
+
+RUNS = re.compile(r"[0-9]+|[^0-9]+")
+_RESERVED = ("head", "base", "initial")
+_DIRECTION = re.compile(r"(.+)\.(up|down)", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A file and what its name says. `direction` None: the content says what is up and what is down."""
+
+    file: File
+    revision: str
+    title: str
+    direction: Direction | None
+
+
+def read_name(file: File) -> Named:
+    """What the name says. Raises `LoadError` if it does not begin with a revision."""
+    stem = file.name.rpartition(".")[0]
+    way = _DIRECTION.fullmatch(stem)
+    head, underscore, title = (way[1] if way else stem).partition("_")
+    if not REVISION.fullmatch(head) or not (underscore or head[0].isdigit()):
+        problem = "its name does not begin with a revision, and skipping it would be silent"
+        advice = "Rename it to something like 0001_title.sql, or move it out of the folder."
+        raise LoadError(str(file), None, problem, advice)
+    if head.lower() in _RESERVED:
+        advice = f"Give it another revision: {', '.join(_RESERVED)} are names of targets."
+        raise LoadError(str(file), None, f"{head!r} cannot be a revision", advice)
+    return Named(file, head, title, Direction(way[2].lower()) if way else None)
+
+
+def pair_up(named: Sequence[Named]) -> tuple[Named, ...]:
+    """One file for both directions, or the way up and the way down. Raises `Duplicate` and `LoadError`."""
+    up = [one for one in named if one.direction is not Direction.down]
+    down = [one for one in named if one.direction is Direction.down]
+    if len({(one.revision, one.title) for one in named}) > 1 or len(up) > 1 or len(down) > 1:
+        raise _duplicate(named)
+    if not up:
+        advice = "Add the .up file, or rename this one if it is a migration of its own."
+        raise LoadError(str(down[0].file), None, "a way down without its way up", advice)
+    if down and up[0].direction is None:
+        raise _duplicate(named)
+    return (*up, *down)
+
+
+def _duplicate(named: Sequence[Named]) -> Duplicate:
+    revisions = tuple(sorted({one.revision for one in named}))
+    files = "".join(f"\n  {one.file}" for one in sorted(named, key=lambda one: one.file.path))
+    message = (
+        f"more than one migration has the revision {' or '.join(revisions)} (leading zeros do not count):{files}\n"
+    )
+    advice = "Give all but one of them another revision. The two files of a pair have the same title."
+    return Duplicate(message + advice, revisions)
+
+
+def natural_key(revision: str) -> Key:
+    """Sorts revisions: digits by their number whatever their width, all else as text, numbers first."""
+    runs = ((run.isdigit(), run.lstrip("0") if run.isdigit() else run) for run in RUNS.findall(revision))
+    return tuple((0, len(run), run) if digits else (1, 0, run) for digits, run in runs)

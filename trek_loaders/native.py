@@ -1,0 +1,204 @@
+"""The `native` layout: one numbered folder, one revision a file or a pair of files.
+
+The revision is the leading token of the name. Without a word in the files the revisions form a chain in their natural
+order; `requires` makes it a graph and `replaces` a squash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from trek_core.contracts import Layout, Provider
+from trek_core.errors import ConfigError, LoadError
+from trek_core.model import Arrangement, Direction, Entry, File, Ignored, Script, Source
+from trek_core.plugin import hookimpl
+from trek_core.text import decode
+from trek_loaders._chain import Draft, expand, parents
+from trek_loaders._directives import Directives, read_directives
+from trek_loaders._names import RUNS, Key, Named, natural_key, pair_up, read_name
+from trek_loaders.python import read_constants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from trek_core.contracts import Tree
+
+_MIGRATION = re.compile(r"[0-9][A-Za-z0-9.]*_")
+_README = re.compile(r"readme(\.|$)", re.IGNORECASE)
+_MENTIONED = re.compile(rb"trek\s*:", re.IGNORECASE)
+
+_SMELLS_BY_NAME = (
+    ("flyway", re.compile(r"(?:[VUB][0-9][0-9._]*|R)__.*\.(?i:sql)", re.DOTALL)),
+    ("asyncpg-trek", re.compile(r"[0-9]{8}_initial_up_\w+\.(?:sql|py)")),
+)
+_SMELLS_BY_CONTENT = (
+    ("goose", b"+goose", re.compile(rb"^[ \t]*--[ \t]*\+goose[^\r\n]*", re.MULTILINE)),
+    ("dbmate", b"migrate:up", re.compile(rb"^--[ \t]*migrate:up[^\r\n]*", re.MULTILINE)),
+    ("sql-migrate", b"+migrate", re.compile(rb"^--[ \t]*\+migrate[^\r\n]*", re.MULTILINE)),
+)
+
+
+@hookimpl
+def trek_register_layouts() -> Iterable[Provider[Layout]]:
+    """Offers the layout that a folder has unless the user says otherwise."""
+    layout = Layout(arrange=arrange, smells=smells, new=new)
+    return (Provider("native", lambda _settings: layout),)
+
+
+def arrange(tree: Tree) -> Arrangement:
+    """The revisions of a tree in natural order, and what is no migration.
+
+    Raises `LoadError` for a file that looks like a migration and cannot be one, `Duplicate` for two files of one
+    revision, `UnknownRevision` for a range of `replaces` without its ends.
+    """
+    ignored, groups = [], defaultdict[Key, list[Named]](list)
+    for file in tree.files:
+        if (reason := _reason_to_ignore(tree, file)) is not None:
+            ignored.append(Ignored(file, reason))
+        else:
+            named = read_name(file)
+            groups[natural_key(named.revision)].append(named)
+    drafts = [_draft(tree, key, pair_up(groups[key])) for key in sorted(groups)]
+    return Arrangement(tuple(_entries(drafts)), tuple(ignored))
+
+
+def _reason_to_ignore(tree: Tree, file: File) -> str | None:
+    """Why the file is no migration; None if it is one. Raises `LoadError` for one that no loader takes."""
+    if file.name == "__init__.py":
+        return "marks a Python package"
+    if "__pycache__/" in file.path:
+        return "a file that Python keeps for itself"
+    if _README.match(file.name):
+        return "a README"
+    if tree.loads(file):
+        return None
+    _, dot, suffix = file.name.rpartition(".")
+    kind = f"no loader takes '.{suffix}'" if dot else "no loader takes a name without a suffix"
+    if _MIGRATION.match(file.name):
+        advice = "It is named like a migration: install or enable a loader for it, rename it, or move it away."
+        raise LoadError(str(file), None, kind, advice)
+    return f"{kind}, and it is not named like a migration"
+
+
+def _draft(tree: Tree, key: Key, files: tuple[Named, ...]) -> Draft:
+    said = _directives(tree, files[0])
+    return Draft(key, files, said.requires, said.replaces)
+
+
+def _directives(tree: Tree, named: Named) -> Directives:
+    """What the file says about its place. A file that cannot say anything is read for this, but not parsed."""
+    content, file = tree.read(named.file), named.file
+    if file.name.endswith(".py"):
+        mentioned = b"requires" in content or b"replaces" in content
+        return read_constants(Source(file, content, named.direction)) if mentioned else Directives()
+    if not _MENTIONED.search(content):
+        return Directives()
+    return read_directives(decode(Source(file, content)), str(file))
+
+
+def _entries(drafts: Sequence[Draft]) -> Iterator[Entry]:
+    replaced = expand(drafts)
+    before = parents(drafts, replaced)
+    for draft in drafts:
+        files = tuple(named.file for named in draft.files)
+        yield Entry(
+            revision=draft.revision,
+            title=draft.files[0].title,
+            parents=before[draft.revision],
+            files=files,
+            load=partial(_load, draft.files),
+            checksums=partial(_checksums, files[0]),
+            replaces=replaced.get(draft.revision, ()),
+        )
+
+
+# --------------------------------------------------------------------------- what an entry does
+def _load(files: tuple[Named, ...], tree: Tree) -> Script:
+    up, *pair = files
+    script = tree.load(up.file, up.direction)
+    if not pair:
+        return script
+    way_back = tree.load(pair[0].file, Direction.down)
+    if script.irreversible and way_back.down is not None:
+        problem = f"a way back, and {up.file} says that it is irreversible"
+        raise LoadError(str(pair[0].file), None, problem, "Delete this file, or the directive in the other one.")
+    return Script(script.up, way_back.down, script.irreversible or way_back.irreversible)
+
+
+def _checksums(file: File, tree: Tree) -> tuple[str, ...]:
+    """SHA-256 of the content without BOM and with LF ends, so that an editor or git may change those.
+
+    Of a pair only the way up counts: it is what happened to the database. A way down is often mended later, when
+    somebody needs it, and that must not look like tampering.
+    """
+    content = tree.read(file).removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    return (hashlib.sha256(content).hexdigest(),)
+
+
+def smells(tree: Tree) -> str | None:
+    """Whose folder this rather is, and why: their comments would mean nothing here, and a way down would run as up.
+
+    Reads only what `arrange` reads as well.
+    """
+    for file in filter(tree.loads, tree.files):
+        for tool, pattern in _SMELLS_BY_NAME:
+            if pattern.fullmatch(file.name):
+                return f"looks like {tool} because a file is named {file.path}"
+        content = b"" if file.name.endswith(".py") else tree.read(file)
+        for tool, word, line in _SMELLS_BY_CONTENT:
+            if word in content and (found := line.search(content)):
+                return f"looks like {tool} because {file.path} holds {found[0].strip().decode(errors='replace')!r}"
+    return None
+
+
+# --------------------------------------------------------------------------- trek new
+def new(arrangement: Arrangement, title: str, kind: str) -> Mapping[str, str]:
+    """The file of a new revision, after the last one. `kind` is "sql" or "py". Raises `ConfigError`."""
+    slug = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
+    if not slug:
+        msg = f"no file name can be made of the title {title!r}: give it a letter a-z or a digit."
+        raise ConfigError(msg)
+    if kind not in _TEMPLATES:
+        msg = f"the native layout makes no {kind!r} files. It makes: {', '.join(_TEMPLATES)}."
+        raise ConfigError(msg)
+    last = arrangement.entries[-1].revision if arrangement.entries else "0000"
+    return {f"{_next(last)}_{slug}.{kind}": _TEMPLATES[kind].format(title=" ".join(title.split()))}
+
+
+def _next(last: str) -> str:
+    """The last revision with its last number raised by one; after a timestamp the time, if that is later."""
+    runs = RUNS.findall(last)
+    at = max((at for at, run in enumerate(runs) if run.isdigit()), default=None)
+    if at is None:
+        return f"{last}1"
+    raised = str(int(runs[at]) + 1).zfill(len(runs[at]))
+    if re.fullmatch(r"[0-9]{14}", last):
+        return max(raised, datetime.now(UTC).strftime("%Y%m%d%H%M%S"))
+    return "".join((*runs[:at], raised, *runs[at + 1 :]))
+
+
+_TEMPLATES = {
+    "sql": """\
+-- {title}
+
+
+-- trek: down
+
+""",
+    "py": """\
+# {title}
+
+
+async def upgrade(connection):
+    raise NotImplementedError
+
+
+async def downgrade(connection):
+    raise NotImplementedError
+""",
+}
