@@ -1,0 +1,191 @@
+"""The history table `migrations`, exactly as asyncpg-trek 0.4.0 makes it.
+
+Rows are only ever added; a way down is a row too. The row is written before the body, in its transaction. Outside a
+transaction, which asyncpg-trek cannot do, it is written after the body: until then the table says nothing, so a failure
+half-way leaves what ran and no trace of it.
+
+Both tools at the same moment: asyncpg-trek takes no lock and runs SERIALIZABLE, planning in one transaction and
+executing in another. trek takes an advisory lock against other runs of trek, and from its check where the database
+stands until its commit it locks the table. So trek waits for an asyncpg-trek that is executing, sees its rows, and
+never repeats its work. The other way round nothing protects: a plan that asyncpg-trek made before trek's commit is
+carried out after it, even if trek has done the same. Let one of them finish before you start the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from trek_core.contracts import Catalog, VersionStore
+from trek_core.errors import ConfigError, PlanError
+from trek_core.model import (
+    Action,
+    Advisory,
+    Facts,
+    Guard,
+    History,
+    HistoryRow,
+    Lock,
+    Record,
+    Row,
+    Rows,
+    Sql,
+    State,
+    Verb,
+)
+from trek_loaders.formats.asyncpg_trek import _sql
+from trek_loaders.formats.asyncpg_trek._edges import INITIAL
+from trek_loaders.formats.asyncpg_trek._graph import ways_down
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COLUMNS = ("id", "from_revision", "to_revision", "timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncpgTrekSettings:
+    """schema: where the table is; None is the tool's default, `public`. Migrations themselves do not see it."""
+
+    schema: str | None = None
+
+
+def make_store(settings: AsyncpgTrekSettings) -> VersionStore:
+    """The store for the settings. Raises `ConfigError` for a schema that cannot be a name."""
+    schema = "public" if settings.schema is None else settings.schema
+    if not schema or "\0" in schema:
+        message = f"store setting schema = {schema!r} cannot be the name of a schema. Leave it out for 'public'."
+        raise ConfigError(message)
+    return AsyncpgTrekStore(schema)
+
+
+class AsyncpgTrekStore(VersionStore):
+    """asyncpg-trek's table in one schema."""
+
+    def __init__(self, schema: str) -> None:
+        self._schema = schema
+
+    @property
+    def identity(self) -> str:
+        return f"{self._schema}.{_sql.TABLE}"
+
+    def query(self) -> Sql:
+        return _sql.query(self._schema)
+
+    def history(self, rows: Rows | None, facts: Facts) -> History:
+        if rows is None:
+            return History(exists=False, facts=facts)
+        self._refuse_unfit([row[_sql.TABLE_KEY] for row in rows if _sql.TABLE_KEY in row], facts)
+        raw = sorted((row for row in rows if _sql.TABLE_KEY not in row), key=lambda row: row["id"])
+        path, lines = [INITIAL], list[HistoryRow]()
+        for row in raw:
+            lines.append(_line(row, path))
+            path = _moved(path, row, frozenset())
+        return History(True, tuple(lines), raw[-1]["id"] + 1 if raw else 1, facts)
+
+    def state(self, history: History, catalog: Catalog) -> State:
+        """The path of revisions the rows lead along. Where the files say that a row went down, its start is left."""
+        downs = ways_down(catalog)
+        path, rows = [INITIAL], dict[str, HistoryRow]()
+        for line in history.rows:
+            path = _moved(path, line.data, downs)
+            rows[path[-1]] = line
+        applied = tuple(path[1:])
+        return State(applied, {node: rows[node] for node in applied}, current=applied[-1] if applied else None)
+
+    def locks(self, history: History) -> Sequence[Lock]:  # noqa: ARG002 - the table need not exist
+        """An advisory lock of trek's own: asyncpg-trek takes none, and does not see this one."""
+        digest = hashlib.sha256(f"trek asyncpg-trek {self.identity}".encode()).digest()
+        return (Advisory(int.from_bytes(digest[:8], "big", signed=True)),)
+
+    def prepare(self, history: History) -> Sequence[Sql]:
+        return () if history.exists else _sql.create(self._schema)
+
+    def record(self, action: Action, history: History) -> Record:
+        """In a transaction the row comes first; outside one, after the body.
+
+        Raises `PlanError` for several heads, and for an action that leaves the database where it is.
+        """
+        before, after = _standing(history), _one(action)
+        following = _advanced(history, before, after)
+        guard = Guard(self._schema, _sql.TABLE, _sql.MOVED)
+        if action.mode == "transaction":
+            begin, finish = _sql.advance(self._schema, before, after), _sql.confirm(self._schema, after)
+            return Record(begin=(begin,), finish=(finish,), guard=guard, history=following)
+        begin, finish = _sql.check(self._schema, before), _sql.advance_late(self._schema, before, after, action.name)
+        return Record(begin=(begin,), finish=(finish,), guard=guard, history=following)
+
+    def _refuse_unfit(self, described: Sequence[Row], facts: Facts) -> None:
+        if not described:
+            message = (
+                f"The table {self.identity} is younger than what the open transaction can see. "
+                "End that transaction, and begin trek's outside of one or at READ COMMITTED."
+            )
+            raise ConfigError(message)
+        columns = described[0]["columns"] or {}
+        if not set(COLUMNS) <= set(columns) or columns["id"] not in ("smallint", "integer", "bigint"):
+            found = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+            message = (
+                f"The table {self.identity} is not asyncpg-trek's: it has the columns {found or 'none'}, and not "
+                f"{', '.join(COLUMNS)} with an integer id. It belongs to something else: "
+                "name another schema with the store setting schema."
+            )
+            raise ConfigError(message)
+        if described[0]["hidden"]:
+            message = (
+                f"Row security hides rows of {self.identity} from the role {facts.user!r}, so trek cannot tell "
+                "where the database stands. Migrate as the table's owner, or give the role BYPASSRLS."
+            )
+            raise ConfigError(message)
+
+
+def _node(revision: str | None) -> str:
+    # The columns may be null, and asyncpg-trek takes null and nothing for the empty database.
+    return revision or INITIAL
+
+
+def _moved(path: Sequence[str], row: Row, downs: frozenset[tuple[str, str]]) -> list[str]:
+    """The path after the row: cut back to a revision on it, else one longer; a known way down leaves its start."""
+    source, target = _node(row["from_revision"]), _node(row["to_revision"])
+    if target in path:
+        return list(path[: path.index(target) + 1])
+    kept = path[:-1] if (source, target) in downs and path[-1] == source else path
+    return [*kept, target] if kept else [INITIAL, target]
+
+
+def _line(row: Row, path: Sequence[str]) -> HistoryRow:
+    source, target = _node(row["from_revision"]), _node(row["to_revision"])
+    verb: Verb = "revert" if target in path else "apply"
+    time = row["timestamp"] or ""
+    return HistoryRow(
+        revision=source if verb == "revert" else target, verb=verb, started_at=time, finished_at=time, data=row
+    )
+
+
+def _standing(history: History) -> str:
+    return _node(history.rows[-1].data["to_revision"]) if history.rows else INITIAL
+
+
+def _one(action: Action) -> str:
+    if action.before == action.after:
+        message = (
+            f"{action.verb} {action.name} says nothing of where the database stands, and asyncpg-trek's table holds nothing "
+            "else. Write that instead: trek stamp REVISION."
+        )
+        raise PlanError(message, (action.revision,))
+    if len(action.after) > 1:
+        message = (
+            f"After {action.name} the database would stand on {', '.join(action.after)}, and asyncpg-trek's table "
+            "holds one revision. Use another store, or a folder without branches."
+        )
+        raise PlanError(message, action.after)
+    return action.after[0] if action.after else INITIAL
+
+
+def _advanced(history: History, before: str, after: str) -> History:
+    path = [INITIAL]
+    for line in history.rows:
+        path = _moved(path, line.data, frozenset())
+    row = {"id": history.next, "from_revision": before, "to_revision": after, "timestamp": None}
+    return replace(history, exists=True, rows=(*history.rows, _line(row, path)), next=history.next + 1)
