@@ -1,0 +1,148 @@
+"""The server of the run, and a database of its own for each test that asks for one.
+
+A test that uses `database` runs once per version of TREK_TEST_PG (14,18); the others run once. With one version, or
+none, no name changes.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from tests.support import databases, versions
+from tests.support.databases import Database, Roles, Server
+from tests.support.servers import PROVIDERS, Address, NoServer, chosen_bindir, start
+from trek_asyncpg.embedded import EmbeddedServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from tests.support.databases import Connection
+
+STARTED = pytest.StashKey[dict[str, tuple[str, str]]]()
+SCRAM = "local all postgres trust\nlocal all all scram-sha-256\n"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    default = os.environ.get("TREK_TEST_PROVIDER", "auto")
+    text = "where the tests' PostgreSQL comes from (or TREK_TEST_PROVIDER); auto: the first that can be had"
+    parser.addoption("--pg-provider", default=default, choices=PROVIDERS, help=text)
+
+
+def _versions() -> list[int]:
+    try:
+        return versions.parse(os.environ.get("TREK_TEST_PG", ""))
+    except versions.Unavailable as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    asked = _versions()
+    if "pg_version" in metafunc.fixturenames and len(asked) > 1:
+        metafunc.parametrize(
+            "pg_version", asked, indirect=True, ids=[f"pg{number}" for number in asked], scope="session"
+        )
+
+
+def _start(config: pytest.Config, version: int | None, stack: ExitStack) -> Address:
+    try:
+        return start(config.getoption("--pg-provider"), version, stack)
+    except NoServer as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """pytest-xdist: one server per version for the whole run, started here and named to each worker."""
+    if STARTED not in node.config.stash:
+        stack = ExitStack()
+        node.config.add_cleanup(stack.close)
+        asked: list[int] | list[None] = _versions() or [None]
+        addresses = {str(version): _start(node.config, version, stack) for version in asked}
+        node.config.stash[STARTED] = {key: (found.provider, found.base) for key, found in addresses.items()}
+    node.workerinput["trek_servers"] = node.config.stash[STARTED]
+
+
+@pytest.fixture(scope="session")
+def pg_version(request: pytest.FixtureRequest) -> int | None:
+    """The major version that TREK_TEST_PG asks for; None: whatever the chain finds."""
+    asked = _versions()
+    return getattr(request, "param", asked[0] if asked else None)
+
+
+@pytest.fixture(scope="session")
+def pg_bindir(pg_version: int | None) -> Path | None:
+    """For servers that a test starts itself; None: let EmbeddedServer find it."""
+    return chosen_bindir(pg_version)
+
+
+@pytest.fixture(scope="session")
+def address(request: pytest.FixtureRequest, pg_version: int | None) -> Iterator[Address]:
+    shared = getattr(request.config, "workerinput", {}).get("trek_servers")
+    with ExitStack() as stack:
+        yield Address(*shared[str(pg_version)]) if shared else _start(request.config, pg_version, stack)
+
+
+@pytest.fixture(scope="session")
+async def server(address: Address) -> AsyncIterator[Server]:
+    """The server of the run: `.version`, `.dsn(database)`, `.admin`."""
+    admin = await asyncpg.connect(address.base)
+    yield Server(address, admin.get_server_version().major, admin)
+    await admin.close()
+
+
+@pytest.fixture
+async def make_role(server: Server) -> AsyncIterator[Roles]:
+    """`await make_role("LOGIN")` gives the name of a new role, dropped when the test ends."""
+    roles = Roles(server)
+    yield roles
+    await roles.drop()
+
+
+@pytest.fixture
+async def database(server: Server, make_role: Roles) -> AsyncIterator[Database]:
+    """An empty database: `.dsn`, `.name`, `await .connect(…)`. It ends before the roles that own things in it."""
+    made = await databases.create(server)
+    yield made
+    await databases.drop(server, made)
+
+
+@pytest.fixture
+async def connection(database: Database) -> Connection:
+    """A connection to `database`."""
+    return await database.connect()
+
+
+@pytest.fixture
+async def other(database: Database) -> Connection:
+    """A second, independent connection to `database`."""
+    return await database.connect()
+
+
+@pytest.fixture(scope="session")
+def password_server(pg_bindir: Path | None) -> Iterator[EmbeddedServer]:
+    """A server that wants a password (SCRAM) from every role but its superuser `postgres`."""
+    with tempfile.TemporaryDirectory(prefix="trek-hba-") as folder:
+        rules = Path(folder, "pg_hba.conf")
+        rules.write_text(SCRAM)
+        Path(folder).chmod(0o755)  # the server may run under another account
+        rules.chmod(0o644)
+        with EmbeddedServer(bindir=pg_bindir, settings={"hba_file": str(rules)}) as started:
+            yield started
+
+
+@pytest.fixture(scope="session")
+def standby(pg_bindir: Path | None) -> Iterator[EmbeddedServer]:
+    """A hot standby: `pg_is_in_recovery()` is true in it, and nothing can be written."""
+    with tempfile.TemporaryDirectory(prefix="trek-standby-") as folder:
+        with EmbeddedServer(folder, bindir=pg_bindir, settings={"fsync": "off"}):
+            pass
+        Path(folder, "data", "standby.signal").touch()
+        with EmbeddedServer(folder, bindir=pg_bindir, settings={"fsync": "off", "hot_standby": "on"}) as started:
+            yield started
