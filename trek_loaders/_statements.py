@@ -22,7 +22,14 @@ TELLING = UNLOCKS | _SETTERS
 
 _OFF = frozenset({"false", "off", "0"})
 
-_REFUSED = (
+
+def _by_first_word(*phrases: str) -> dict[str, list[str]]:
+    words = {phrase.split()[0].lower() for phrase in phrases}
+    return {word: [phrase for phrase in phrases if phrase.split()[0].lower() == word] for word in words}
+
+
+
+_REFUSED = _by_first_word(
     "CREATE INDEX CONCURRENTLY",
     "CREATE UNIQUE INDEX CONCURRENTLY",
     "DROP INDEX CONCURRENTLY",
@@ -36,7 +43,9 @@ _REFUSED = (
     "ROLLBACK PREPARED",
     "DISCARD ALL",
 )
-_CONTROLS = ("BEGIN", "START TRANSACTION", "COMMIT", "END", "ROLLBACK", "ABORT", "PREPARE TRANSACTION")
+_CONTROLS = _by_first_word(
+    "BEGIN", "START TRANSACTION", "COMMIT", "END", "ROLLBACK", "ABORT", "PREPARE TRANSACTION"
+)
 
 
 def refuses_block(words: Words) -> str:
@@ -70,9 +79,11 @@ def reads_stdin(words: Words) -> bool:
     return words[at : at + 1] in (["stdin"], ["stdout"])
 
 
-def _starting(words: Words, phrases: tuple[str, ...]) -> str:
+def _starting(words: Words, phrases: dict[str, list[str]]) -> str:
+    if words[0] not in phrases:
+        return ""
     beginning = " ".join(words[:4]).upper() + " "
-    return next((phrase for phrase in phrases if beginning.startswith(f"{phrase} ")), "")
+    return next((phrase for phrase in phrases[words[0]] if beginning.startswith(f"{phrase} ")), "")
 
 
 def _options(words: Words, at: int) -> tuple[dict[str, str], int]:
