@@ -60,7 +60,7 @@ class Held:
     """Whether a lock had to be waited for, and what the session's settings were, where the lock's query told."""
 
     waited: bool = False
-    settings: Mapping[str, object] | None = None
+    settings: Mapping[str, Any] | None = None
 
 
 @asynccontextmanager

@@ -7,9 +7,8 @@ from trek_core.model import Facts, History
 from trek_core.plans import Plan
 
 
-def writable(plan: Plan) -> None:
+def writable(plan: Plan, facts: Facts) -> None:
     """Raises `ReadOnly` where the plan cannot run on this session. Nothing was written yet."""
-    facts = plan.history.facts
     if problem := _session(facts) or _outside(plan, facts):
         msg = f"{problem}\nNothing was changed."
         raise ReadOnly(msg, tuple(action.revision for action in plan.actions))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trek_core._entries import Entry
-from trek_core._history import History
+from trek_core._history import Facts, History
 from trek_core._scripts import Body, Mode, Sql, Statement, Verb
 
 
@@ -78,3 +78,11 @@ class RowLock:
 
 
 Lock = Advisory | RowLock
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """How a lock was got: whether it had to be waited for, and the facts as they are now, complete."""
+
+    waited: bool
+    facts: Facts

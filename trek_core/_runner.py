@@ -61,7 +61,7 @@ class Runner:
     async def _report(self, plan: Plan, replan: Planner) -> Report:
         begun = time.monotonic()
         if plan:
-            _checks.writable(plan)
+            _checks.writable(plan, plan.history.facts)
             await self._tell(RunStarted(plan))
             await self._under_lock(plan, replan)
         report = Report(plan.target, tuple(self.ran), plan.warnings, time.monotonic() - begun)
@@ -72,20 +72,18 @@ class Runner:
     async def _under_lock(self, plan: Plan, replan: Planner) -> None:
         with blame(self.workspace.store, "VersionStore.locks"):
             locks = self.workspace.store.value.locks(plan.history)
-        async with self.session.lock(locks, self.lock_wait, self._tell) as waited:
+        async with self.session.lock(locks, self.lock_wait, self._tell) as locked:
             # No table when we planned and nobody before us in the queue: making the table shows a race, without reading.
-            if waited or plan.history.exists:
+            if locked.waited or plan.history.exists:
                 plan = await self._again(plan, replan)
+            _checks.writable(plan, locked.facts)
             while plan and (lost := await self._carry_out(plan)):
                 plan = await self._after_loss(plan, lost, replan)
 
     async def _again(self, plan: Plan, replan: Planner) -> Plan:
         history = await self.history()
         _checks.not_shrunk(plan.history, history)
-        fresh = replan(history)
-        if fresh:
-            _checks.writable(fresh)
-        return fresh
+        return replan(history)
 
     async def _after_loss(self, plan: Plan, lost: Lost, replan: Planner) -> Plan:
         """Somebody was faster, which the history must show; if it does not, the failure was the migration's own."""
@@ -124,4 +122,4 @@ class Runner:
                 with blame(observer, f"observer {observer.value.name!r}"):
                     await observer.value.notify(event)
             except TrekError as error:
-                log.error("%s", error, exc_info=error)
+                log.warning("%s", error, exc_info=error)

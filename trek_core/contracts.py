@@ -18,6 +18,7 @@ from trek_core.model import (
     History,
     Hop,
     Lock,
+    Locked,
     Record,
     Row,
     Rows,
@@ -149,13 +150,16 @@ class Executor(ABC):
 
     @abstractmethod
     async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
-        """Facts and rows in one round trip; None if the table does not exist. Leaves a caller's transaction usable."""
+        """Facts and rows in one round trip; None if the table does not exist, with the facts that the driver knows then.
+
+        Leaves a caller's transaction usable.
+        """
 
     @abstractmethod
     def lock(
         self, locks: Sequence[Lock], timeout: float, waiting: Callable[[LockWaiting], Awaitable[None]]
-    ) -> AbstractAsyncContextManager[bool]:
-        """Holds the locks; gives True if it had to wait for one. Raises `LockTimeout` after `timeout` seconds.
+    ) -> AbstractAsyncContextManager[Locked]:
+        """Holds the locks. Raises `LockTimeout` after `timeout` seconds.
 
         Tells `waiting` who holds it. Released whatever happens, cancellation included.
         """

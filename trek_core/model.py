@@ -28,6 +28,7 @@ from trek_core._records import (
     Advisory,
     Guard,
     Lock,
+    Locked,
     Record,
     RowLock,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "Hop",
     "Ignored",
     "Lock",
+    "Locked",
     "Mode",
     "Record",
     "Route",

@@ -1,0 +1,80 @@
+"""A loopback proxy that counts PostgreSQL round trips.
+
+A round trip is counted when the server's first bytes after a burst of the client's pass, once the connection is ready:
+what belongs to connecting is not counted, nor is the closing Terminate, which nobody answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+
+READY = b"Z\x00\x00\x00\x05"  # ReadyForQuery and its length, before the state
+
+
+@dataclass
+class Count:
+    """Round trips since the last `reset()`, over all connections, and the queries they carried."""
+
+    round_trips: int = 0
+    queries: list[str] = field(default_factory=list)
+
+    def reset(self) -> None:
+        self.round_trips = 0
+        self.queries.clear()
+
+
+class Link:
+    """One proxied connection."""
+
+    def __init__(self, count: Count) -> None:
+        self.count, self.ready, self.asked = count, False, False
+
+    async def up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            if self.ready:
+                if not self.asked:
+                    self.count.queries.append(data[5:85].split(b"\0")[0].decode(errors="replace"))
+                self.asked = data[:1] != b"X"
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            if self.asked:
+                self.asked = False
+                self.count.round_trips += 1
+            self.ready = self.ready or READY in data
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def counted(dsn: str) -> AsyncIterator[tuple[str, Count]]:
+    """A DSN through the proxy for the same server and database, and its count."""
+    parts = urlsplit(dsn)
+    socket_folder = parse_qs(parts.query).get("host", [""])[0]
+    port, count = parts.port or 5432, Count()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if socket_folder:
+            up = await asyncio.open_unix_connection(f"{socket_folder}/.s.PGSQL.{port}")
+        else:
+            up = await asyncio.open_connection(parts.hostname or "127.0.0.1", port)
+        link = Link(count)
+        with contextlib.suppress(OSError):
+            await asyncio.gather(link.up(reader, up[1]), link.down(up[0], writer))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    own = server.sockets[0].getsockname()[1]
+    login = f"{parts.username or 'postgres'}{':' + parts.password if parts.password else ''}"
+    try:
+        yield f"postgresql://{login}@127.0.0.1:{own}{parts.path}?sslmode=disable", count
+    finally:
+        server.close()

@@ -1,0 +1,104 @@
+"""Round trips of trek, counted on the wire: `python benchmarks/roundtrips.py` prints a Markdown table.
+
+Uses TREK_TEST_DSN (a superuser's; databases are made and dropped), else the embedded server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.proxy import Count, counted
+from trek_asyncpg import AsyncpgBackend, migrate
+from trek_asyncpg.embedded import serve
+from trek_core import Direction, Migrator, execute, plan
+
+Case = tuple[str, int, int, str]
+
+
+def folder(root: Path, number: int) -> Path:
+    """`number` small SQL migrations, each with a way down."""
+    target = root / f"m{number}"
+    target.mkdir(exist_ok=True)
+    for n in range(1, number + 1):
+        text = f"CREATE TABLE t{n} (id integer);\nINSERT INTO t{n} VALUES ({n});\n-- trek: down\nDROP TABLE t{n};\n"
+        (target / f"{n:05}_t{n}.sql").write_text(text)
+    return target
+
+
+@asynccontextmanager
+async def server() -> AsyncIterator[str]:
+    if dsn := os.environ.get("TREK_TEST_DSN"):
+        yield dsn
+        return
+    async with serve() as embedded:
+        yield embedded.dsn()
+
+
+@asynccontextmanager
+async def database(dsn: str, name: str) -> AsyncIterator[str]:
+    admin = await asyncpg.connect(dsn)
+    await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE); ")
+    await admin.execute(f"CREATE DATABASE {name}")
+    try:
+        yield urlsplit(dsn)._replace(path=f"/{name}").geturl()
+    finally:
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await admin.close()
+
+
+async def measure(count: Count, work: Callable[[], Awaitable[object]]) -> int:
+    count.reset()
+    await work()
+    return count.round_trips
+
+
+async def cases(dsn: str, root: Path, number: int) -> AsyncIterator[Case]:
+    files = folder(root, number)
+    async with database(dsn, f"trek_rt_{number}") as own, counted(own) as (through, count):
+        connection = await asyncpg.connect(through)
+        migrator = Migrator(AsyncpgBackend(connection), files)
+        yield "plan, database without history", number, await measure(count, migrator.plan), "1"
+        yield "migrate, empty database", number, await measure(count, lambda: migrate(connection, files)), "N + 4"
+        yield "migrate, up to date", number, await measure(count, lambda: migrate(connection, files)), "1"
+        yield "plan, up to date", number, await measure(count, migrator.plan), "1"
+        yield "status", number, await measure(count, migrator.status), "1"
+        downs = max(1, number // 2)
+        yield (
+            f"migrate down by {downs}",
+            number,
+            await measure(count, lambda: migrate(connection, files, f"-{downs}")),
+            f"{downs} + 4",
+        )
+        yield "plan, half pending", number, await measure(count, migrator.plan), "1"
+
+        async def api() -> None:
+            backend = AsyncpgBackend(connection)
+            async with backend.connect() as session:
+                planned = await plan(session, backend, files, target_revision="head", direction=Direction.up)
+                await execute(session, backend, planned)
+
+        yield f"plan() and execute() of {downs}", number, await measure(count, api), f"{downs} + 4"
+        await connection.close()
+
+
+async def main(sizes: list[int]) -> None:
+    print("| what | files | round trips | at most |\n|---|---:|---:|---|")
+    with tempfile.TemporaryDirectory() as root:
+        async with server() as dsn:
+            for number in sizes:
+                async for what, files, trips, bound in cases(dsn, Path(root), number):
+                    print(f"| {what} | {files} | {trips} | {bound} |", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main([int(n) for n in sys.argv[1:]] or [1, 10, 100, 10_000]))

@@ -1,0 +1,98 @@
+"""Reading the history and the facts about the session, as few round trips as there can be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from trek_asyncpg import _failure
+from trek_asyncpg._wire import rows
+from trek_core.errors import ConfigError, ConnectError, TrekError
+from trek_core.plugin import Facts, Rows, Sql
+
+if TYPE_CHECKING:
+    from trek_asyncpg._types import Connection
+
+FACTS = (
+    "pg_catalog.jsonb_build_object('trek_facts', true, 'database', pg_catalog.current_database(),"
+    " 'schema', pg_catalog.current_schema(), 'user', current_user, 'session_user', session_user,"
+    " 'server_version', pg_catalog.current_setting('server_version_num')::integer,"
+    " 'backend_pid', pg_catalog.pg_backend_pid(), 'standby', pg_catalog.pg_is_in_recovery(),"
+    " 'read_only', pg_catalog.current_setting('transaction_read_only') = 'on',"
+    " 'isolation', pg_catalog.current_setting('transaction_isolation'),"
+    " 'standard_strings', pg_catalog.current_setting('standard_conforming_strings') = 'on')"
+)
+READ_POINT = "trek_read"
+
+
+async def read(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
+    """Facts and rows in one round trip. Raises `ConfigError` or `ConnectError` for what the server refuses.
+
+    Inside the caller's transaction two more for a savepoint, since a missing table would abort it.
+    """
+    try:
+        return await (_inside(connection, query) if connection.is_in_transaction() else _outside(connection, query))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        raise _refused(connection, error) from error
+
+
+async def facts(connection: Connection) -> Facts:
+    """The facts alone: one round trip."""
+    return _as_facts(connection, (await rows(connection, f"SELECT {FACTS}"))[0])
+
+
+async def _outside(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
+    try:
+        return await _both(connection, query)
+    except asyncpg.UndefinedTableError:
+        return _known(connection), None
+
+
+async def _inside(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
+    await connection.execute(f"SAVEPOINT {READ_POINT}")
+    try:
+        found = await _both(connection, query)
+    except asyncpg.UndefinedTableError:
+        await connection.execute(f"ROLLBACK TO SAVEPOINT {READ_POINT}; RELEASE SAVEPOINT {READ_POINT}")
+        return await facts(connection), None
+    await connection.execute(f"RELEASE SAVEPOINT {READ_POINT}")
+    return found
+
+
+async def _both(connection: Connection, query: Sql) -> tuple[Facts, Rows]:
+    both = f"SELECT {FACTS}::text UNION ALL SELECT trek_row::text FROM ({query.text}) AS history(trek_row)"
+    found = await rows(connection, both)
+    head = next(row for row in found if "trek_facts" in row)
+    return _as_facts(connection, head), [row for row in found if row is not head]
+
+
+def _as_facts(connection: Connection, data: dict[str, Any]) -> Facts:
+    told = {name: value for name, value in data.items() if name != "trek_facts"}
+    pooled = told["backend_pid"] != connection.get_server_pid()
+    return Facts(**told, in_transaction=connection.is_in_transaction(), pooled=pooled)
+
+
+def _known(connection: Connection) -> Facts:
+    """What the server reported when the connection was opened or a setting changed: no round trip (PostgreSQL 14+)."""
+    told, version = connection.get_settings(), connection.get_server_version()
+    return replace(
+        Facts(),
+        session_user=getattr(told, "session_authorization", ""),
+        user=getattr(told, "session_authorization", ""),
+        server_version=version.major * 10_000 + version.micro,
+        standby=getattr(told, "in_hot_standby", "off") == "on",
+        read_only=getattr(told, "default_transaction_read_only", "off") == "on",
+        standard_strings=getattr(told, "standard_conforming_strings", "on") == "on",
+    )
+
+
+def _refused(connection: Connection, error: Exception) -> TrekError:
+    said = f"{type(error).__name__}: {error}"
+    if _failure.is_lost_connection(error) or connection.is_closed():
+        return ConnectError(f"the connection was lost while the history was read: {said}")
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        advice = "Grant USAGE on its schema and SELECT on its table."
+        return ConfigError(f"reading the history was refused: {said}\n{advice}")
+    return ConfigError(f"the history could not be read: {said}")
