@@ -1,0 +1,97 @@
+"""From settings to a `Migrator`. This is all that the command knows of databases: executors are on offer, by scheme."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from trek_core._blame import raised
+from trek_core._config import Settings
+from trek_core._host import Offer, PluginHost
+from trek_core._migrator import Migrator
+from trek_core.backend import Backend
+from trek_core.contracts import Executor, ExecutorProvider, Observer
+from trek_core.errors import ConfigError, PluginError, TrekError
+from trek_core.model import Rules
+from trek_core.text import redact_dsn
+
+T = TypeVar("T")
+NO_DATABASE = (
+    "no database was named. Give --dsn postgresql://user@host/name, or set TREK_DSN or DATABASE_URL,\n"
+    "or write dsn in trek.toml or in [tool.trek] of pyproject.toml; or try --embedded, which brings a server."
+)
+
+
+def migrator(settings: Settings, observers: Iterable[Observer] = ()) -> Migrator:
+    """Raises `ConfigError` and `PluginError`. Nothing is opened yet."""
+    host = PluginHost(blocked=settings.disable_plugins)
+    backend = Backend(
+        _opener(settings, host),
+        format=settings.format,
+        layout=settings.layout,
+        store=settings.store,
+        layout_settings=settings.layout_settings,
+        store_settings=settings.store_settings,
+        host=host,
+    )
+    rules = _rules(settings, backend.layout.value.rules)
+    return Migrator(backend, settings.directory, rules=rules, lock_wait=settings.lock_wait, observers=observers)
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs it to its end; Ctrl-C cancels it and lets it clean up."""
+    _show_log()
+    return asyncio.run(coroutine)
+
+
+def _opener(settings: Settings, host: PluginHost) -> Callable[[], AbstractAsyncContextManager[Executor]]:
+    if not settings.dsn:
+        raise ConfigError(NO_DATABASE)
+    scheme, colon, _ = settings.dsn.partition(":")
+    if not colon:
+        msg = f"the DSN {redact_dsn(settings.dsn)!r} has no scheme. It looks like postgresql://user@host:5432/name"
+        raise ConfigError(msg)
+    offer = host.executor(scheme)
+    return lambda: _open(offer, settings.dsn or "", host.settings(offer, settings.executor_settings))
+
+
+@asynccontextmanager
+async def _open(offer: Offer[ExecutorProvider], dsn: str, given: object) -> AsyncIterator[Executor]:
+    async with AsyncExitStack() as stack:
+        try:
+            session = await stack.enter_async_context(offer.value.connect(dsn, given))
+        except TrekError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin's; its text may hold the DSN, and so may its cause
+            where = f"executor {offer.value.name}: connecting to {redact_dsn(dsn)}"
+            problem = raised(error).replace(dsn, redact_dsn(dsn))
+            raise PluginError(offer.plugin, offer.distribution, where, problem) from None
+        yield session
+
+
+def _rules(settings: Settings, rules: Rules) -> Rules:
+    """The format's own rules, and field by field what the user says instead."""
+    said = {name: value for name in Rules.__slots__ if (value := getattr(settings, name)) is not None}
+    return replace(rules, **said)
+
+
+# --------------------------------------------------------------------------- what is logged
+class _Short(logging.Formatter):
+    """The message alone; its traceback only where TREK_TRACEBACK asks for it."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        return super().formatException(ei) if os.environ.get("TREK_TRACEBACK", "") not in ("", "0") else ""
+
+
+def _show_log() -> None:
+    log = logging.getLogger("trek")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(_Short("warning: %(message)s"))
+        log.addHandler(handler)
+        log.propagate = False

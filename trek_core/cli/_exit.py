@@ -1,0 +1,131 @@
+"""Exit codes, and what is said about an error: its message on stderr, with --json a document on stdout too."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from trek_core.cli._output import complain, document
+from trek_core.errors import LoadError, LockTimeout, MigrationFailed, PlanError, PluginError, TrekError
+from trek_core.events import Failure
+from trek_core.model import Call
+from trek_core.text import redact_dsn
+
+DONE, FAILED, REFUSED, PENDING, LOCKED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+TABLE = """\b
+Exit codes:
+  0    done, or nothing to do
+  1    a migration failed, or trek itself did
+  2    nothing was run: wrong usage, settings, files or plugin, no plan
+       leads there, no connection, or the question was not answered with yes
+  3    status --check: something is pending, or not as it should be
+  4    somebody else held the migration lock all the time
+  130  interrupted (Ctrl-C)
+"""
+_SECRETS = ("TREK_DSN", "DATABASE_URL")
+
+
+class NotConfirmed(TrekError):
+    """Going down was not confirmed."""
+
+
+class Interrupted(TrekError):
+    """Ctrl-C."""
+
+
+def report(error: Exception, words: Sequence[str]) -> int:
+    """Says what went wrong and gives the exit code."""
+    if isinstance(error, click.Abort):
+        error = Interrupted("interrupted")
+    secrets = [*words, *(os.environ.get(name, "") for name in _SECRETS)]
+    if os.environ.get("TREK_TRACEBACK", "") not in ("", "0"):
+        complain(conceal("".join(traceback.format_exception(error)), secrets))
+    complain(conceal(_text(error), secrets))
+    if "--json" in words:
+        document({"error": {"type": _type(error), "message": conceal(_message(error), secrets), **_facts(error)}})
+    return _code(error)
+
+
+def conceal(text: str, words: Sequence[str]) -> str:
+    """The text without the passwords that those words hold. An option's value may stand behind its `=`."""
+    for word in words:
+        for secret in (word, word.partition("=")[2]):
+            shown = redact_dsn(secret)
+            if secret and shown != secret:
+                text = text.replace(secret, shown)
+    return text
+
+
+def _code(error: Exception) -> int:
+    match error:
+        case LockTimeout():
+            return LOCKED
+        case Interrupted():
+            return INTERRUPTED
+        case MigrationFailed():
+            return FAILED
+        case TrekError() | click.ClickException():
+            return REFUSED
+    return FAILED
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, click.ClickException):
+        shown = io.StringIO()
+        error.show(shown)
+        return shown.getvalue().rstrip("\n")
+    return _message(error)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, TrekError):
+        return str(error)
+    return (
+        f"trek failed with an error that it does not know: {type(error).__name__}: {error}\n"
+        "`trek status` shows where the database stands; run again with TREK_TRACEBACK=1 to see where it happened."
+    )
+
+
+def _type(error: Exception) -> str:
+    return "UsageError" if isinstance(error, click.ClickException) else type(error).__name__
+
+
+def _facts(error: Exception) -> dict[str, object]:
+    """What the error knows beside its message."""
+    match error:
+        case LoadError():
+            return {"path": error.path, "line": error.line, "problem": error.problem, "advice": error.advice}
+        case PlanError():
+            return {"revisions": error.revisions}
+        case LockTimeout():
+            return {"holder": dataclasses.asdict(error.holder) if error.holder else None}
+        case PluginError():
+            return {"plugin": error.plugin, "distribution": error.distribution, "where": error.where}
+        case MigrationFailed():
+            failure = error.failure
+            return {
+                "revision": error.action.revision,
+                **_place(failure),
+                "sqlstate": failure.sqlstate,
+                "detail": failure.detail,
+                "hint": failure.hint,
+                "outcome": failure.outcome,
+                "ran": [dataclasses.asdict(ran) for ran in error.report.ran],
+            }
+    return {}
+
+
+def _place(failure: Failure) -> dict[str, object]:
+    statement = failure.statement
+    if statement is None or not statement.file:
+        return {"file": None, "line": None}
+    before = "" if isinstance(statement, Call) else statement.text[: failure.position or 0]
+    return {"file": statement.file, "line": statement.line + before.count("\n")}

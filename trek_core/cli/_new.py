@@ -1,0 +1,81 @@
+"""`trek new`: the files of a new revision, without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trek_core.cli._options import common, examples, given
+from trek_core.cli._output import document, say
+from trek_core.errors import ConfigError
+from trek_core.model import Arrangement
+
+if TYPE_CHECKING:
+    from trek_core._config import Settings
+    from trek_core._host import Offer, PluginHost
+    from trek_core.contracts import Layout
+
+
+@click.command(
+    short_help="Write the files of a new revision.",
+    epilog=examples('trek new "orders by customer"', "trek new backfill --py"),
+)
+@click.argument("title")
+@click.option("--py", is_flag=True, help="A Python file with async def upgrade(connection) and downgrade(connection).")
+@common
+@click.pass_context
+def new(context: click.Context, title: str, py: bool) -> None:
+    """Writes the files of a new revision, after the last one, and prints their paths. No database is needed."""
+    settings = given(context).settings()
+    paths = [str(path) for path in _write(settings.directory, _contents(settings, title, "py" if py else "sql"))]
+    if given(context).json:
+        document({"created": paths})
+    else:
+        say("\n".join(paths))
+
+
+def _contents(settings: Settings, title: str, kind: str) -> Mapping[str, str]:
+    from trek_core._blame import blame  # noqa: PLC0415 - with plugins comes pluggy
+    from trek_core._host import PluginHost  # noqa: PLC0415
+
+    host = PluginHost(blocked=settings.disable_plugins)
+    name = settings.layout or settings.format
+    layout = host.layout(name, settings.layout_settings)
+    if layout.value.new is None:
+        msg = f"the layout {name!r} writes no new files: write the file by hand, named as its tool wants it."
+        raise ConfigError(msg)
+    arrangement = _arranged(settings.directory, layout, host)
+    with blame(layout, "Layout.new"):
+        return layout.value.new(arrangement, title, kind)
+
+
+def _arranged(directory: str, layout: Offer[Layout], host: PluginHost) -> Arrangement:
+    from trek_core._blame import blame  # noqa: PLC0415 - with plugins comes pluggy
+    from trek_core._tree import FolderTree  # noqa: PLC0415
+
+    if not Path(directory).exists():
+        return Arrangement(())
+    tree = FolderTree(directory, host.loader_for, suffixes=host.suffixes())
+    with blame(layout, "Layout.smells"):
+        smell = layout.value.smells(tree)
+    if smell:
+        msg = f'the folder {directory!r} {smell}.\nName its format: format = "…" in [tool.trek], or --format.'
+        raise ConfigError(msg)
+    with blame(layout, "Layout.arrange"):
+        return layout.value.arrange(tree)
+
+
+def _write(directory: str, contents: Mapping[str, str]) -> list[Path]:
+    paths = [Path(directory, name) for name in contents]
+    try:
+        for path, content in zip(paths, contents.values(), strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(content)
+    except OSError as error:
+        msg = f"{error.filename} cannot be written: {error.strerror}"
+        raise ConfigError(msg) from error
+    return paths

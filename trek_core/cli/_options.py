@@ -1,0 +1,90 @@
+"""The options that every command takes, before its name or after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import click
+
+from trek_core._config import Settings, load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Given:
+    """What stood on the command line. None: nothing did."""
+
+    directory: str | None = None
+    dsn: str | None = None
+    embedded: str | None = None
+    format: str | None = None
+    json: bool = False
+    no_plugin: tuple[str, ...] = field(default=())
+    lock_wait: float | None = None
+
+    def settings(self) -> Settings:
+        """The settings of files and environment, and these on top. Raises `ConfigError`, `click.UsageError`."""
+        if self.dsn and self.embedded:
+            msg = "--dsn and --embedded both name a database: give one of them."
+            raise click.UsageError(msg)
+        settings = load_settings()
+        if self.format is not None:  # it means both halves, whatever the file says of one
+            settings = replace(settings, format=self.format, layout=None, store=None)
+        return replace(
+            settings,
+            directory=self.directory or settings.directory,
+            dsn=f"embedded:{self.embedded}" if self.embedded else self.dsn or settings.dsn,
+            lock_wait=settings.lock_wait if self.lock_wait is None else self.lock_wait,
+            disable_plugins=(*settings.disable_plugins, *self.no_plugin),
+        )
+
+
+def given(context: click.Context) -> Given:
+    """What was given so far: one object for the group and its command."""
+    return context.ensure_object(Given)
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    found = given(context)
+    if value == "":
+        msg = "it is empty. Is a variable of the shell not set?"
+        raise click.BadParameter(msg, context, parameter)
+    if parameter.name == "no_plugin":
+        found.no_plugin += tuple(value)
+    elif value not in (None, False):
+        setattr(found, str(parameter.name), value)
+
+
+def common(function: F) -> F:
+    """Adds the common options to a command."""
+    for decorator in reversed(_COMMON):
+        function = decorator(function)
+    return function
+
+
+def _option(*names: str, **more: Any) -> Callable[[F], F]:
+    return click.option(*names, expose_value=False, callback=_keep, **more)
+
+
+_COMMON = (
+    _option("--dir", "directory", metavar="FOLDER", help="The folder of the migrations.  [migrations]"),
+    _option("--dsn", metavar="DSN", help="The database: postgresql://user@host/name."),
+    _option(
+        "--embedded",
+        metavar="[FOLDER]",
+        help="A PostgreSQL of its own with its data in FOLDER, which must hold a / (or write --embedded=FOLDER)."
+        "  [.trek/postgres]",
+    ),
+    _option("--format", metavar="NAME", help="Whose folder and history table it is.  [native]"),
+    _option("--lock-wait", type=float, metavar="SECONDS", help="How long to wait for another runner.  [60]"),
+    _option("--no-plugin", multiple=True, metavar="NAME", help="Leave a plugin out. May be repeated."),
+    _option("--json", is_flag=True, help="One JSON document on stdout, and nothing else."),
+)
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: lines that click does not wrap."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))

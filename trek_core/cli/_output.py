@@ -1,0 +1,114 @@
+"""Writing to stdout and stderr: whole lines, at once, and without failing a run because nobody reads them."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+MINUTE = 60.0
+
+
+def tolerate() -> None:
+    """A character that a terminal's encoding lacks is shown escaped instead of raising."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(text: str) -> None:
+    """A line on stdout, flushed."""
+    _write(sys.stdout, text + "\n")
+
+
+def complain(text: str) -> None:
+    """A line on stderr."""
+    _write(sys.stderr, text + "\n")
+
+
+def warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        complain(f"warning: {warning}")
+
+
+def document(value: object) -> None:
+    """The one JSON document of --json."""
+    import json  # noqa: PLC0415 - only where it is asked for
+
+    say(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:  # the reader is gone (`trek history | head`): the run goes on, unheard
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+# --------------------------------------------------------------------------- words for people
+def lasted(seconds: float) -> str:
+    """A duration: "12 ms", "1.24 s", "2 min 5 s"."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < MINUTE:
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), round(MINUTE))
+    return f"{minutes} min {rest} s"
+
+
+def count(number: int, noun: str) -> str:
+    """The number and its noun: "1 migration", "3 migrations"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def plain(text: str) -> str:
+    """The text on one line and without control characters, which a file's name or a row may hold."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+# --------------------------------------------------------------------------- tables
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table: rich on a terminal, else columns that no width cuts."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _rich_table(headings, cells)
+    else:
+        say("\n".join(_columns([[heading.upper() for heading in headings], *cells])))
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only on a terminal
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    shown = Table(*headings, box=SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        shown.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+    Console().print(shown)
+
+
+STYLES = {
+    "applied": "green",
+    "done": "green",
+    "current": "green",
+    "pending": "yellow",
+    "started": "yellow",
+    "revert": "yellow",
+    "changed": "red",
+    "missing": "red",
+    "unfinished": "red",
+    "failed": "red",
+    "ahead": "red",
+}

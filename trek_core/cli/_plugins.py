@@ -1,0 +1,42 @@
+"""`trek plugins`: what is installed, what it offers, and what is wrong with it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import click
+
+from trek_core.cli._options import common, examples, given
+from trek_core.cli._output import complain, document, say, table
+
+if TYPE_CHECKING:
+    from trek_core._host import PluginInfo
+
+
+@click.command(
+    short_help="List the plugins and what they offer.",
+    epilog=examples("trek plugins", "trek plugins --no-plugin asyncpg-trek"),
+)
+@common
+@click.pass_context
+def plugins(context: click.Context) -> None:
+    """Lists every plugin with its distribution, its hooks and what it offers. A broken one is listed with its error."""
+    from trek_core._host import PluginHost  # noqa: PLC0415 - pluggy
+
+    found = PluginHost(blocked=given(context).settings().disable_plugins).describe()
+    if given(context).json:
+        document({"plugins": [dataclasses.asdict(info) for info in found]})
+        return
+    if not found:
+        say("no plugin is installed")
+        return
+    table(("name", "distribution", "state", "offers", "hooks"), list(map(_row, found)))
+    for info in found:
+        if info.error:
+            complain(f"{info.name}: {info.error}")
+
+
+def _row(info: PluginInfo) -> tuple[str, ...]:
+    state = "blocked" if info.blocked else "broken" if info.error else "works"
+    return info.name, info.distribution, state, ", ".join(info.offers), ", ".join(info.hooks)

@@ -1,0 +1,170 @@
+"""What is shown while migrations run: plain lines, a display on a terminal, or nothing for --json."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from trek_core.cli._output import complain, count, lasted, plain, say
+from trek_core.contracts import Observer
+from trek_core.events import Done, Event, Failed, LockWaiting, RunFinished, RunStarted, Started, StatementDone
+from trek_core.model import Action, Verb
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+PAST: dict[Verb, str] = {
+    "apply": "applied",
+    "revert": "reverted",
+    "rerun": "ran again",
+    "mark": "marked",
+    "unmark": "unmarked",
+    "repair": "repaired",
+}
+PRESENT: dict[Verb, str] = {
+    "apply": "applying",
+    "revert": "reverting",
+    "rerun": "running again",
+    "mark": "marking",
+    "unmark": "unmarking",
+    "repair": "repairing",
+}
+
+
+def display(*, quiet: bool) -> Lines:
+    """The display that fits stdout. quiet: --json, which has stdout for itself."""
+    if quiet:
+        return Silence()
+    return Live() if sys.stdout.isatty() else Lines()
+
+
+class Lines:
+    """One line a migration, when it is done. Waiting for the lock is told on stderr, once a holder."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self._holder = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def observer(self) -> Observer:
+        return Observer("trek command", self.notify)
+
+    async def notify(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self.begin(len(event.plan.actions))
+            case LockWaiting():
+                self.waiting(holder(event))
+            case Started():
+                self.started(event.action)
+            case StatementDone():
+                self.statement(event.action, event.number, event.total)
+            case Done():
+                self.done.append(event.action.revision)
+                self.finished(event.action, event.seconds)
+            case Failed() | RunFinished():
+                self.close()
+
+    def begin(self, total: int) -> None:
+        """A run of so many actions begins."""
+
+    def waiting(self, who: str) -> None:
+        if who != self._holder:
+            self._holder = who
+            complain(f"waiting for the migration lock: {who} holds it")
+
+    def started(self, action: Action) -> None:
+        """An action begins."""
+
+    def statement(self, action: Action, number: int, total: int) -> None:
+        """A statement of a non-transactional action is done."""
+
+    def finished(self, action: Action, seconds: float) -> None:
+        say(f"{PAST[action.verb]} {plain(action.name)}  ({lasted(seconds)})")
+
+    def close(self) -> None:
+        """Nothing more will be shown."""
+
+
+class Silence(Lines):
+    """Nothing on stdout."""
+
+    def finished(self, action: Action, seconds: float) -> None:
+        """The document has it."""
+
+
+class Live(Lines):
+    """On a terminal: the lines, and below them what is running, how many there are and how long it takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Self:
+        self._start("connecting", 0)  # an embedded server's first start takes seconds
+        return self
+
+    def begin(self, total: int) -> None:
+        self.close()
+        self._start("waiting for the migration lock", total)
+
+    def waiting(self, who: str) -> None:
+        self._describe(f"waiting for the migration lock: {who} holds it")
+
+    def started(self, action: Action) -> None:
+        self._describe(f"{PRESENT[action.verb]} {plain(action.name)}")
+
+    def statement(self, action: Action, number: int, total: int) -> None:
+        self._describe(f"{PRESENT[action.verb]} {plain(action.name)}: {number} of {count(total, 'statement')} done")
+
+    def finished(self, action: Action, seconds: float) -> None:
+        if self._progress:
+            from rich.text import Text  # noqa: PLC0415
+
+            line = Text.assemble(
+                (PAST[action.verb], "yellow" if action.verb == "revert" else "green"),
+                f" {plain(action.name)}  ",
+                (f"({lasted(seconds)})", "dim"),
+            )
+            self._progress.console.print(line, soft_wrap=True)
+            self._progress.advance(self._progress.task_ids[0])
+
+    def close(self) -> None:
+        if self._progress:
+            self._progress.stop()
+            self._progress = None
+
+    def _start(self, doing: str, total: int) -> None:
+        from rich import progress  # noqa: PLC0415 - only on a terminal
+
+        self._progress = shown = progress.Progress(
+            progress.SpinnerColumn(),
+            progress.TextColumn("{task.description}", markup=False),
+            *([progress.MofNCompleteColumn()] if total else []),
+            progress.TimeElapsedColumn(),
+            transient=True,
+        )
+        shown.add_task(doing, total=total or None)
+        shown.start()
+
+    def _describe(self, text: str) -> None:
+        if self._progress:
+            self._progress.update(self._progress.task_ids[0], description=text)
+
+
+def holder(event: LockWaiting) -> str:
+    """Who holds the lock, as far as the server tells."""
+    if event.pid is None:
+        return "another session"
+    user = f" of {event.user}" if event.user else ""
+    application = f", {event.application}" if event.application else ""
+    return f"server process {event.pid}{user}{application}"
