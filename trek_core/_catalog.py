@@ -1,0 +1,158 @@
+"""All entries of a tree as a graph: names, parents, and which squash replaces what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import NoReturn
+
+from trek_core._graph import Edges, find_cycle, in_order
+from trek_core.errors import Cycle, Duplicate, UnknownRevision
+from trek_core.model import Arrangement, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class EntryCatalog:
+    """The entries in the layout's order. Every name in its mappings is a revision, aliases are resolved."""
+
+    entries: tuple[Entry, ...] = ()
+    names: Mapping[str, Entry] = field(default_factory=dict)
+    """Revision or alias -> entry."""
+    rank: Mapping[str, int] = field(default_factory=dict)
+    """Revision -> its place in the layout's order."""
+    parents: Edges = field(default_factory=dict)
+    """Revision -> parents. A replaced revision without a file stays: which entry stands for it, the history decides."""
+    replaced: Edges = field(default_factory=dict)
+    """Squash -> what it replaces. A squash comes after those that replace it."""
+    owners: Mapping[str, str] = field(default_factory=dict)
+    """Replaced revision, with or without a file -> the squash that replaces it; the innermost where they nest."""
+
+    def get(self, revision: str) -> Entry | None:
+        """The entry of that revision or alias."""
+        return self.names.get(revision)
+
+    def canonical(self, name: str) -> str:
+        """The revision behind an alias; a name that no entry has stays as it is."""
+        entry = self.names.get(name)
+        return entry.revision if entry else name
+
+    def nearest(self, name: str, but: str = "") -> str:
+        """A sentence with the names that look like this one, or nothing. `but` is not worth saying."""
+        close = get_close_matches(name, [other for other in self.names if other != but], n=3, cutoff=0.5)
+        return f" Nearest: {', '.join(close)}." if close else ""
+
+    def describe(self, revision: str) -> str:
+        """Revision and files, for messages: "0003 (migrations/0003_users.sql)"."""
+        entry = self.names.get(revision)
+        return f"{revision} ({files_of(entry)})" if entry and entry.files else revision
+
+
+def files_of(entry: Entry) -> str:
+    """The entry's files, for messages; its revision where it has none."""
+    return ", ".join(map(str, entry.files)) or entry.revision
+
+
+def build(arrangement: Arrangement) -> EntryCatalog:
+    """The catalog of what a layout arranged; an empty one of nothing.
+
+    Raises `Duplicate`, `UnknownRevision` for a parent that nobody has, and `Cycle`.
+    """
+    entries = arrangement.entries
+    bare = EntryCatalog(entries, _names(entries), {entry.revision: at for at, entry in enumerate(entries)})
+    replaced = {e.revision: tuple(dict.fromkeys(map(bare.canonical, e.replaces))) for e in entries if e.replaces}
+    owners = _owners(bare, replaced)
+    outer_first = _outer_first(bare, replaced, owners)
+    parents = {entry.revision: _parents(bare, entry, owners) for entry in entries}
+    catalog = EntryCatalog(
+        entries, bare.names, bare.rank, parents, {name: replaced[name] for name in outer_first}, owners
+    )
+    _refuse_cycle(catalog)
+    return catalog
+
+
+def _names(entries: tuple[Entry, ...]) -> dict[str, Entry]:
+    names: dict[str, Entry] = {}
+    for entry in entries:
+        for name in (entry.revision, *entry.aliases):
+            other = names.setdefault(name, entry)
+            if other is not entry:
+                msg = (
+                    f"two migrations are called {name}: {files_of(other)} and {files_of(entry)}.\n"
+                    "Give one of them a revision of its own, or delete it."
+                )
+                raise Duplicate(msg, (name,))
+    return names
+
+
+def _parents(catalog: EntryCatalog, entry: Entry, owners: Mapping[str, str]) -> tuple[str, ...]:
+    found = dict.fromkeys(map(catalog.canonical, entry.parents))
+    for name in found:
+        if name not in catalog.names and name not in owners:
+            msg = (
+                f"{files_of(entry)}: {entry.revision} requires {name}, but none of the {len(catalog.entries)} "
+                f"migrations has that revision.{catalog.nearest(name, entry.revision)}\nCorrect the name, or add the file."
+            )
+            raise UnknownRevision(msg, (entry.revision, name))
+    return tuple(found)
+
+
+def _owners(catalog: EntryCatalog, replaced: Edges) -> dict[str, str]:
+    owners: dict[str, str] = {}
+    sets = {squash: frozenset(members) for squash, members in replaced.items()}
+    for squash, members in replaced.items():
+        for name in members:
+            other = owners.get(name)
+            if other is None or squash in sets[other]:
+                owners[name] = squash
+            elif other not in sets[squash]:
+                msg = (
+                    f"{name} is replaced twice: by {catalog.describe(other)} and by {catalog.describe(squash)}.\n"
+                    f"Let one of them replace it, or add {other} to what {squash} replaces."
+                )
+                raise Duplicate(msg, (name, other, squash))
+    return owners
+
+
+def _outer_first(catalog: EntryCatalog, replaced: Edges, owners: Mapping[str, str]) -> list[str]:
+    outer = {squash: (owners[squash],) for squash in replaced if squash in owners}
+    order = in_order(replaced.keys(), outer, catalog.rank)
+    if len(order) < len(replaced):
+        refuse_cycle(catalog, find_cycle(replaced.keys(), outer, order), "is replaced by")
+    return order
+
+
+def _refuse_cycle(catalog: EntryCatalog) -> None:
+    """A folder is nearly always in order already; only where it is not is there something to search."""
+    edges = {revision: _present(catalog, revision) for revision in catalog.rank}
+    rank = catalog.rank
+    if all(rank[parent] < rank[name] for name, parents in edges.items() for parent in parents):
+        return
+    order = in_order(edges.keys(), edges, rank)
+    if len(order) < len(edges):
+        refuse_cycle(catalog, find_cycle(edges.keys(), edges, order))
+
+
+def _present(catalog: EntryCatalog, revision: str) -> list[str]:
+    """The parents as entries. A squash stands for what has no file any more, except for its own members."""
+    found = []
+    for name in catalog.parents[revision]:
+        if name in catalog.rank:
+            found.append(name)
+        elif not _within(catalog, revision, catalog.owners[name]):
+            found.append(catalog.owners[name])
+    return found
+
+
+def _within(catalog: EntryCatalog, name: str | None, squash: str) -> bool:
+    while name is not None and name != squash:
+        name = catalog.owners.get(name)
+    return name == squash
+
+
+def refuse_cycle(catalog: EntryCatalog, cycle: tuple[str, ...], verb: str = "requires") -> NoReturn:
+    """Raises `Cycle` for names of which each requires the next."""
+    facts = [f"{name}: {files_of(catalog.names[name]) if name in catalog.names else 'no file'}" for name in cycle[:-1]]
+    msg = "\n  ".join([f"a cycle, each {verb} the next: {' → '.join(cycle)}", *facts])
+    msg += "\nTake one of them out of the file that names it."
+    raise Cycle(msg, cycle)

@@ -1,0 +1,142 @@
+"""What a planner refuses: each with the facts and the way out. `Rules` may turn three of them into warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from trek_core._catalog import EntryCatalog, files_of
+from trek_core._lineage import Lineage, versioned
+from trek_core._targets import listing
+from trek_core.errors import Changed, Missing, OutOfOrder, PlanError, Unfinished
+from trek_core.model import Choice, Entry, HistoryRow, Rules, State
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Refuses, or warns, or lets pass, as the rules say; collects the warnings."""
+
+    rules: Rules
+    warnings: list[str] = field(default_factory=list)
+
+    def missing(self, catalog: EntryCatalog, state: State) -> None:
+        """Applied, but no file has it and no squash replaces it. Raises `Missing`."""
+        ghosts = [name for name in state.applied if name not in catalog.names and name not in catalog.owners]
+        if ghosts and self.rules.missing != "allow":
+            when = [_since(name, state.rows.get(name)) for name in ghosts]
+            msg = (
+                f"applied in the database, but no file has it (the database is ahead of the code):\n"
+                f"  {listing(when, chr(10) + '  ')}\n"
+                "Deploy the code that has these files, or check that this is the right directory."
+            )
+            self._say(self.rules.missing, Missing(msg, tuple(ghosts)))
+
+    def changed(self, lineage: Lineage, edited: Sequence[str]) -> None:
+        """Applied, and its file was edited since. Raises `Changed`."""
+        if edited:
+            facts = [_edited(lineage.catalog.names[name], lineage.applied[name]) for name in edited]
+            first = edited[0]
+            msg = (
+                f"edited after it was applied:\n  {listing(facts, chr(10) + '  ')}\n"
+                f"Restore the file and write a new migration; or, if the database is right as it is, accept the file "
+                f"with `trek stamp {first}` or Migrator.repair()."
+            )
+            self._say(self.rules.changed, Changed(msg, tuple(edited)))
+
+    def out_of_order(self, lineage: Lineage, apply: Iterable[str]) -> None:
+        """Pending, but the layout has it before an applied one. Raises `OutOfOrder`."""
+        rank, describe = lineage.catalog.rank, lineage.catalog.describe
+        last = max(versioned(lineage, lineage.applied), key=rank.__getitem__, default=None)
+        late = [name for name in apply if last is not None and rank[name] < rank[last] and self._once(lineage, name)]
+        if last is not None and late and self.rules.out_of_order != "allow":
+            late.sort(key=rank.__getitem__)
+            msg = (
+                f"pending, but older than {describe(last)}, which is applied: {listing(map(describe, late))}.\n"
+                f"Give it a revision that comes after {last}; or, if the order makes no difference, set "
+                f'out_of_order = "allow".'
+            )
+            self._say(self.rules.out_of_order, OutOfOrder(msg, (*late, last)))
+
+    @staticmethod
+    def _once(lineage: Lineage, name: str) -> bool:
+        entry = lineage.entry(name)
+        return entry is not None and entry.rerun == "never"
+
+    def _say(self, choice: Choice, error: PlanError) -> None:
+        if choice == "refuse":
+            raise error
+        if choice == "warn":
+            self.warnings.append(str(error))
+
+
+def refuse_unfinished(state: State) -> None:
+    """Begun outside a transaction, never completed. Raises `Unfinished`: only a human knows what is there now."""
+    if not state.unfinished:
+        return
+    begun = {row.revision: f"{row.revision}, since {row.started_at or 'an unknown time'}" for row in state.unfinished}
+    first = state.unfinished[0].revision
+    msg = (
+        f"begun outside a transaction and never completed:\n  {listing(begun.values(), chr(10) + '  ')}\n"
+        f"Look at what its statements left in the database. If all of it is there, say so with `trek stamp {first}`; "
+        f"if you undid it, with Migrator.repair()."
+    )
+    raise Unfinished(msg, tuple(begun))
+
+
+def refuse_fileless(lineage: Lineage, apply: Iterable[str], revert: Iterable[str]) -> None:
+    """Steps for which there is nothing to run. Raises `Missing`."""
+    if absent := [name for name in apply if lineage.entry(name) is None]:
+        squash = lineage.catalog.owners[absent[0]]
+        msg = (
+            f"{lineage.catalog.describe(squash)} replaces {len(lineage.catalog.replaced[squash])} revisions, of which "
+            f"some are applied; these are not, and their files are gone: {listing(absent)}.\n"
+            f"Restore these files, or bring the database beyond {squash} with an older release that has them."
+        )
+        raise Missing(msg, tuple(absent))
+    if gone := [name for name in revert if lineage.entry(name) is None]:
+        when = listing((_since(name, lineage.rows.get(name)) for name in gone), "; ")
+        msg = (
+            f"cannot revert what no file has: {when}.\n"
+            "Restore these files, or revert them with the release that has them."
+        )
+        raise Missing(msg, tuple(gone))
+
+
+def refuse_conflicts(lineage: Lineage, apply: Sequence[str]) -> None:
+    """Two that exclude each other would both be applied. Raises `PlanError`."""
+    pending = set(apply)
+    for name in (*lineage.applied, *apply):
+        entry = lineage.entry(name)
+        for other in entry.conflicts if entry else ():
+            excluded = _stands(lineage, other)
+            if _both(lineage, pending, name, excluded):
+                msg = (
+                    f"{lineage.catalog.describe(name)} excludes {lineage.catalog.describe(excluded)}: "
+                    f"{_standing(pending, name)}, {_standing(pending, excluded)}.\n"
+                    "Revert or remove one of them, or go to a target that needs only one."
+                )
+                raise PlanError(msg, (name, excluded))
+
+
+def _stands(lineage: Lineage, name: str) -> str:
+    revision = lineage.catalog.canonical(name)
+    return lineage.squashes.covered.get(revision, revision)
+
+
+def _both(lineage: Lineage, pending: set[str], name: str, other: str) -> bool:
+    there = other in pending or other in lineage.applied or other in lineage.sequence
+    return there and (name in pending or other in pending)
+
+
+def _standing(pending: set[str], name: str) -> str:
+    return f"{name} is {'pending' if name in pending else 'applied'}"
+
+
+def _since(name: str, row: HistoryRow | None) -> str:
+    when = (row.finished_at or row.started_at) if row else ""
+    return f"{name}, applied {when}" if when else name
+
+
+def _edited(entry: Entry, row: HistoryRow | None) -> str:
+    recorded = f", recorded with checksum {row.checksum[:12]}" if row and row.checksum else ""
+    return f"{entry.revision}: {files_of(entry)}{recorded}"
