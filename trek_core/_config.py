@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from trek_core.errors import ConfigError
-from trek_core.model import Choice  # noqa: TC001 - `get_type_hints` looks for it here
+from trek_core.model import Choice
 from trek_core.text import redact_dsn
 
 T = TypeVar("T")

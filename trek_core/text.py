@@ -52,7 +52,7 @@ def quote_literal(value: object) -> str:
 # --------------------------------------------------------------------------- secrets
 _URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
 _HOSTS = re.compile(r"(\[[^\]]*\]|[^:,\[\]]*)(:\d*)?(,(\[[^\]]*\]|[^:,\[\]]*)(:\d*)?)*")
-_KEY = r"(?i:\w*(?:password|passwd|pwd))\s*=\s*"
+_KEY = r"(?i:password|passwd|pwd)\s*=\s*"
 _PARAMETER = re.compile(rf"{_KEY}(?P<value>[^&]*)")
 _KEYWORD = re.compile(rf"{_KEY}(?P<value>'(?:\\.|[^'\\])*(?:'|\\?$)|(?:\\.|\S)*)", re.DOTALL)
 
