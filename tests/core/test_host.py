@@ -307,7 +307,8 @@ def test_a_provider_without_settings_takes_none():
 
 def test_a_create_that_raises_is_blamed_on_its_plugin():
     def create(settings):
-        raise KeyError("boom")
+        msg = "boom"
+        raise KeyError(msg)
 
     with pytest.raises(PluginError, match=r"plugin 'mine': creating layout x: raised KeyError: 'boom'$"):
         host(plugin(layouts=lambda: [Provider("x", create)])).layout("x")
@@ -315,7 +316,8 @@ def test_a_create_that_raises_is_blamed_on_its_plugin():
 
 def test_a_create_may_refuse_a_setting_with_a_config_error():
     def create(settings):
-        raise ConfigError("no such table")
+        msg = "no such table"
+        raise ConfigError(msg)
 
     with pytest.raises(ConfigError, match=r"^no such table$"):
         host(plugin(layouts=lambda: [Provider("x", create)])).layout("x")
@@ -506,7 +508,8 @@ def test_an_offer_with_a_wrong_field_is_refused(hooks, problem):
 def test_an_offer_whose_repr_is_broken_is_still_reported():
     class Nasty:
         def __repr__(self):
-            raise RuntimeError("no repr")
+            msg = "no repr"
+            raise RuntimeError(msg)
 
     assert "want Loader" in refused(plugin(loaders=lambda: [Nasty()]))
 
@@ -514,7 +517,8 @@ def test_an_offer_whose_repr_is_broken_is_still_reported():
 def test_an_error_late_in_a_generator_is_blamed_on_its_plugin():
     def loaders():
         yield sql_loader()
-        raise TypeError("late")
+        msg = "late"
+        raise TypeError(msg)
 
     with pytest.raises(PluginError, match="plugin 'mine': hook trek_register_loaders: raised TypeError: late"):
         host(plugin(loaders=loaders)).suffixes()
@@ -522,7 +526,8 @@ def test_an_error_late_in_a_generator_is_blamed_on_its_plugin():
 
 def test_the_culprit_among_several_plugins_is_named():
     def broken():
-        raise KeyError("x")
+        msg = "x"
+        raise KeyError(msg)
 
     good, bad = plugin("good", loaders=lambda: [sql_loader()]), plugin("bad", loaders=broken)
     with pytest.raises(PluginError) as error:
@@ -718,13 +723,15 @@ def test_describe_lists_hooks_and_offers():
 def test_describe_never_fails_and_shows_each_error_at_its_plugin():
     class NastyError(Exception):
         def __str__(self):
-            raise RuntimeError("no text")
+            msg = "no text"
+            raise RuntimeError(msg)
 
     def nasty():
         raise NastyError
 
     def refusing():
-        raise ConfigError("not today")
+        msg = "not today"
+        raise ConfigError(msg)
 
     plugins = host(
         plugin("good", loaders=lambda: [sql_loader()]),
@@ -753,7 +760,8 @@ def test_a_blocked_name_that_nobody_has_is_listed_and_breaks_nothing(monkeypatch
 # --------------------------------------------------------------------------- blame
 def test_blame_names_plugin_distribution_place_and_error():
     with pytest.raises(PluginError) as error, blame(Offer(3, "mine", "trek-mine 1.0"), "doing it"):
-        raise TypeError("no")
+        msg = "no"
+        raise TypeError(msg)
     assert str(error.value) == "plugin 'mine' (trek-mine 1.0): doing it: raised TypeError: no"
     assert isinstance(error.value.__cause__, TypeError)
 
