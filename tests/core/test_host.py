@@ -759,11 +759,11 @@ def test_a_blocked_name_that_nobody_has_is_listed_and_breaks_nothing(monkeypatch
 
 # --------------------------------------------------------------------------- blame
 def test_blame_names_plugin_distribution_place_and_error():
-    with pytest.raises(PluginError) as error, blame(Offer(3, "mine", "trek-mine 1.0"), "doing it"):
-        msg = "no"
-        raise TypeError(msg)
-    assert str(error.value) == "plugin 'mine' (trek-mine 1.0): doing it: raised TypeError: no"
-    assert isinstance(error.value.__cause__, TypeError)
+    error = TypeError("no")
+    with pytest.raises(PluginError) as blamed, blame(Offer(3, "mine", "trek-mine 1.0"), "doing it"):
+        raise error
+    assert str(blamed.value) == "plugin 'mine' (trek-mine 1.0): doing it: raised TypeError: no"
+    assert blamed.value.__cause__ is error
 
 
 def test_blame_says_only_the_class_of_an_error_without_text():
