@@ -188,6 +188,7 @@ _TEMPLATES = {
 
 
 -- trek: down
+-- The way back. Empty, it does nothing; without the line above, there is none.
 
 """,
     "py": """\
