@@ -75,6 +75,13 @@ def test_an_entry_owns_the_edges_up_to_it_and_down_from_it() -> None:
     assert one.checksums(tree_of(CHAIN)) == ()
 
 
+def test_the_way_down_of_an_entry_leads_to_its_parent() -> None:
+    names = (*CHAIN, "20240100_three_down_one.sql")
+    script = make_layout().arrange(tree_of(names)).entries[2].load(tree_of(names))
+    assert script.down is not None
+    assert "three_down_two" in str(script.down.statements[0])
+
+
 def test_an_ambiguous_name_is_read_as_the_tool_reads_it(tmp_path: Path) -> None:
     names = (
         "20240101_initial_up_rev1.sql",

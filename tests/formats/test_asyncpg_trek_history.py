@@ -79,6 +79,7 @@ def test_a_row_back_to_a_revision_of_the_path_cuts_it_there(
 def test_a_way_down_to_a_revision_off_the_path_leaves_its_start() -> None:
     pairs = (("initial", "three"), ("three", "two"))
     assert state_of(*pairs, names=CHAIN).applied == ("two",)
+    assert state_of(("three", "two"), names=CHAIN).applied == ("two",)
 
 
 def test_history_lines_say_what_was_applied_and_what_reverted() -> None:

@@ -1,4 +1,4 @@
-"""Targets that the format asyncpg-trek finds no way to, and what it says."""
+"""What the format asyncpg-trek refuses on the way to a target, and the odd folders that it does not refuse."""
 
 from __future__ import annotations
 
@@ -75,11 +75,26 @@ def test_every_revision_of_a_plain_chain_counts() -> None:
     assert [entry.skip for entry in catalog_of(CHAIN).entries] == [None, None, None]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [(*CHAIN, "20240108_three_up_one.sql"), ("20240102_one_up_two.sql", "20240103_two_up_three.sql")],
+    ids=["a circle", "no start"],
+)
+def test_every_revision_counts_where_an_empty_database_reaches_no_head(names: tuple[str, ...]) -> None:
+    assert [entry.skip for entry in catalog_of(names).entries] == [None, None, None]
+
+
 @pytest.mark.parametrize("target", ["head", "three", "initial", "-1"])
 def test_a_database_on_a_revision_no_file_knows_is_refused(target: str) -> None:
     names = (*CHAIN, "20240109_one_down_inital.sql")
     with pytest.raises((Missing, Irreversible), match="inital"):
         steps(names, standing("one", "inital"), target)
+
+
+def test_going_back_does_not_return_to_what_it_left() -> None:
+    names = (*CHAIN, "20240109_initial_up_three.sql", "20240109_two_down_three.sql")
+    with pytest.raises(PlanError, match="several edges leave 'two'"):
+        steps(names, standing("three"), "-2")
 
 
 def test_an_unknown_target_is_refused_with_the_nearest_name() -> None:
@@ -94,6 +109,8 @@ def test_a_prefix_of_several_revisions_is_refused_and_they_are_listed() -> None:
         steps(CHAIN, standing(), "t")
     with pytest.raises(PlanError):
         steps(CHAIN, standing(), "")
+    with pytest.raises(UnknownRevision):
+        steps(("20240101_initial_up_one.sql",), standing(), "")
 
 
 def test_a_revision_called_base_goes_before_the_word_and_before_a_prefix() -> None:

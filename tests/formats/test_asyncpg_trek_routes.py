@@ -107,6 +107,23 @@ def test_among_equally_short_ways_the_first_by_file_name_is_taken_whatever_the_l
     assert steps(reversed(names), standing(), "end") == ["initial>x", "x>end"]
 
 
+def test_file_names_break_ties_also_where_revisions_were_discovered_in_another_order() -> None:
+    names = (
+        "20240101_initial_up_q.sql",
+        "20240102_initial_up_c.sql",
+        "20240103_c_up_p.sql",
+        "20240104_c_up_q.sql",
+        "20240105_p_up_end.sql",
+        "20240106_q_up_end.sql",
+    )
+    assert steps(names, standing("c"), "end") == ["c>p", "p>end"]
+
+
+def test_without_a_direction_up_goes_before_down() -> None:
+    (hop,) = hops((*CHAIN, "20240108_three_up_one.sql"), standing("one", "two", "three"), "one")
+    assert (hop.verb, hop.before, hop.after) == ("apply", ("three",), ("one",))
+
+
 def test_a_down_edge_may_revert_two_revisions_at_once() -> None:
     names = (*CHAIN, "20240109_three_down_one.sql")
     assert steps(names, standing("one", "two", "three"), "one") == ["three>one"]

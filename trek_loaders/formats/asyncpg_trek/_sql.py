@@ -22,7 +22,7 @@ def query(schema: str) -> Sql:
         "'columns', (SELECT pg_catalog.jsonb_object_agg(a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)) "
         "FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) "
         "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-        f"WHERE n.nspname = {quote_literal(schema)}::pg_catalog.name AND c.relname = {quote_literal(TABLE)}\n"
+        f"WHERE n.nspname = {quote_literal(schema)} AND c.relname = {quote_literal(TABLE)}\n"
         f"UNION ALL SELECT pg_catalog.to_jsonb(t) FROM {_table(schema)} t"
     )
 
@@ -30,9 +30,7 @@ def query(schema: str) -> Sql:
 def create(schema: str) -> tuple[Sql, ...]:
     """The schema if it is missing, and the table and index that asyncpg-trek makes."""
     # CREATE SCHEMA IF NOT EXISTS needs CREATE on the database even where the schema exists.
-    missing = (
-        f"NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {quote_literal(schema)}::pg_catalog.name)"
-    )
+    missing = f"NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {quote_literal(schema)})"
     return (
         _do(f"IF {missing} THEN\n  CREATE SCHEMA {quote_ident(schema)};\nEND IF;"),
         Sql(

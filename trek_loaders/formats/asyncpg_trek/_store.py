@@ -151,7 +151,7 @@ def _moved(path: Sequence[str], row: Row, downs: frozenset[tuple[str, str]]) -> 
     if target in path:
         return list(path[: path.index(target) + 1])
     kept = path[:-1] if (source, target) in downs and path[-1] == source else path
-    return [*kept, target] if kept else [INITIAL, target]
+    return [*kept, target]
 
 
 def _line(row: Row, path: Sequence[str]) -> HistoryRow:
