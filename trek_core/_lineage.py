@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from trek_core._catalog import EntryCatalog, refuse_cycle
-from trek_core._graph import Edges, find_cycle, in_order, turned
+from trek_core._graph import Edges, Heads, find_cycle, in_order, turned
 from trek_core._squash import Squashes, settle
 from trek_core.model import Entry, HistoryRow, State
 
@@ -37,6 +37,10 @@ class Lineage:
     def ghosts(self) -> tuple[str, ...]:
         """Applied, but no entry has it and no squash replaces it."""
         return tuple(name for name in self.sequence if name not in self.applied)
+
+    def heads(self) -> tuple[str, ...]:
+        """Where the database is."""
+        return Heads(self.applied, self.parents, self.catalog.rank).names()
 
     def entry(self, node: str) -> Entry | None:
         return self.catalog.names.get(node)

@@ -35,11 +35,12 @@ class Judge:
         """Applied, and its file was edited since. Raises `Changed`."""
         if edited:
             facts = [_edited(lineage.catalog.names[name], lineage.applied[name]) for name in edited]
-            first = edited[0]
+            heads = lineage.heads()
+            stamp = f", or all of them with `trek stamp {heads[0]}`, where the database is" if len(heads) == 1 else ""
             msg = (
                 f"edited after it was applied:\n  {listing(facts, chr(10) + '  ')}\n"
                 f"Restore the file and write a new migration; or, if the database is right as it is, accept the file "
-                f"with `trek stamp {first}` or Migrator.repair()."
+                f"with Migrator.repair({edited[0]!r}, applied=True){stamp}."
             )
             self._say(self.rules.changed, Changed(msg, tuple(edited)))
 
@@ -77,8 +78,8 @@ def refuse_unfinished(state: State) -> None:
     first = state.unfinished[0].revision
     msg = (
         f"begun outside a transaction and never completed:\n  {listing(begun.values(), chr(10) + '  ')}\n"
-        f"Look at what its statements left in the database. If all of it is there, say so with `trek stamp {first}`; "
-        f"if you undid it, with Migrator.repair()."
+        f"Look at what its statements left in the database, and finish or undo it by hand. Then say that it is there "
+        f"with `trek stamp {first}` or Migrator.repair({first!r}, applied=True), that it is not with applied=False."
     )
     raise Unfinished(msg, tuple(begun))
 

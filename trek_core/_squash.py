@@ -32,7 +32,7 @@ def settle(catalog: EntryCatalog, applied: Collection[str], wanted: str | None =
     opened = set()
     for squash, members in catalog.replaced.items():
         if squash in done:
-            opens = squash not in applied and _whole(catalog, squash)
+            opens = squash not in applied and whole(catalog, squash)
         else:
             opens = squash in touched or squash in wanted_open or catalog.names[squash].skip is not None
         if opens and squash not in covered:
@@ -65,10 +65,10 @@ def _around(catalog: EntryCatalog, wanted: str | None) -> list[str]:
     while name is not None:
         around.append(name)
         name = catalog.owners.get(name)
-    return around if all(_whole(catalog, squash) for squash in around) else []
+    return around if all(whole(catalog, squash) for squash in around) else []
 
 
-def _whole(catalog: EntryCatalog, squash: str) -> bool:
+def whole(catalog: EntryCatalog, squash: str) -> bool:
     """Whether every original has its file, or is the business of a squash within this one."""
     return all(name in catalog.rank or catalog.owners[name] != squash for name in catalog.replaced[squash])
 

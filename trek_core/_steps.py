@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from trek_core._graph import Heads, in_order, reachable
+from trek_core._graph import in_order, reachable
 from trek_core._lineage import Lineage, versioned
+from trek_core._squash import whole
 from trek_core._targets import Goal, listing
 from trek_core.errors import PlanError, UnknownRevision
 from trek_core.model import Direction
@@ -94,9 +95,11 @@ def _starts(lineage: Lineage, goal: Goal) -> tuple[str, ...]:
     entry, covered = lineage.entry(revision), lineage.squashes.covered
     if revision in covered or entry is None:
         squash = covered.get(revision, catalog.owners[revision])
+        helps = squash not in lineage.rows and not whole(catalog, squash)
+        restore = ", or restore the files of what it replaces" if helps else ""
         msg = (
             f"target {goal.text!r}: {revision} was replaced by {catalog.describe(squash)} and is no place to stop at.\n"
-            f"Go to {squash} or to a revision outside of it, or restore the files of what it replaces."
+            f"Go to {squash} or to a revision outside of it{restore}."
         )
         raise UnknownRevision(msg, (revision, squash))
     starts = lineage.nodes_of(revision)
@@ -131,7 +134,7 @@ def _lacking(lineage: Lineage, nodes: Iterable[str]) -> tuple[str, ...]:
 
 def _lies(lineage: Lineage, target: str, way: Direction, nodes: Iterable[str]) -> PlanError:
     """The target is the other way."""
-    heads = Heads(lineage.applied, lineage.parents, lineage.catalog.rank).names()
+    heads = lineage.heads()
     where = f"at {listing(heads)}" if heads else "empty"
     if way is Direction.up:
         problem, asked, todo = "above", "down", f"apply {listing(nodes)}"

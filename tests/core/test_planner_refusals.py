@@ -21,7 +21,7 @@ def test_nothing_is_planned_while_a_migration_is_unfinished(target):
     assert "0002, since 2026-05-06T07:08:09Z" in message
     assert "Look at what its statements left" in message
     assert "`trek stamp 0002`" in message
-    assert "Migrator.repair()" in message
+    assert "Migrator.repair('0002', applied=True), that it is not with applied=False" in message
     assert raised.value.revisions == ("0002",)
 
 
@@ -87,13 +87,21 @@ def test_an_edited_file_on_the_way_is_refused(target):
     message = str(raised.value)
     assert "0002: migrations/0002_title.sql, recorded with checksum 0123456789ab\n" in message
     assert "Restore the file" in message
-    assert "`trek stamp 0002` or Migrator.repair()" in message
+    assert "accept the file with Migrator.repair('0002', applied=True)" in message
     assert raised.value.revisions == ("0002",)
 
 
 def test_an_edited_file_is_refused_although_there_is_nothing_to_do():
     with pytest.raises(Changed):
         plan(THREE, ["0001", "0002", "0003"], edited=["0001"])
+
+
+def test_accepting_an_edited_file_never_means_to_stamp_back_to_it():
+    with pytest.raises(Changed, match="`trek stamp 0003`, where the database is"):
+        plan(THREE, ["0001", "0002", "0003"], edited=["0001"])
+    with pytest.raises(Changed) as raised:
+        plan([entry("0001"), entry("0002", "0001"), entry("0003", "0001")], ["0001", "0002", "0003"], edited=["0001"])
+    assert "stamp" not in str(raised.value)
 
 
 def test_an_edited_file_that_is_not_on_the_way_is_no_matter():

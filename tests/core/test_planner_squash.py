@@ -93,7 +93,8 @@ def test_an_original_that_cannot_be_reached_names_its_squash(entries, applied, t
     with pytest.raises(UnknownRevision) as raised:
         plan(entries, applied, target)
     assert f"target '{target}': 0002 was replaced by 0004 (migrations/0004_title.sql)" in str(raised.value)
-    assert "Go to 0004" in str(raised.value)
+    assert "Go to 0004 or to a revision outside of it" in str(raised.value)
+    assert ("restore the files" in str(raised.value)) is (entries is not WITH_FILES)
 
 
 def test_an_original_without_a_file_is_no_target_although_it_is_applied():
