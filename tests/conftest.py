@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tests.support.databases import Connection
 
+ASKED = pytest.StashKey[list[int]]()
 STARTED = pytest.StashKey[dict[str, tuple[str, str]]]()
 SCRAM = "local all postgres trust\nlocal all all scram-sha-256\n"
 
@@ -35,15 +36,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pg-provider", default=default, choices=PROVIDERS, help=text)
 
 
-def _versions() -> list[int]:
+def pytest_configure(config: pytest.Config) -> None:
     try:
-        return versions.parse(os.environ.get("TREK_TEST_PG", ""))
+        config.stash[ASKED] = versions.parse(os.environ.get("TREK_TEST_PG", ""))
     except versions.Unavailable as error:
         raise pytest.UsageError(str(error)) from error
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    asked = _versions()
+    asked = metafunc.config.stash[ASKED]
     if "pg_version" in metafunc.fixturenames and len(asked) > 1:
         metafunc.parametrize(
             "pg_version", asked, indirect=True, ids=[f"pg{number}" for number in asked], scope="session"
@@ -63,7 +64,7 @@ def pytest_configure_node(node: Any) -> None:
     if STARTED not in node.config.stash:
         stack = ExitStack()
         node.config.add_cleanup(stack.close)
-        asked: list[int] | list[None] = _versions() or [None]
+        asked: list[int] | list[None] = node.config.stash[ASKED] or [None]
         addresses = {str(version): _start(node.config, version, stack) for version in asked}
         node.config.stash[STARTED] = {key: (found.provider, found.base) for key, found in addresses.items()}
     node.workerinput["trek_servers"] = node.config.stash[STARTED]
@@ -72,7 +73,7 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.fixture(scope="session")
 def pg_version(request: pytest.FixtureRequest) -> int | None:
     """The major version that TREK_TEST_PG asks for; None: whatever the chain finds."""
-    asked = _versions()
+    asked = request.config.stash[ASKED]
     return getattr(request, "param", asked[0] if asked else None)
 
 
