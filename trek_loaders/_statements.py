@@ -28,7 +28,6 @@ def _by_first_word(*phrases: str) -> dict[str, list[str]]:
     return {word: [phrase for phrase in phrases if phrase.split()[0].lower() == word] for word in words}
 
 
-
 _REFUSED = _by_first_word(
     "CREATE INDEX CONCURRENTLY",
     "CREATE UNIQUE INDEX CONCURRENTLY",
@@ -43,9 +42,7 @@ _REFUSED = _by_first_word(
     "ROLLBACK PREPARED",
     "DISCARD ALL",
 )
-_CONTROLS = _by_first_word(
-    "BEGIN", "START TRANSACTION", "COMMIT", "END", "ROLLBACK", "ABORT", "PREPARE TRANSACTION"
-)
+_CONTROLS = _by_first_word("BEGIN", "START TRANSACTION", "COMMIT", "END", "ROLLBACK", "ABORT", "PREPARE TRANSACTION")
 
 
 def refuses_block(words: Words) -> str:

@@ -76,6 +76,7 @@ INSIDE = {
     "a body with a qualified END": "create procedure p() begin atomic select t.end; select 1; end",
     "the elements of a schema": "create schema s create table t1(a int) create view v1 as select 1",
     "columns called BEGIN and ATOMIC": "create table tt(begin int, atomic int)",
+    "a column called BEGIN with the label ATOMIC": "select begin atomic from t",
     "JSON operators": "select '{}'::jsonb #>> '{a;b}', a @? '$.x ? (@ > 1);' from t",
     "a MERGE": "merge into t using s on a = b when matched then update set a = 1 when not matched then insert values (1)",
     "a space that is none": "select 1 as a\u00a0b",
@@ -273,6 +274,7 @@ REFUSED = {
     "discard all": "DISCARD ALL",
     "repack (concurrently) t": "REPACK CONCURRENTLY",
     "repack": "REPACK without a table",
+    "repack using index": "REPACK without a table",
 }
 
 
@@ -318,6 +320,7 @@ def test_a_statement_that_a_transaction_block_refuses_says_why(statement: str, w
         "create subscription s connection 'x' publication p with (slot_name = none, create_slot = off)",
         "create subscription s connection 'x' publication p with (connect = 'FALSE')",
         "create subscription s connection 'x' publication p with (connect=0)",
+        "create subscription s connection 'x' publication p with (\"connect\" = false)",
         "alter subscription s disable",
         "alter subscription s set (two_phase = true)",
         "alter subscription s set publication p with (refresh = false)",
@@ -368,6 +371,7 @@ def test_a_transaction_block_takes(statement: str):
         ("do $$ begin commit; end $$", ""),
         ("create procedure p() begin atomic select 1; end", ""),
         ('"commit"', ""),
+        ("rollbac\u212a", ""),  # the sign for Kelvin, whose small letter is k, but not to PostgreSQL
     ],
 )
 def test_what_begins_or_ends_a_transaction_is_seen(statement: str, words: str):
