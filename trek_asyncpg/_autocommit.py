@@ -29,10 +29,10 @@ async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
             if number == len(body):
                 await unit.send(unit.restore)
     except UnitFailed as failed:
-        await _clean_up(unit, failed=ours)
+        await to_the_end(_clean_up(unit, failed=ours))
         raise UnitFailed(unknown_if_gone(unit, failed.failure, "partial")) from failed.failure.cause
     except BaseException:
-        await _clean_up(unit, failed=False)
+        await to_the_end(_clean_up(unit, failed=False))
         raise
 
 
@@ -42,7 +42,7 @@ async def _clean_up(unit: Unit, *, failed: bool) -> None:
     for statements in (unit.restore, unit.record.failed if failed else ()):
         if statements and not unit.connection.is_closed():
             with contextlib.suppress(UnitFailed, *GONE):
-                await to_the_end(unit.send(statements))
+                await unit.send(statements)
 
 
 async def _left_transaction(unit: Unit, statement: Statement) -> None:

@@ -40,7 +40,6 @@ class AsyncpgExecutor(Executor):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._facts: Facts | None = None
-        self._absent = False
         self._snapshot: Snapshot | None = None
 
     @property
@@ -55,7 +54,6 @@ class AsyncpgExecutor(Executor):
     async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
         """One round trip; inside the caller's transaction two more, for a savepoint."""
         self._facts, found = await _reading.read(self._connection, query)
-        self._absent = found is None
         return self._facts, found
 
     @asynccontextmanager
@@ -90,11 +88,11 @@ class AsyncpgExecutor(Executor):
             except UnitFailed as failed:
                 yield self._judged(unit, failed)
                 return
-            self._absent = False
             yield Done(action, time.monotonic() - begun)
 
     def _judged(self, unit: Unit, failed: UnitFailed) -> Failed | Lost:
-        if _failure.is_lost_race(failed.failure.cause, unit.record.guard, bootstrap=self._absent):
+        in_body = failed.failure.statement is not None and bool(failed.failure.statement.file)
+        if _failure.is_lost_race(failed.failure.cause, unit.record.guard, bootstrap=not in_body):
             return Lost(unit.action, failed.failure)
         return Failed(unit.action, failed.failure)
 

@@ -67,5 +67,7 @@ def is_lost_race(error: BaseException, guard: Guard | None, *, bootstrap: bool) 
 
 
 def is_lost_connection(error: BaseException) -> bool:
-    """Whether the connection is gone, and with it the answer."""
+    """Whether the connection is gone, and with it the answer. A timeout of the driver's own cancels, and leaves it open."""
+    if isinstance(error, TimeoutError):
+        return False
     return isinstance(error, LOST_CONNECTION) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error))

@@ -54,9 +54,11 @@ async def _inside(connection: Connection, query: Sql) -> tuple[Facts, Rows | Non
     await connection.execute(f"SAVEPOINT {READ_POINT}")
     try:
         found = await _both(connection, query)
-    except asyncpg.UndefinedTableError:
+    except asyncpg.PostgresError as error:
         await connection.execute(f"ROLLBACK TO SAVEPOINT {READ_POINT}; RELEASE SAVEPOINT {READ_POINT}")
-        return await facts(connection), None
+        if isinstance(error, asyncpg.UndefinedTableError):
+            return await facts(connection), None
+        raise
     await connection.execute(f"RELEASE SAVEPOINT {READ_POINT}")
     return found
 

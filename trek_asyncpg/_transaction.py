@@ -36,11 +36,12 @@ def _tail(unit: Unit) -> tuple[Statement, ...]:
 # --------------------------------------------------------------------------- SQL: one round trip
 async def _one_query(unit: Unit, opening: Sequence[Statement]) -> None:
     body = only_sql(script.statements(unit.action))
-    mark = unit.mark and len(body) > 1
+    mark = unit.mark and bool(body)
     inner = (*only_sql(opening), *(marked(body) if mark else body), *only_sql(_tail(unit)))
-    frame = (Sql(f"SAVEPOINT {SAVEPOINT}"), Sql(f"RELEASE SAVEPOINT {SAVEPOINT}"))
-    first, last = frame if unit.nested else (script.BEGIN, script.COMMIT)
-    message = Message.of((first, *inner, last))
+    whole = (*inner, Sql(f"RELEASE SAVEPOINT {SAVEPOINT}")) if unit.nested else (script.BEGIN, *inner, script.COMMIT)
+    message = Message.of(whole)
+    if unit.nested:  # by itself: a parse error runs nothing of its query, and aborts the transaction all the same
+        await unit.connection.execute(f"SAVEPOINT {SAVEPOINT}")
     try:
         tag = await unit.connection.execute(message.text)
     except Exception as error:
@@ -48,7 +49,7 @@ async def _one_query(unit: Unit, opening: Sequence[Statement]) -> None:
         failure = _failure.of(error, message=message)
         raise UnitFailed(await _located(unit, failure, body, mark=mark)) from error
     except BaseException:
-        await unit.roll_back()
+        await to_the_end(_forget(unit, mark=mark))
         raise
     if not unit.nested and tag != "COMMIT":
         raise UnitFailed(_not_committed(tag))
@@ -56,10 +57,17 @@ async def _one_query(unit: Unit, opening: Sequence[Statement]) -> None:
 
 async def _located(unit: Unit, failure: Failure, body: list[Sql], *, mark: bool) -> Failure:
     """Names the statement of a failure that came without a position, and removes the marker that it left."""
-    number = await _marker(unit) if mark else 1 if len(body) == 1 else 0
+    number = await _marker(unit) if mark else int(len(body) == 1)
     if failure.statement is not None or not 1 <= number <= len(body):
         return failure
     return replace(failure, statement=body[number - 1])
+
+
+async def _forget(unit: Unit, *, mark: bool) -> None:
+    """After a cancellation: nothing of the transaction remains, and no marker."""
+    await unit.roll_back()
+    if mark:
+        await _marker(unit)
 
 
 async def _marker(unit: Unit) -> int:

@@ -58,8 +58,9 @@ def still(shown: Plan, fresh: Plan) -> None:
 
 
 def not_shrunk(before: History, now: History) -> None:
-    """Raises `PlanOutdated` if rows that were there are not: a history never shrinks."""
-    if (before.exists and not now.exists) or now.next < before.next:
+    """Raises `PlanOutdated` if rows that were there are not: a history whose rows are counted never shrinks."""
+    counted = before.next > 1
+    if (before.exists and not now.exists) or now.next < before.next or (counted and len(now.rows) < len(before.rows)):
         msg = (
             "the history lost rows while trek ran: somebody deletes from it, or replaced it by another.\n"
             "Nothing was changed. Find out who: rows of the history are never deleted."

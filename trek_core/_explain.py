@@ -11,11 +11,10 @@ from trek_core.plans import Plan, Ran
 WIDTH = 100  # characters of a source line that are shown around the caret
 
 
-def explain(plan: Plan, action: Action, failure: Failure, ran: Sequence[Ran]) -> str:
-    """The whole message, several lines."""
-    return "\n".join(
-        [*_what(action, failure), "", *_stands(action, failure), *_rest(plan, action, ran), _way_on(action, failure)]
-    )
+def explain(plan: Plan, action: Action, failure: Failure, ran: Sequence[Ran], *, nested: bool = False) -> str:
+    """The whole message, several lines. nested: it ran inside the caller's transaction."""
+    stands, rest = _stands(action, failure, nested=nested), _rest(plan, action, ran, nested=nested)
+    return "\n".join([*_what(action, failure), "", *stands, *rest, _way_on(action, failure)])
 
 
 def _what(action: Action, failure: Failure) -> Iterator[str]:
@@ -64,18 +63,21 @@ def _quoted(statement: Sql | Copy, position: int | None) -> Iterator[str]:
     yield f"  {' ' * len(gutter)} | {indent}^"
 
 
-def _stands(action: Action, failure: Failure) -> Iterator[str]:
+def _stands(action: Action, failure: Failure, *, nested: bool) -> Iterator[str]:
     if failure.outcome == "unknown":
         yield f"The connection was lost before the answer came: whether {action.revision} was committed is unknown."
     elif failure.outcome == "partial":
         yield f"{action.revision} ran outside a transaction: what it did before the failure stays."
+    elif nested:
+        yield f"Nothing of {action.revision} remains: your transaction was rolled back to where it began, and is open."
     else:
         yield f"Nothing of {action.revision} remains: its transaction was rolled back."
 
 
-def _rest(plan: Plan, action: Action, ran: Sequence[Ran]) -> Iterator[str]:
+def _rest(plan: Plan, action: Action, ran: Sequence[Ran], *, nested: bool) -> Iterator[str]:
     if ran:
-        yield f"Done before it in this run, and committed: {_names([r.revision for r in ran])}."
+        fate = "to be committed or rolled back by your transaction" if nested else "and committed"
+        yield f"Done before it in this run, {fate}: {_names([r.revision for r in ran])}."
     after = [other.revision for other in plan.actions if other.index > action.index]
     if after:
         yield f"Not begun: {_names(after)}."

@@ -13,7 +13,7 @@ from trek_core._blame import Offer, blame
 from trek_core._explain import explain
 from trek_core.errors import MigrationFailed, TrekError
 from trek_core.events import Done, Event, Failed, Lost, RunFinished, RunStarted
-from trek_core.model import History
+from trek_core.model import Facts, History
 from trek_core.plans import Plan, Ran, Report
 
 if TYPE_CHECKING:
@@ -33,19 +33,23 @@ class Runner:
         self.session, self.workspace = session, workspace
         self.observers, self.lock_wait = observers, lock_wait
         self.ran: list[Ran] = []
+        self.facts = Facts()
 
     async def history(self) -> History:
         """The history as it is now: one round trip."""
         store = self.workspace.store
         with blame(store, "VersionStore.query"):
             query = store.value.query()
-        facts, rows = await self.session.read(query)
+        self.facts, rows = await self.session.read(query)
         with blame(store, "VersionStore.history"):
-            return store.value.history(rows, facts)
+            return store.value.history(rows, self.facts)
 
     async def migrate(self, planner: Planner) -> Report:
         """Plans, and carries out the plan that is right once the lock is held."""
-        return await self._report(planner(await self.history()), planner)
+        plan = planner(await self.history())
+        if plan:
+            _checks.writable(plan, self.facts)
+        return await self._report(plan, planner)
 
     async def apply(self, shown: Plan) -> Report:
         """Carries out what was shown, or what is left of it. Raises `PlanOutdated` if anything else would run."""
@@ -61,7 +65,6 @@ class Runner:
     async def _report(self, plan: Plan, replan: Planner) -> Report:
         begun = time.monotonic()
         if plan:
-            _checks.writable(plan, plan.history.facts)
             await self._tell(RunStarted(plan))
             await self._under_lock(plan, replan)
         report = Report(plan.target, tuple(self.ran), plan.warnings, time.monotonic() - begun)
@@ -73,10 +76,12 @@ class Runner:
         with blame(self.workspace.store, "VersionStore.locks"):
             locks = self.workspace.store.value.locks(plan.history)
         async with self.session.lock(locks, self.lock_wait, self._tell) as locked:
+            self.facts = locked.facts
             # No table when we planned and nobody before us in the queue: making the table shows a race, without reading.
             if locked.waited or plan.history.exists:
                 plan = await self._again(plan, replan)
-            _checks.writable(plan, locked.facts)
+            if plan:
+                _checks.writable(plan, self.facts)
             while plan and (lost := await self._carry_out(plan)):
                 plan = await self._after_loss(plan, lost, replan)
 
@@ -87,8 +92,7 @@ class Runner:
 
     async def _after_loss(self, plan: Plan, lost: Lost, replan: Planner) -> Plan:
         """Somebody was faster, which the history must show; if it does not, the failure was the migration's own."""
-        facts = plan.history.facts
-        if not facts.in_transaction:
+        if not self.facts.in_transaction:
             fresh = await self._again(plan, replan)
             if (fresh.history.exists, fresh.history.next) != (plan.history.exists, plan.history.next):
                 return fresh
@@ -110,7 +114,7 @@ class Runner:
 
     def _failed(self, plan: Plan, result: Failed) -> MigrationFailed:
         report = Report(plan.target, tuple(self.ran), plan.warnings)
-        message = explain(plan, result.action, result.failure, self.ran)
+        message = explain(plan, result.action, result.failure, self.ran, nested=self.facts.in_transaction)
         error = MigrationFailed(message, result.action, result.failure, report)
         error.__cause__ = result.failure.cause
         return error

@@ -1,0 +1,122 @@
+"""Folders of migrations for one test, and what a test asks the server about them afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    import asyncpg
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+PATIENCE = 30  # seconds that a test waits for something before it fails
+
+
+def write(folder: Path, files: Mapping[str, str]) -> str:
+    """The files of a folder, dedented; beside those that are there."""
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_text(textwrap.dedent(content), encoding="utf-8")
+    return str(folder)
+
+
+def two(folder: Path) -> str:
+    """Two plain migrations: table a, then table b."""
+    return write(folder, {"1_a.sql": "CREATE TABLE a (id int);", "2_b.sql": "CREATE TABLE b (id int);"})
+
+
+async def history(connection: Connection) -> list[tuple[str, str, str]]:
+    """Revision, verb and state of every row, in order; nothing if there is no table."""
+    if await connection.fetchval("SELECT to_regclass('public.trek_history')") is None:
+        return []
+    found = await connection.fetch("SELECT revision, verb, state FROM public.trek_history ORDER BY seq")
+    return [tuple(row) for row in found]
+
+
+async def applied(connection: Connection) -> list[str]:
+    """The revisions with a row that says "done", in order."""
+    return [revision for revision, _, state in await history(connection) if state == "done"]
+
+
+async def tables(connection: Connection) -> set[str]:
+    """The tables of all schemas that are not the server's own, without the history."""
+    found = await connection.fetch(
+        "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p')"
+        " AND nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' AND relname <> 'trek_history'"
+    )
+    return {row["relname"] for row in found}
+
+
+async def advisory_locks(connection: Connection) -> int:
+    """How many advisory locks of any kind are held or waited for in this database."""
+    return await connection.fetchval(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+
+
+async def settings(connection: Connection) -> dict[str, str]:
+    """Role and every setting of the session, as another statement would see them."""
+    found = {row["name"]: row["setting"] for row in await connection.fetch("SELECT name, setting FROM pg_settings")}
+    row = await connection.fetchrow(
+        "SELECT current_user AS who, session_user AS login, current_setting('role') AS role"
+    )
+    return found | dict(row)
+
+
+async def clean(connection: Connection) -> None:
+    """Fails unless the connection is usable, in no transaction, and holds no advisory lock."""
+    assert not connection.is_in_transaction()
+    # a CREATE INDEX CONCURRENTLY is refused in any transaction block, also in one that the driver does not know of
+    await connection.execute("CREATE TABLE IF NOT EXISTS clean_probe (i int)")
+    await connection.execute("CREATE INDEX CONCURRENTLY clean_probe_i ON clean_probe (i)")
+    await connection.execute("DROP TABLE clean_probe")
+    assert await connection.fetchval("SELECT 41 + 1") == 42
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+    assert await connection.fetchval(held) == 0
+
+
+async def until(check: Callable[[], Awaitable[object]], what: str) -> None:
+    """Asks again and again until the answer is true."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not await check():
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        pytest.fail(f"did not happen within {PATIENCE} s: {what}")
+
+
+async def active(connection: Connection, words: str) -> list[int]:
+    """The server processes of this database, other than this one, that run a query with these words."""
+    found = await connection.fetch(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND state = 'active' AND query LIKE '%' || $1 || '%'",
+        words,
+    )
+    return [row["pid"] for row in found]
+
+
+async def until_active(connection: Connection, words: str) -> int:
+    """Waits for a server process that runs a query with these words; gives its pid."""
+
+    async def check() -> object:
+        return await active(connection, words)
+
+    await until(check, f"a query with {words!r} runs")
+    return (await active(connection, words))[0]
+
+
+async def until_idle(connection: Connection, words: str) -> None:
+    """Waits until no server process runs a query with these words."""
+
+    async def check() -> object:
+        return not await active(connection, words)
+
+    await until(check, f"no query with {words!r} runs")
