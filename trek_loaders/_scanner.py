@@ -74,16 +74,17 @@ class Scanner:
         while True:
             found = _TOKEN.match(self.text, self.position)
             assert found is not None
-            kind, end = found.lastgroup or "", found.end()
-            start = found.start(kind)
+            kind = found.lastgroup or ""
+            start, end = found.span(kind)
+            if kind in ("word", "other"):
+                self.position = end
+                return Token(_fold(found[kind]), start, end)
             if kind == "end":
                 self.done = True
                 raise StopIteration
-            if kind not in ("word", "other"):
-                end = self._end(kind, start, end)
-            self.position = end
+            self.position = end = self._end(kind, start, end)
             if kind not in ("note", "comment"):
-                return Token(self._word(kind, start, end), start, end)
+                return Token("$$" if kind == "dollar" else self.text[start:end], start, end)
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both from 1."""
@@ -93,12 +94,6 @@ class Scanner:
     def error(self, offset: int, problem: str, advice: str) -> LoadError:
         """A `LoadError` for the line of that offset."""
         return LoadError(self.file, self.place(offset)[0], problem, advice)
-
-    def _word(self, kind: str, start: int, end: int) -> str:
-        if kind == "dollar":
-            return "$$"
-        word = self.text[start:end]
-        return word.lower() if kind == "word" and word.isascii() else word
 
     def _end(self, kind: str, start: int, after: int) -> int:
         if kind == "note":
@@ -149,3 +144,8 @@ class Scanner:
             return self.error(start, "\\. without a COPY … FROM STDIN before it", advice)
         advice = "psql carries such commands out itself, the server does not know them: write what it does as SQL."
         return self.error(start, f"{command} is a command of psql, not SQL", advice)
+
+
+def _fold(word: str) -> str:
+    """In lower case, as PostgreSQL compares keywords: letters beyond ASCII stay (lower() makes k of the Kelvin sign)."""
+    return word.lower() if word.isascii() else word
