@@ -13,7 +13,9 @@ from trek_core.errors import LoadError
 
 _START = r"A-Za-z_\x80-\U0010ffff"  # to PostgreSQL every character beyond ASCII is a letter, even a space
 _BLANK = r"[ \t\n\r\f\v]"
-NOTE = r"--[^\S\r\n]*(?i:trek)[^\S\r\n]*:"
+_INLINE = r"[^\S\r\n]"
+NOTE = rf"--{_INLINE}*(?i:trek)(?:{_INLINE}*:|{_INLINE}+(?i:down|no-transaction|irreversible){_INLINE}*(?=[\r\n]|\Z))"
+"""A directive, or one that lacks its colon: as a comment it would make the way back a part of the way up."""
 _TOKEN = re.compile(
     rf"""(?: {_BLANK}+ | (?!{NOTE}) --[^\r\n]* )*
     (?: (?P<escape>[eE]')
@@ -97,8 +99,7 @@ class Scanner:
 
     def _end(self, kind: str, start: int, after: int) -> int:
         if kind == "note":
-            self.notes.append(Note(start, after, tuple(self.text[start:after].partition(":")[2].split())))
-            return after
+            return self._note_end(start, after)
         if kind == "comment":
             return self._comment_end(start)
         if kind == "dollar":
@@ -109,6 +110,14 @@ class Scanner:
         while kind == "escape" and (gap := _GAP.match(self.text, end)):
             end = self._quote_end(kind, gap.end() - 1, gap.end())
         return end
+
+    def _note_end(self, start: int, after: int) -> int:
+        name, colon, words = self.text[start:after].partition(":")
+        if not colon:
+            problem = f"a directive without its colon: {name.strip()!r}"
+            raise self.error(start, problem, f"Write `-- trek: {name.split()[-1]}`.")
+        self.notes.append(Note(start, after, tuple(words.split())))
+        return after
 
     def _quote_end(self, kind: str, start: int, after: int) -> int:
         mark = '"' if kind == "name" else "'"

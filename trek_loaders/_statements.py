@@ -62,9 +62,9 @@ def controls_transaction(words: Words) -> str:
 
 
 def changes_settings(words: Words) -> bool:
-    """Whether the session's settings may differ after the statement, and after the transaction it runs in."""
+    """Whether role or settings may differ after the statement."""
     if words[0] == "set":
-        return words[1:2] not in (["local"], ["constraints"], ["transaction"])
+        return words[1:2] not in (["constraints"], ["transaction"])  # SET LOCAL ROLE: the history must still be written
     return words[0] in ("reset", "discard", "do", "call") or not _SETTERS.isdisjoint(words)
 
 

@@ -397,7 +397,7 @@ def test_what_begins_or_ends_a_transaction_is_seen(statement: str, words: str):
         ("discard plans", True),
         ("do $$ begin end $$", True),
         ("call p()", True),
-        ("set local search_path = a", False),
+        ("set local search_path = a", True),
         ("set constraints all immediate", False),
         ("set transaction isolation level serializable", False),
         ("update t set a = 1", False),

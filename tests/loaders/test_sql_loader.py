@@ -357,3 +357,16 @@ def test_a_message_begins_with_file_and_line_and_ends_with_what_to_do():
         "m/0001_a.sql:2: RESET ALL would wipe the settings that the caller made on this connection\n"
         "Name the settings: RESET search_path."
     )
+
+
+@pytest.mark.parametrize("line", ["-- trek down", "--trek  Down", "-- trek no-transaction", "-- TREK irreversible  "])
+def test_a_directive_without_its_colon_is_refused_since_it_would_be_a_mere_comment(line: str):
+    error = refused(f"create table t (a int);\n{line}\ndrop table t;\n")
+    assert error.line == 2
+    assert "without its colon" in error.problem
+
+
+def test_a_comment_that_speaks_of_trek_is_a_comment():
+    assert (
+        len(up("-- trek requires PostgreSQL 14, and goes down the hill\nselect 1;\n-- trek\nselect 2").statements) == 2
+    )
