@@ -255,6 +255,7 @@ def test_what_runs_always_does_so_only_at_head_and_only_if_something_else_ran():
     assert steps(plan(entries, ["0001", "grants"])) == ["+0002", "*grants"]
     assert steps(plan(entries, ["0001", "grants"], "0002")) == ["+0002"]
     assert steps(plan(entries, ["0001", "grants", "0002"])) == []
+    assert steps(plan(entries, ["0001", "grants", "0002"], edited=["grants"])) == []
     assert steps(plan([*entries, VIEWS], ["0001", "grants", "0002", "views"], edited=["views"])) == [
         "*grants",
         "*views",

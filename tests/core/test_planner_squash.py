@@ -139,6 +139,11 @@ def test_a_squash_is_compared_with_its_own_row_only():
     assert steps(plan(WITHOUT_FILES, ORIGINALS, edited=["0004"])) == ["+0005"]
 
 
+def test_a_squash_counts_from_its_last_original_on():
+    entries = [*WITHOUT_FILES, entry("0006")]
+    assert steps(plan(entries, ["0001", "0006", "0002", "0003"], "-1")) == ["-0004"]
+
+
 # ------------------------------------------------------------------ graphs, order, nesting
 def test_a_squash_stands_on_what_its_originals_stand_on():
     entries = [entry("b1"), *chain("a1", "a2"), entry("a3", "a2", "b1"), entry("s", "a3", replaces=("a1", "a2", "a3"))]
@@ -175,6 +180,11 @@ def test_squashes_nest(applied, expected):
     assert steps(plan(NESTED, applied)) == expected
     range_of_all = [*NESTED[:5], entry("0006", "0005", replaces=(*ORIGINALS, "0004", "0005")), NESTED[6]]
     assert steps(plan(range_of_all, applied)) == expected
+
+
+def test_an_applied_inner_squash_counts_for_all_that_it_replaces():
+    outer = entry("0006", replaces=(*ORIGINALS, "0004", "0005"))  # the file of 0005 is gone
+    assert steps(plan([WITHOUT_FILES[0], outer], ["0004", "0005"], "base")) == ["-0006"]
 
 
 def test_a_target_within_nested_squashes_opens_those_around_it():

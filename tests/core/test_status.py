@@ -71,6 +71,8 @@ def test_an_unfinished_one_without_a_file_is_shown_too():
     answer = stand(THREE[:1], state("0001", unfinished=[row("0009", title="gone")]))
     assert states(answer) == [("0001", "applied"), ("0009", "unfinished")]
     assert answer.revisions[1].title == "gone"
+    again = stand(THREE[:1], state("0001", "0009", unfinished=[row("0009")]))
+    assert states(again) == [("0001", "applied"), ("0009", "unfinished")]
 
 
 # ------------------------------------------------------------------ squashes
