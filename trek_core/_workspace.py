@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
@@ -102,8 +102,8 @@ class Workspace:
         with blame(self.store, "VersionStore.changed"):
             return self.store.value.changed(checksums, row.data)
 
-    def _changed(self, entry: Entry, rows: object) -> bool:
-        row = rows.get(entry.revision) if isinstance(rows, dict) else None
+    def _changed(self, entry: Entry, rows: Mapping[str, HistoryRow]) -> bool:
+        row = rows.get(entry.revision)
         return row is not None and self._compare(entry, row)
 
     def _plan(
