@@ -10,11 +10,13 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
+import psutil
 import pytest
 
 from tests.embedded.processes import Owner, family, gone, owner, server_of, socket_folder, until
@@ -144,6 +146,22 @@ def test_a_setting_that_the_server_refuses_is_shown_with_its_log() -> None:
 def test_the_server_ends_with_its_owner(ending: str, code: int, owned: list[Owner]) -> None:
     owned.append(owner(ending=ending))
     assert owned[0].ends() == code
+
+
+def test_a_fork_of_the_owner_does_not_keep_the_server_from_stopping(owned: list[Owner]) -> None:
+    owned.append(owner(ending="fork"))
+    assert owned[0].ends() == 0
+
+
+def test_a_fork_of_the_owner_does_not_keep_the_server_when_its_owner_is_killed(owned: list[Owner]) -> None:
+    owned.append(owner(ending="fork-wait"))
+    process = psutil.Process(owned[0].process.pid)
+    assert until(lambda: len(process.children()) == 2)
+    (fork,) = set(process.children()) - set(owned[0].everything)
+    process.kill()
+    assert owned[0].ends() == -signal.SIGKILL
+    assert fork.is_running()
+    fork.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -376,3 +394,17 @@ def test_a_folder_of_another_account_is_refused(folder: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
     with pytest.raises(ConfigError, match=f"belongs to uid {owner_uid}, and this is uid 4711"):
         EmbeddedServer(folder).start()
+
+
+@as_root
+def test_a_lock_of_another_account_is_refused() -> None:
+    with tempfile.TemporaryDirectory(prefix="trek-test-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        lock = Path(folder, "lock")
+        lock.touch(0o644)
+        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+        try:
+            with pytest.raises(ConfigError, match=r"lock cannot be written by uid \d+: Permission denied"):
+                _folder.claim(lock, 0, threading.Event())
+        finally:
+            os.seteuid(0)

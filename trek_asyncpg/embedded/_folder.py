@@ -50,9 +50,14 @@ def prepare_kept(folder: Path) -> None:
 def claim(lock: Path, wait: float, stopped: Event) -> int:
     """The lock file, open and locked; the lock ends when every process that inherited it is gone.
 
-    Waits `wait` seconds for another process. Raises ConnectError then, or when `stopped` is set.
+    Waits `wait` seconds for another process. Raises ConnectError then, or when `stopped` is set; ConfigError when the
+    file cannot be written.
     """
-    file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        problem = f"{lock} cannot be written by uid {os.geteuid()}: {error.strerror} (made by another account?)"
+        raise refused(problem, "Run trek as the account that owns the folder or as root, or name another.") from error
     try:
         _wait(file, lock, wait, stopped)
         os.ftruncate(file, 0)

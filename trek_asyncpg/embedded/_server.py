@@ -153,7 +153,7 @@ class EmbeddedServer:
         return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
     def _check(self, answer: bytes) -> None:
-        said: dict[str, Any] = json.loads(answer or b'{"problem": "its supervisor was killed", "log": ""}')
+        said: dict[str, Any] = json.loads(answer or b'{"problem": "its supervisor ended", "log": ""}')
         if said["problem"] is not None:
             where = self._folder or "a temporary folder"
             log = said["log"] or "(nothing)"
@@ -163,8 +163,8 @@ class EmbeddedServer:
     def _release(self) -> None:
         if self._supervisor is not None:
             stdin, stdout = _pipes(self._supervisor)
-            with suppress(BrokenPipeError):
-                stdin.close()
+            with suppress(BrokenPipeError), stdin:
+                stdin.write(b"\n")  # closing says nothing while a fork of ours holds the pipe open
             self._supervisor.wait()
             stdout.close()
             self._supervisor = None
