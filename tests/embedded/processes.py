@@ -11,6 +11,7 @@ from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+import asyncpg
 import psutil
 
 if TYPE_CHECKING:
@@ -25,6 +26,14 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+async def ask(dsn: str, query: str, **options: str) -> object:
+    connection = await asyncpg.connect(dsn, **options)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
 
 
 def socket_folder(dsn: str) -> Path:

@@ -49,9 +49,8 @@ def _refuse(bindir: Path, account: Account) -> Path:
 
 def _copy(bindir: Path) -> Path:
     package = bindir.parents[1] if bindir.parent.name == "pginstall" else bindir.parent
-    made = bindir.joinpath("postgres").stat()
-    key = hashlib.sha256(f"{bindir}|{made.st_mtime_ns}|{made.st_size}".encode()).hexdigest()[:16]
-    folder = _cache() / key
+    key = hashlib.sha256(bindir.joinpath("postgres").read_bytes()).hexdigest()[:16]
+    folder = _cache() / key  # one for a build, however many environments hold it
     if not folder.exists():
         _fill(folder, package)
     return folder / package.name / bindir.relative_to(package)
