@@ -145,11 +145,19 @@ def action_to(*after: str, before: tuple[str, ...] = ("before",)) -> Action:
 def test_a_record_leaves_the_history_that_the_next_one_starts_from() -> None:
     history = history_of(("initial", "one"))
     following = make_store().record(action_to("two"), history).history
-    assert [row.revision for row in following.rows] == ["one", "two"]
+    assert [(row.verb, row.revision) for row in following.rows] == [("apply", "two")]
     assert (following.exists, following.next) == (True, 3)
     back = make_store().record(action_to(), following).history
     assert make_store().state(back, catalog_of(())).applied == ()
-    assert back.rows[-1].verb == "revert"
+    assert back.next == 4
+
+
+def test_ten_thousand_steps_keep_no_more_than_one_row_each() -> None:
+    store, history = make_store(), history_of()
+    for n in range(10_000):
+        history = store.record(action_to(f"r{n}"), history).history
+        assert len(history.rows) == 1
+    assert history.next == 10_001
 
 
 def test_a_state_of_several_heads_is_refused() -> None:

@@ -66,7 +66,8 @@ def _resolve(graph: Graph, catalog: Catalog, state: State, target: str) -> str:
         )
         raise PlanError(message, tuple(matches))
     close = nearest(target, [*known, INITIAL, "head", "base"])
-    message = f"No file leads to a revision {target!r}{close}. The folder knows {', '.join(known) or 'none'}."
+    shown = ", ".join(known[:10]) + (f" and {len(known) - 10} more" if len(known) > 10 else "")  # noqa: PLR2004
+    message = f"No file leads to a revision {target!r}{close}. The folder knows {shown or 'none'}."
     raise UnknownRevision(message, (target,))
 
 

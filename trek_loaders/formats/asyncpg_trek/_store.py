@@ -78,20 +78,20 @@ class AsyncpgTrekStore(VersionStore):
             return History(exists=False, facts=facts)
         self._refuse_unfit([row[_sql.TABLE_KEY] for row in rows if _sql.TABLE_KEY in row], facts)
         raw = sorted((row for row in rows if _sql.TABLE_KEY not in row), key=lambda row: row["id"])
-        path, lines = [INITIAL], list[HistoryRow]()
+        path, lines = {INITIAL: None}, list[HistoryRow]()
         for row in raw:
-            lines.append(_line(row, path))
-            path = _moved(path, row, frozenset())
+            lines.append(_line(row, back=_node(row["to_revision"]) in path))
+            _move(path, row, frozenset())
         return History(True, tuple(lines), raw[-1]["id"] + 1 if raw else 1, facts)
 
     def state(self, history: History, catalog: Catalog) -> State:
         """The path of revisions the rows lead along. Where the files say that a row went down, its start is left."""
         downs = ways_down(catalog)
-        path, rows = [INITIAL], dict[str, HistoryRow]()
+        path, rows = {INITIAL: None}, dict[str, HistoryRow]()
         for line in history.rows:
-            path = _moved(path, line.data, downs)
-            rows[path[-1]] = line
-        applied = tuple(path[1:])
+            _move(path, line.data, downs)
+            rows[next(reversed(path))] = line
+        applied = tuple(path)[1:]
         return State(applied, {node: rows[node] for node in applied}, current=applied[-1] if applied else None)
 
     def locks(self, history: History) -> Sequence[Lock]:  # noqa: ARG002 - the table need not exist
@@ -108,7 +108,7 @@ class AsyncpgTrekStore(VersionStore):
         Raises `PlanError` for several heads, and for an action that leaves the database where it is.
         """
         before, after = _standing(history), _one(action)
-        following = _advanced(history, before, after)
+        following = _advanced(history, action, before, after)
         guard = Guard(self._schema, _sql.TABLE, _sql.MOVED)
         if action.mode == "transaction":
             begin, finish = _sql.advance(self._schema, before, after), _sql.confirm(self._schema, after)
@@ -145,22 +145,26 @@ def _node(revision: str | None) -> str:
     return revision or INITIAL
 
 
-def _moved(path: Sequence[str], row: Row, downs: frozenset[tuple[str, str]]) -> list[str]:
-    """The path after the row: cut back to a revision on it, else one longer; a known way down leaves its start."""
+def _move(path: dict[str, None], row: Row, downs: frozenset[tuple[str, str]]) -> None:
+    """Moves the path, which holds no revision twice, as the row says: cut back to a revision on it, else one longer.
+
+    A known way down to a revision off the path leaves its start.
+    """
     source, target = _node(row["from_revision"]), _node(row["to_revision"])
     if target in path:
-        return list(path[: path.index(target) + 1])
-    kept = path[:-1] if (source, target) in downs and path[-1] == source else path
-    return [*kept, target]
+        while next(reversed(path)) != target:
+            path.popitem()
+        return
+    if (source, target) in downs and next(reversed(path)) == source:
+        path.popitem()
+    path[target] = None
 
 
-def _line(row: Row, path: Sequence[str]) -> HistoryRow:
-    source, target = _node(row["from_revision"]), _node(row["to_revision"])
-    verb: Verb = "revert" if target in path else "apply"
+def _line(row: Row, *, back: bool) -> HistoryRow:
+    revision = _node(row["from_revision"] if back else row["to_revision"])
+    verb: Verb = "revert" if back else "apply"
     time = row["timestamp"] or ""
-    return HistoryRow(
-        revision=source if verb == "revert" else target, verb=verb, started_at=time, finished_at=time, data=row
-    )
+    return HistoryRow(revision=revision, verb=verb, started_at=time, finished_at=time, data=row)
 
 
 def _standing(history: History) -> str:
@@ -183,9 +187,8 @@ def _one(action: Action) -> str:
     return action.after[0] if action.after else INITIAL
 
 
-def _advanced(history: History, before: str, after: str) -> History:
-    path = [INITIAL]
-    for line in history.rows:
-        path = _moved(path, line.data, frozenset())
+def _advanced(history: History, action: Action, before: str, after: str) -> History:
+    """The history for the next record, which asks for the newest row only: all of them each time would be quadratic."""
     row = {"id": history.next, "from_revision": before, "to_revision": after, "timestamp": None}
-    return replace(history, exists=True, rows=(*history.rows, _line(row, path)), next=history.next + 1)
+    line = _line(row, back=action.verb in ("revert", "unmark"))
+    return replace(history, exists=True, rows=(line,), next=history.next + 1)
