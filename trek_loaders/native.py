@@ -143,13 +143,14 @@ def _checksums(file: File, tree: Tree) -> tuple[str, ...]:
 def smells(tree: Tree) -> str | None:
     """Whose folder this rather is, and why: their comments would mean nothing here, and a way down would run as up.
 
-    Reads only what `arrange` reads as well.
+    Reads only what `arrange` reads as well: nothing of a way down that has a file of its own.
     """
     for file in filter(tree.loads, tree.files):
         for tool, pattern in _SMELLS_BY_NAME:
             if pattern.fullmatch(file.name):
                 return f"looks like {tool} because a file is named {file.path}"
-        content = b"" if file.name.endswith(".py") else tree.read(file)
+        unread = file.name.lower().endswith((".py", ".down.sql"))
+        content = b"" if unread else tree.read(file)
         for tool, word, line in _SMELLS_BY_CONTENT:
             if word in content and (found := line.search(content)):
                 return f"looks like {tool} because {file.path} holds {found[0].strip().decode(errors='replace')!r}"

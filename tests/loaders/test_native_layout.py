@@ -413,6 +413,13 @@ def test_ten_thousand_files_are_read_once_each_and_none_is_loaded():
     assert files.loaded == []
 
 
+def test_planning_a_pair_reads_its_way_up_only():
+    files = tree_of({"1_a.up.sql": "select 1", "1_a.down.sql": "select 2"})
+    assert smells(files) is None
+    entries(files)["1"].checksums(files)
+    assert files.reads == {"1_a.up.sql": 1}
+
+
 # ----------------------------------------------------------------------- other tools
 @pytest.mark.parametrize(
     ("name", "content", "tool", "what"),
