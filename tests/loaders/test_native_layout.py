@@ -417,7 +417,7 @@ def test_planning_a_pair_reads_its_way_up_only():
     files = tree_of({"1_a.up.sql": "select 1", "1_a.down.sql": "select 2"})
     assert smells(files) is None
     entries(files)["1"].checksums(files)
-    assert files.reads == {"1_a.up.sql": 1}
+    assert set(files.reads) == {"1_a.up.sql"}
 
 
 # ----------------------------------------------------------------------- other tools
