@@ -86,21 +86,24 @@ def _not_committed(tag: str) -> Failure:
 
 # --------------------------------------------------------------------------- Python: statement by statement
 async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
-    """Inside `connection.transaction()`, so that the body's own transactions become savepoints."""
-    transaction = unit.connection.transaction(isolation=None if unit.nested else "read_committed")
+    """Inside `connection.transaction()`, so that the body's own transactions become savepoints.
+
+    The caller's transaction may have been begun by a textual BEGIN, in which asyncpg refuses that: a savepoint there.
+    """
+    transaction = None if unit.nested else unit.connection.transaction(isolation="read_committed")
     try:
-        await transaction.start()
+        await (transaction.start() if transaction else unit.connection.execute(f"SAVEPOINT {SAVEPOINT}"))
         await unit.send(opening)
         number = await _number(unit)
         await unit.send(script.statements(unit.action))
         await _check_same(unit, number)
         await unit.send(_tail(unit))
-        await transaction.commit()
+        await (transaction.commit() if transaction else unit.connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}"))
     except BaseException as error:
-        with contextlib.suppress(*GONE):
-            await to_the_end(transaction.rollback())
-        if not unit.nested:
-            await unit.roll_back()
+        if transaction:
+            with contextlib.suppress(*GONE):
+                await to_the_end(transaction.rollback())
+        await unit.roll_back()
         if isinstance(error, UnitFailed) or not isinstance(error, Exception):
             raise
         raise UnitFailed(_failure.of(error)) from error
