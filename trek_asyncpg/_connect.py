@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import asyncpg
 
@@ -18,6 +20,7 @@ from trek_core.text import redact_dsn
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection, Database, Pool
 
+_PIECE = re.compile(r"""'(?P<single>[^']*)'|"(?P<double>[^"]*)"|(?<=, )(?P<port>\d+)(?=\))""")
 SCHEMES = ("postgresql", "postgres")
 
 
@@ -44,16 +47,31 @@ def session(database: Database, settings: ConnectSettings | None = None) -> Abst
 
 @asynccontextmanager
 async def _given(connection: Connection) -> AsyncIterator[Executor]:
-    if connection.is_closed():
-        msg = "the connection that was given is closed. Open it, or give trek a pool or a DSN."
+    try:
+        closed = "is closed" if connection.is_closed() else ""
+    except asyncpg.InterfaceError:  # a pool's proxy: every call says so
+        closed = "was released to its pool"
+    if closed:
+        msg = f"the connection that was given {closed}. Give trek an open one, a pool or a DSN."
         raise ConnectError(msg)
     yield AsyncpgExecutor(connection)
 
 
 @asynccontextmanager
 async def _from_pool(pool: Pool) -> AsyncIterator[Executor]:
-    async with pool.acquire() as connection:
+    try:
+        connection = await pool.acquire()
+    except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError, TimeoutError) as error:
+        # closed, never opened, or it connects only now; not chained, as for a DSN
+        said = f"{type(error).__name__}: {redact_dsn(str(error))}"
+        msg = (
+            f"the pool gave no connection: {said}\nGive trek an open pool of a server that runs, a connection or a DSN."
+        )
+        raise ConnectError(msg) from None
+    try:
         yield AsyncpgExecutor(connection)
+    finally:
+        await pool.release(connection)
 
 
 @asynccontextmanager
@@ -77,12 +95,23 @@ async def _open(dsn: str, settings: ConnectSettings) -> asyncpg.Connection[Any]:
         )
     except (asyncpg.PostgresError, socket.gaierror, OSError, TimeoutError) as error:
         # a driver's message may hold the DSN: its text is redacted, and the cause is not chained
-        msg = f"cannot connect to {shown}: {type(error).__name__}: {redact_dsn(str(error))}\n{_advice(error)}"
+        msg = f"cannot connect to {shown}: {type(error).__name__}: {_reason(error, dsn)}\n{_advice(error)}"
         raise ConnectError(msg) from None
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError) as error:
-        reason = str(error).replace(dsn, shown)
-        msg = f"the DSN {shown} is not usable: {reason}\nIt looks like postgresql://user:password@host:5432/database"
+        msg = f"the DSN {shown} is not usable: {_reason(error, dsn)}\nIt looks like postgresql://user:password@host:5432/database"
         raise ConfigError(msg) from None
+
+
+def _reason(error: Exception, dsn: str) -> str:
+    """What the driver says, without pieces of a password: a raw / in one makes the driver name a part of it as the port."""
+    shown = redact_dsn(dsn)
+
+    def hidden(piece: re.Match[str]) -> str:
+        text = piece["single"] or piece["double"] or piece["port"] or ""
+        secret = text in dsn or text in unquote(dsn)
+        return piece[0].replace(text, "***") if text and secret and text not in shown else piece[0]
+
+    return _PIECE.sub(hidden, redact_dsn(str(error).replace(dsn, shown)))
 
 
 def _advice(error: Exception) -> str:
