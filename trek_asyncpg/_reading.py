@@ -34,7 +34,7 @@ async def read(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
     """
     try:
         return await (_inside(connection, query) if connection.is_in_transaction() else _outside(connection, query))
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
         raise _refused(connection, error) from error
 
 
@@ -92,8 +92,10 @@ def _known(connection: Connection) -> Facts:
 
 def _refused(connection: Connection, error: Exception) -> TrekError:
     said = f"{type(error).__name__}: {error}"
-    if _failure.is_lost_connection(error) or connection.is_closed():
-        return ConnectError(f"the connection was lost while the history was read: {said}")
+    confused = isinstance(error, asyncpg.InternalClientError)  # the driver, when the server's farewell comes between
+    if confused or _failure.is_lost_connection(error) or connection.is_closed():
+        advice = "Nothing was changed. Look whether the server is up, and run again on a new connection."
+        return ConnectError(f"the connection was lost while the history was read: {said}\n{advice}")
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         advice = "Grant USAGE on its schema and SELECT on its table."
         return ConfigError(f"reading the history was refused: {said}\n{advice}")

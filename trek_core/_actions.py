@@ -47,11 +47,12 @@ def _nothing_to_run(hop: Hop, script: Script) -> Exception:
     entry, where = hop.entry, _where(hop.entry)
     if hop.verb != "revert":
         return LoadError(where, None, f"revision {entry.revision} has no way up", "Only a way down was found.")
-    why = "it is marked irreversible" if script.irreversible else f"{where} has none"
-    msg = (
-        f"there is no way down from {entry.revision}: {why}.\nNothing was changed. Write one (a part after "
-        "`-- trek: down`, a .down.sql file, or `async def downgrade`), or migrate forward with a new revision."
-    )
+    if script.irreversible:
+        why, advice = f"{where} says that it is irreversible", "Migrate forward with a new revision."
+    else:
+        ways = "a part after `-- trek: down`, a .down.sql file, or `async def downgrade`"
+        why, advice = f"{where} has none", f"Write one ({ways}), or migrate forward with a new revision."
+    msg = f"there is no way down from {entry.revision}: {why}.\nNothing was changed. {advice}"
     return Irreversible(msg, (entry.revision,))
 
 

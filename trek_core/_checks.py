@@ -16,20 +16,30 @@ def writable(plan: Plan, facts: Facts) -> None:
 
 def _session(facts: Facts) -> str:
     if facts.standby:
-        return f"{facts.database!r} is on a standby, which takes no writes: give trek the primary server."
+        return f"{_database(facts)} is on a standby, which takes no writes: give trek the primary server."
+    if facts.read_only and facts.in_transaction:
+        return f"the open transaction with {_database(facts)} is read-only: call trek outside of it."
     if facts.read_only:
         return (
-            f"the session with {facts.database!r} is read-only (transaction_read_only is on): "
+            f"the session with {_database(facts)} is read-only (transaction_read_only is on): "
             "give trek a connection that may write, or SET default_transaction_read_only = off."
         )
     if not facts.standard_strings:
-        return "standard_conforming_strings is off, so the server reads strings otherwise than trek: set it on."
+        return (
+            "standard_conforming_strings is off, so the server reads strings otherwise than trek: "
+            "SET standard_conforming_strings = on for this session, or for the role that migrates."
+        )
     if facts.in_transaction and facts.isolation != "read committed":
         return (
             f"the open transaction is {facts.isolation.upper()}: it would not see what another runner did. "
             "Call trek in a READ COMMITTED transaction, or outside one."
         )
     return ""
+
+
+def _database(facts: Facts) -> str:
+    """A driver that found no history may not know the name."""
+    return f"the database {facts.database!r}" if facts.database else "the database"
 
 
 def _outside(plan: Plan, facts: Facts) -> str:

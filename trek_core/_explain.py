@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Sequence
 
 from trek_core.events import Failure
 from trek_core.model import Action, Call, Copy, Sql
 from trek_core.plans import Plan, Ran
 
+NOT_ALLOWED = "42501"  # insufficient_privilege
 WIDTH = 100  # characters of a source line that are shown around the caret
 
 
@@ -19,7 +21,7 @@ def explain(plan: Plan, action: Action, failure: Failure, ran: Sequence[Ran], *,
 
 def _what(action: Action, failure: Failure) -> Iterator[str]:
     doing = "reverting" if action.verb == "revert" else "applying"
-    place = _place(failure)
+    place = _place(action, failure)
     yield (
         f"{place}: {doing} {action.name} failed: {failure.message}"
         if place
@@ -27,6 +29,10 @@ def _what(action: Action, failure: Failure) -> Iterator[str]:
     )
     if isinstance(failure.statement, Sql | Copy):
         yield from _quoted(failure.statement, failure.position)
+        if not failure.statement.file:
+            yield "That statement is trek's own: it keeps the history."
+    elif failure.statement is not None:
+        yield from _source(failure.statement, failure.cause)
     for name, text in (("detail", failure.detail), ("hint", failure.hint), ("context", failure.context)):
         if text:
             yield f"{name}: {text}"
@@ -34,9 +40,12 @@ def _what(action: Action, failure: Failure) -> Iterator[str]:
         yield f"SQLSTATE {failure.sqlstate}"
 
 
-def _place(failure: Failure) -> str:
+def _place(action: Action, failure: Failure) -> str:
     statement = failure.statement
-    if statement is None or not statement.file:
+    if statement is None:
+        files = action.entry.files
+        return str(files[-1 if action.verb == "revert" else 0]) if files else ""
+    if not statement.file:
         return ""
     if isinstance(statement, Call):
         return f"{statement.file}:{statement.line}"
@@ -61,6 +70,14 @@ def _quoted(statement: Sql | Copy, position: int | None) -> Iterator[str]:
     indent = "".join("\t" if c == "\t" else " " for c in shown[: at - start])
     yield f"  {gutter} | {shown}"
     yield f"  {' ' * len(gutter)} | {indent}^"
+
+
+def _source(call: Call, cause: BaseException) -> Iterator[str]:
+    """The line of a Python migration, as it was when it ran."""
+    frames = traceback.extract_tb(cause.__traceback__)
+    text = next((f.line for f in frames if f.filename == call.file and f.lineno == call.line and f.line), None)
+    if text:
+        yield f"  {call.line} | {text.strip()}"
 
 
 def _stands(action: Action, failure: Failure, *, nested: bool) -> Iterator[str]:
@@ -99,4 +116,6 @@ def _way_on(action: Action, failure: Failure) -> str:
             f"See `trek history` and look at what it left. Finish it by hand and `trek stamp {action.revision}`, "
             f"or undo it by hand and stamp the revision before it; until then trek refuses to go on."
         )
+    if failure.sqlstate == NOT_ALLOWED:
+        return f"Grant the role what it lacks, or take another, and run again: trek goes on with {action.revision}."
     return f"Correct the cause and run again: trek goes on with {action.revision}."

@@ -71,9 +71,13 @@ class Workspace:
 
     def repair(self, history: History, revision: str, *, applied: bool) -> Plan:
         """One row that says whether a revision counts as applied."""
-        entry = self.catalog(history.facts).get(revision)
+        catalog = self.catalog(history.facts)
+        entry = catalog.get(revision)
         if entry is None:
-            msg = f"no file has the revision {revision!r}"
+            msg = (
+                f"cannot repair {revision!r}: none of the {len(catalog.entries)} migrations in {self.directory!r} has "
+                f"that revision.{catalog.nearest(revision)}\nCorrect the name, or restore its file."
+            )
             raise UnknownRevision(msg, (revision,))
         return self._plan((Hop(entry=entry, verb="mark" if applied else "unmark"),), history, revision, None)
 
@@ -145,7 +149,10 @@ def _fileless(revision: str) -> Entry:
 
 
 def _wrong_layout(directory: str, smell: str) -> str:
-    return f'the folder {directory!r} {smell}.\nName its format: format = "…" in [tool.trek], or --format.'
+    return (
+        f"the folder {directory!r} {smell}.\n"
+        'Name its format: format="…" in migrate() or [tool.trek], or --format; `trek plugins` lists what is on offer.'
+    )
 
 
 def _empty(directory: str, ignored: list[str]) -> str:

@@ -86,8 +86,8 @@ def _parse(source: Source) -> _Parsed:
     try:
         module = ast.parse(text, file)
     except SyntaxError as error:
-        shown = f": {error.text.strip()}" if error.text else ""
-        raise LoadError(file, error.lineno, f"{error.msg}{shown}", "Python cannot read this file.") from error
+        problem = f"{error.msg}: {error.text.strip()}" if error.text else error.msg
+        raise LoadError(file, error.lineno, problem, "Correct it: Python cannot read this file.") from error
     except (RecursionError, MemoryError) as error:
         raise LoadError(file, None, "nested too deeply for Python", "Split the expression up.") from error
     return _Parsed(module, text, file, _bindings(module))

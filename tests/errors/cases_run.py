@@ -1,0 +1,128 @@
+"""Migrations that fail while they run, and settings that name nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.errors.cases_files import USERS
+from tests.errors.stage import Case, to
+from trek_asyncpg import migrate
+from trek_core import ConfigError, MigrationFailed
+
+if TYPE_CHECKING:
+    from tests.errors.stage import Stage
+
+LONG = (
+    "CREATE TABLE orders (id int PRIMARY KEY, total numeric NOT NULL);\n"
+    "INSERT INTO orders VALUES (1, 10);\n"
+    "\n"
+    "ALTER TABLE orders\n"
+    "  ADD COLUMN user_id int REFERENCES userz (id);\n"
+    "CREATE TABLE bills (id int);\n"
+)
+RAISES = (
+    "RATES = {'EUR': 1, 'USD': 1.08}\n\n\nasync def upgrade(connection):\n"
+    "    await connection.execute('CREATE TABLE rates (currency text)')\n    RATES['CHF']\n"
+)
+BROKEN_DATA = (
+    "CREATE TABLE orders (id int PRIMARY KEY);\nINSERT INTO orders VALUES (1);\nINSERT INTO orders VALUES (1);\n"
+)
+LOST = "CREATE TABLE orders (id int);\nSELECT pg_terminate_backend(pg_backend_pid());\n"
+HALF = "-- trek: no-transaction\nCREATE INDEX CONCURRENTLY users_i ON users (id);\nCREATE INDEX CONCURRENTLY x ON userz (id);\n"
+
+
+def failing(name: str, file: str, content: str, place: str, *says: str, writes: bool = True) -> Case:
+    """0001 works and stays, 0002 fails, 0003 is not begun."""
+    third = {"0003_rest.sql": "CREATE TABLE rest (id int);\n"}
+    told = (f"migrations/{file}{place}", *says, "Done before it in this run, and committed: 0001.", "Not begun: 0003.")
+    return Case(name, MigrationFailed, told, {**USERS, file: content, **third}, writes=writes)
+
+
+async def from_python_folder(stage: Stage) -> object:
+    return await migrate(stage.connection, "migrashuns")
+
+
+async def a_file(stage: Stage) -> object:
+    return await migrate(stage.connection, "migrations/0001_users.sql")
+
+
+def options(**given: Any) -> Any:
+    return to("head", **given)
+
+
+RUNS = (
+    failing(
+        "sql-fails",
+        "0002_orders.sql",
+        LONG,
+        ":4:1: ",
+        'relation "userz" does not exist',
+        "4 | ALTER TABLE orders",
+        "SQLSTATE 42P01",
+        "Nothing of 0002 remains",
+        "run again",
+    ),
+    failing(
+        "sql-fails-with-detail",
+        "0002_orders.sql",
+        BROKEN_DATA,
+        ":3:1: ",
+        "detail: Key (id)=(1) already exists.",
+        "3 | INSERT INTO orders VALUES (1)",
+        "Nothing of 0002 remains",
+    ),
+    failing(
+        "sql-syntax",
+        "0002_orders.sql",
+        "CREATE TABLE orders (id int);\nCREATE TABEL bills (id int);\n",
+        ":2:8: ",
+        '"TABEL"',
+        "2 | CREATE TABEL bills (id int)",
+    ),
+    failing(
+        "python-raises",
+        "0002_rates.py",
+        RAISES,
+        ":6: ",
+        "KeyError: 'CHF'",
+        "6 | RATES['CHF']",
+        "Nothing of 0002 remains",
+    ),
+    failing(
+        "connection-lost-during", "0002_orders.sql", LOST, "", "whether 0002 was committed is unknown", "trek status"
+    ),
+    failing(
+        "non-transactional-fails",
+        "0002_index.sql",
+        HALF,
+        ":3:1: ",
+        'relation "userz" does not exist',
+        "what it did before the failure stays",
+        "trek history",
+        "trek stamp 0002",
+    ),
+)
+
+SETTINGS = (
+    Case("no-folder", ConfigError, ("'migrashuns'", "/srv/app", "create it"), USERS, act=from_python_folder),
+    Case(
+        "folder-is-a-file", ConfigError, ("'migrations/0001_users.sql' is a file", "give the folder"), USERS, act=a_file
+    ),
+    Case(
+        "unknown-format",
+        ConfigError,
+        ("'gooose'", "On offer: asyncpg-trek, native"),
+        USERS,
+        act=options(format="gooose"),
+    ),
+    Case(
+        "name-longer-than-63-bytes",
+        ConfigError,
+        ("h" * 64, "1 to 63 bytes"),
+        USERS,
+        act=options(store_settings={"table": "h" * 64}),
+    ),
+    Case("unknown-setting", ConfigError, ("tabel", "table"), USERS, act=options(store_settings={"tabel": "h"})),
+)
+
+CASES = (*SETTINGS, *RUNS)
