@@ -24,7 +24,7 @@ async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
             await unit.send(query, about=body[number - 1] if number else None)
             ours = True
             if number:
-                await _left_transaction(unit, body[number - 1])
+                _check_left(unit, body[number - 1], last=number == len(body))
                 yield StatementDone(unit.action, number, len(body), time.monotonic() - begun)
             if number == len(body):
                 await unit.send(unit.restore)
@@ -45,13 +45,12 @@ async def _clean_up(unit: Unit, *, failed: bool) -> None:
                 await unit.send(statements)
 
 
-async def _left_transaction(unit: Unit, statement: Statement) -> None:
-    if not unit.connection.is_in_transaction() or unit.action.mode == "message" or len(_begun(unit)) > 0:
+def _check_left(unit: Unit, statement: Statement, *, last: bool) -> None:
+    """No transaction may be open after a statement; in a body that begins and ends its own, after the last one."""
+    own = unit.action.mode == "message" or any(
+        getattr(s, "controls_transaction", "") for s in script.statements(unit.action)
+    )
+    if not unit.connection.is_in_transaction() or (own and not last):
         return
     problem = "it left a transaction open: what it did there is rolled back"
     raise UnitFailed(Failure(RuntimeError(problem), problem, statement, hint="End every transaction that it begins."))
-
-
-def _begun(unit: Unit) -> list[Statement]:
-    """Statements that begin or end transactions themselves: a marked file may hold BEGIN … COMMIT of its own."""
-    return [s for s in script.statements(unit.action) if getattr(s, "controls_transaction", "")]
