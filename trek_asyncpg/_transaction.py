@@ -124,8 +124,15 @@ async def _check_same(unit: Unit, number: str) -> None:
         hint = "Wrap what may fail in `async with connection.transaction():` and catch the error outside of that block."
         raise UnitFailed(replace(_failure.of(error, statement=call), message=problem, hint=hint)) from error
     if now != number:
-        problem = (
-            "it ended the transaction that trek opened for it: what it did before that is committed, without record"
-        )
-        hint = "Remove COMMIT and ROLLBACK from it, or mark the file no_transaction = True."
-        raise UnitFailed(Failure(RuntimeError(problem), problem, call, hint=hint, outcome="partial"))
+        raise UnitFailed(await _escaped(unit, number, call))
+
+
+async def _escaped(unit: Unit, number: str, call: Call | None) -> Failure:
+    """A body ended our transaction: with COMMIT, and the guard's row stays, or with ROLLBACK, and it went too."""
+    (fate,) = await rows(unit.connection, f"SELECT pg_catalog.to_jsonb(pg_catalog.pg_xact_status('{number}'))")
+    kept = fate != "aborted"
+    before = "is committed, without record" if kept else "was rolled back, and what came after that was not recorded"
+    problem = f"it ended the transaction that trek opened for it: what it did before that {before}"
+    hint = "Remove COMMIT and ROLLBACK from it, or mark the file no_transaction = True."
+    outcome = "partial" if kept else "rolled back"
+    return Failure(RuntimeError(problem), problem, call, hint=hint, outcome=outcome)
