@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
-PATIENCE = 30  # seconds that a test waits for something before it fails
+PATIENCE = 15  # seconds that a test waits for something before it fails
 
 
 def write(folder: Path, files: Mapping[str, str]) -> str:
@@ -63,8 +63,9 @@ async def advisory_locks(connection: Connection) -> int:
 
 
 async def settings(connection: Connection) -> dict[str, str]:
-    """Role and every setting of the session, as another statement would see them."""
-    found = {row["name"]: row["setting"] for row in await connection.fetch("SELECT name, setting FROM pg_settings")}
+    """Role and every setting of the session, as another statement would see them; a DO adds those of its language."""
+    query = "SELECT name, setting FROM pg_settings WHERE name NOT LIKE 'plpgsql.%'"
+    found = {row["name"]: row["setting"] for row in await connection.fetch(query)}
     row = await connection.fetchrow(
         "SELECT current_user AS who, session_user AS login, current_setting('role') AS role"
     )
@@ -93,30 +94,28 @@ async def until(check: Callable[[], Awaitable[object]], what: str) -> None:
         pytest.fail(f"did not happen within {PATIENCE} s: {what}")
 
 
-async def active(connection: Connection, words: str) -> list[int]:
-    """The server processes of this database, other than this one, that run a query with these words."""
+async def sleeping(connection: Connection) -> list[int]:
+    """The server processes of this database that are inside pg_sleep()."""
     found = await connection.fetch(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        " AND state = 'active' AND query LIKE '%' || $1 || '%'",
-        words,
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
     )
     return [row["pid"] for row in found]
 
 
-async def until_active(connection: Connection, words: str) -> int:
-    """Waits for a server process that runs a query with these words; gives its pid."""
+async def until_sleeping(connection: Connection) -> int:
+    """Waits for a server process inside pg_sleep(); gives its pid."""
 
     async def check() -> object:
-        return await active(connection, words)
+        return await sleeping(connection)
 
-    await until(check, f"a query with {words!r} runs")
-    return (await active(connection, words))[0]
+    await until(check, "a server process sleeps")
+    return (await sleeping(connection))[0]
 
 
-async def until_idle(connection: Connection, words: str) -> None:
-    """Waits until no server process runs a query with these words."""
+async def until_awake(connection: Connection) -> None:
+    """Waits until no server process is inside pg_sleep()."""
 
     async def check() -> object:
-        return not await active(connection, words)
+        return not await sleeping(connection)
 
-    await until(check, f"no query with {words!r} runs")
+    await until(check, "no server process sleeps")

@@ -179,16 +179,19 @@ async def test_the_lock_is_held_until_the_callers_transaction_ends(
     assert await advisory_locks(other) == 0
 
 
-async def test_a_transaction_begun_as_text_takes_sql_migrations_and_is_told_about_python(
-    connection: Connection, other: Connection, tmp_path: Path
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
+async def test_a_transaction_begun_as_text_is_the_callers_too(
+    connection: Connection, other: Connection, tmp_path: Path, end: str
 ) -> None:
     folder = write(tmp_path, {"1_a.sql": "CREATE TABLE a (id int);", "2_p.py": PYTHON})
     await connection.execute("BEGIN; CREATE TABLE mine (id int)")
-    with pytest.raises(MigrationFailed, match="transaction"):
+    await migrate(connection, folder)
+    write(tmp_path, {"3_b.py": PYTHON.replace(" p ", " b ") + "    raise ValueError('no')\n"})
+    with pytest.raises(MigrationFailed, match="ValueError: no"):
         await migrate(connection, folder)
-    assert await applied(connection) == ["1"]
-    await connection.execute("COMMIT")
-    assert await tables(other) == {"mine", "a"}
+    await connection.execute(end)
+    assert await tables(other) == ({"mine", "a", "p"} if end == "COMMIT" else set())
+    assert await applied(other) == (["1", "2"] if end == "COMMIT" else [])
 
 
 async def test_settings_and_savepoints_of_the_caller_survive(connection: Connection, tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""Settings and roles: neither the next migration nor the caller sees what one left; the caller's own survive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.run.folders import history, settings, write
+from trek_asyncpg import migrate
+from trek_core import MigrationFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.run.folders import Connection
+    from tests.support.databases import Database, Roles
+
+DEEDS = {
+    "SET": "SET work_mem = '9MB';",
+    "SET of several": "SET search_path = pg_catalog; SET TimeZone = 'Asia/Kolkata'; SET DateStyle = 'German';",
+    "set_config": "SELECT set_config('statement_timeout', '12345', false);",
+    "an empty search_path": "SELECT pg_catalog.set_config('search_path', '', false);",
+    "session_replication_role": "SET session_replication_role = replica;",
+    "default_transaction_read_only": "SET default_transaction_read_only = on;",
+    "default_transaction_isolation": "SET default_transaction_isolation = serializable;",
+    "RESET of one": "RESET application_name;",
+    "SET TO DEFAULT": "SET application_name TO DEFAULT;",
+    "in a DO": "DO $$ BEGIN SET work_mem = '9MB'; PERFORM set_config('lock_timeout', '99', false); END $$;",
+    "SET ROLE": 'SET ROLE "{role}";',
+    "SET SESSION AUTHORIZATION": 'SET SESSION AUTHORIZATION "{role}";',
+    "RESET ROLE": "RESET ROLE;",
+    "a lesser role and a setting only a superuser may change": (
+        'SET session_replication_role = replica; SET ROLE "{role}";'
+    ),
+}
+LOOK = "CREATE TABLE public.seen AS SELECT name, setting FROM pg_catalog.pg_settings;"
+
+
+@pytest.fixture
+async def caller(connection: Connection, make_role: Roles) -> Connection:
+    """A caller with settings and a role of its own."""
+    await connection.execute(
+        "SET application_name = 'mine'; SET work_mem = '5MB'; SET my.own = 'thing'; SET search_path = public, pg_temp"
+    )
+    return connection
+
+
+@pytest.mark.parametrize("python", [False, True], ids=["sql", "python"])
+@pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+async def test_neither_the_next_migration_nor_the_caller_sees_it(
+    caller: Connection, make_role: Roles, tmp_path: Path, deed: str, python: bool
+) -> None:
+    deed = deed.format(role=await make_role("LOGIN"))
+    if python:
+        text = f"async def upgrade(connection):\n    await connection.execute({deed!r})\n"
+        folder = write(tmp_path, {"1_deed.py": text, "2_look.sql": LOOK})
+    else:
+        folder = write(tmp_path, {"1_deed.sql": deed, "2_look.sql": LOOK})
+    before = await settings(caller)
+    await migrate(caller, folder)
+    after = await settings(caller)
+    assert after == before
+    assert await caller.fetchval("SHOW my.own") == "thing"
+    seen = {row["name"]: row["setting"] for row in await caller.fetch("SELECT * FROM public.seen")}
+    moving = {"transaction_isolation", "transaction_read_only"}
+    assert {
+        name: value for name, value in seen.items() if before.get(name, value) != value and name not in moving
+    } == {}
+
+
+@pytest.mark.parametrize("deed", ["SET work_mem = '9MB';", "RESET ROLE;"])
+async def test_the_callers_set_role_survives(
+    database: Database, connection: Connection, make_role: Roles, tmp_path: Path, deed: str
+) -> None:
+    role = await make_role("NOLOGIN")
+    await connection.execute(f"GRANT ALL ON SCHEMA public TO {role}; SET ROLE {role}")
+    await migrate(connection, write(tmp_path, {"1_deed.sql": deed, "2_t.sql": "CREATE TABLE t (id int);"}))
+    assert await connection.fetchval("SELECT current_user") == role
+    assert await connection.fetchval("SELECT tableowner FROM pg_tables WHERE tablename = 't'") == role
+    await connection.execute("RESET ROLE")
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "SET work_mem = '9MB'; SET search_path = pg_catalog;",
+        "SET default_transaction_isolation = serializable;",
+        "SET lock_timeout = '1234'; SELECT set_config('DateStyle', 'German', false);",
+    ],
+)
+async def test_settings_made_outside_a_transaction_are_put_back_too(
+    caller: Connection, tmp_path: Path, deed: str
+) -> None:
+    folder = write(tmp_path, {"1_deed.sql": "-- trek: no-transaction\n" + deed, "2_look.sql": LOOK})
+    before = await settings(caller)
+    await migrate(caller, folder)
+    assert await settings(caller) == before
+    assert await history(caller)
+
+
+@pytest.mark.parametrize("kind", ["1_deed.sql", "1_deed.py"])
+async def test_settings_are_as_before_after_a_failure(caller: Connection, tmp_path: Path, kind: str) -> None:
+    sql = "SET work_mem = '9MB'; SET search_path = ''; SELECT 1/0;"
+    text = sql if kind.endswith("sql") else f"async def upgrade(connection):\n    await connection.execute({sql!r})\n"
+    before = await settings(caller)
+    with pytest.raises(MigrationFailed):
+        await migrate(caller, write(tmp_path, {kind: text}))
+    assert await settings(caller) == before
