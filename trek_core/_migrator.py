@@ -43,9 +43,12 @@ class Migrator:
         self.rules, self.lock_wait, self.observers = rules, lock_wait, tuple(observers)
 
     async def plan(self, target: str = "head", direction: Direction | None = None) -> Plan:
-        """What would run, without running it: nothing is written, one round trip."""
+        """What would run, without running it: nothing is written, one round trip.
+
+        While another runner is in the middle of a non-transactional migration this waits for it, as `migrate` does.
+        """
         async with self._runner() as runner:
-            return runner.workspace.plan(await runner.history(), target, direction)
+            return await runner.plan(lambda history: runner.workspace.plan(history, target, direction))
 
     async def apply(self, plan: Plan) -> Report:
         """Carries out a plan that was shown. Raises `PlanOutdated` if the database moved and something else would run."""
@@ -105,7 +108,7 @@ async def plan(
     direction: None finds out. Raises `PlanError`, `LoadError`, `ConfigError`, `ConnectError`, `PluginError`.
     """
     runner = Migrator(backend, directory).runner_on(session)
-    return runner.workspace.plan(await runner.history(), target_revision, direction)
+    return await runner.plan(lambda history: runner.workspace.plan(history, target_revision, direction))
 
 
 async def execute(session: Executor, backend: Backend, planned: Plan) -> Report:

@@ -6,14 +6,15 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from trek_core import _checks
 from trek_core._blame import Offer, blame
 from trek_core._explain import explain
-from trek_core.errors import MigrationFailed, TrekError
+from trek_core.errors import MigrationFailed, TrekError, Unfinished
 from trek_core.events import Done, Event, Failed, Lost, RunFinished, RunStarted
-from trek_core.model import Facts, History
+from trek_core.model import Facts, History, Locked
 from trek_core.plans import Plan, Ran, Report
 
 if TYPE_CHECKING:
@@ -44,9 +45,21 @@ class Runner:
         with blame(store, "VersionStore.history"):
             return store.value.history(rows, self.facts)
 
+    async def plan(self, planner: Planner) -> Plan:
+        """The plan from the history as it is now.
+
+        What looks unfinished may be another runner at work; once the lock is ours, it is gone.
+        """
+        history = await self.history()
+        try:
+            return planner(history)
+        except Unfinished:
+            async with self._lock(history):
+                return planner(await self.history())
+
     async def migrate(self, planner: Planner) -> Report:
         """Plans, and carries out the plan that is right once the lock is held."""
-        plan = planner(await self.history())
+        plan = await self.plan(planner)
         if plan:
             _checks.writable(plan, self.facts)
         return await self._report(plan, planner)
@@ -73,9 +86,7 @@ class Runner:
         return report
 
     async def _under_lock(self, plan: Plan, replan: Planner) -> None:
-        with blame(self.workspace.store, "VersionStore.locks"):
-            locks = self.workspace.store.value.locks(plan.history)
-        async with self.session.lock(locks, self.lock_wait, self._tell) as locked:
+        async with self._lock(plan.history) as locked:
             self.facts = locked.facts
             # No table when we planned and nobody before us in the queue: making the table shows a race, without reading.
             if locked.waited or plan.history.exists:
@@ -84,6 +95,11 @@ class Runner:
                 _checks.writable(plan, self.facts)
             while plan and (lost := await self._carry_out(plan)):
                 plan = await self._after_loss(plan, lost, replan)
+
+    def _lock(self, history: History) -> AbstractAsyncContextManager[Locked]:
+        with blame(self.workspace.store, "VersionStore.locks"):
+            locks = self.workspace.store.value.locks(history)
+        return self.session.lock(locks, self.lock_wait, self._tell)
 
     async def _again(self, plan: Plan, replan: Planner) -> Plan:
         history = await self.history()
