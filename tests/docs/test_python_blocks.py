@@ -1,0 +1,228 @@
+"""Every Python block of the pages runs on a real database: the table `RUNS` says how."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import asyncpg_trek
+import pytest
+from asyncpg_trek.asyncpg import AsyncpgBackend as ToolBackend
+
+import trek_asyncpg
+from tests.docs.pages import block, blocks, execute, module
+from trek_core import Irreversible, LoadError, MigrationFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from tests.docs.conftest import Reader
+
+PLUGINS = "docs/plugins/README.md"
+USERS = "CREATE TABLE users (id int);\n"
+OF_THE_TOOL = {
+    "20240101_initial_up_people.sql": "CREATE TABLE people (id int);",
+    "20240102_people_up_orders.sql": "CREATE TABLE orders (id int);",
+    "20240102_orders_down_people.sql": "DROP TABLE orders;",
+}
+PROMISE = """\
+import asyncpg
+from trek_core import Direction, execute, plan
+from trek_asyncpg import AsyncpgBackend
+
+async def to_revision(connection: asyncpg.Connection, target: str) -> None:
+    backend = AsyncpgBackend(connection)
+    async with backend.connect() as session:
+        planned = await plan(session, backend, "migrations", target_revision=target, direction=Direction.up)
+        await execute(session, backend, planned)
+"""
+"""The call shape that trek was begun with, word for word. It does not change."""
+
+
+# --------------------------------------------------------------------------- README
+async def one_call(text: str, reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+    reader.has_the_shop()
+    start = (await execute(text, "README"))["start"]
+    await start(reader.database.dsn)
+    told = capsys.readouterr().out.splitlines()
+    assert len(told) == 21
+    assert told[0].startswith("apply 0005.1 first_release 0.")
+    await start(reader.database.dsn)
+    assert capsys.readouterr().out == ""
+
+
+async def plan_and_execute(text: str, reader: Reader, _: object) -> None:
+    assert text == PROMISE
+    reader.has_the_shop()
+    to_revision = (await execute(text, "README"))["to_revision"]
+    await to_revision(reader.connection, "0009")
+    assert (await reader.history())[-1] == "0009"
+    await to_revision(reader.connection, "head")
+    assert (await reader.history())[-1] == "0025"
+
+
+# --------------------------------------------------------------------------- how a run behaves
+async def in_your_transaction(text: str, reader: Reader, _: object) -> None:
+    reader.has({"0001_users.sql": USERS})
+    await reader.connection.execute("CREATE TABLE audit (what text)")
+    await execute(text, "running", connection=reader.connection, migrate=trek_asyncpg.migrate)
+    assert await reader.history() == ["0001"]
+    assert await reader.history("audit", "what") == ["migrating"]
+
+
+# --------------------------------------------------------------------------- plugins
+async def only_define(text: str, reader: Reader, _: object) -> None:
+    """What it registers is used by the block after it; here: it can be imported, and has a hook."""
+    made = module(f"trek_docs_{abs(hash(text))}", text)
+    assert [name for name in vars(made) if name.startswith("trek_register_")]
+    del sys.modules[made.__name__]
+
+
+async def with_the_loader(text: str, reader: Reader, _: object) -> None:
+    module("shop_sqlx", block("python", PLUGINS, 1))
+    reader.has({"0001_users.sql": USERS, "0002_note.sqlx": "SELECT 1;\n\nCOMMENT ON TABLE users IS 'of {{owner}}';\n"})
+    start = (await execute(text, PLUGINS))["start"]
+    assert [ran.revision for ran in (await start(reader.connection)).ran] == ["0001", "0002"]
+    assert await reader.connection.fetchval("SELECT obj_description('users'::regclass)") == "of shop_owner"
+    reader.has({"0003_more.sqlx": "SELECT 1;\nSELECT {{nobody}};\n"})
+    with pytest.raises(LoadError, match=r"0003_more\.sqlx:2: no value for \{\{nobody\}\}\nThere are: owner\."):
+        await start(reader.connection)
+
+
+async def with_the_observer(text: str, reader: Reader, _: object) -> None:
+    module("shop_log", block("python", PLUGINS, 3))
+    reader.has({"0001_users.sql": USERS, "0002_bad.sql": "SELECT no_such_thing;\n"})
+    logger = logging.getLogger("shop.migrations")
+    told: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        start = (await execute(text, PLUGINS))["start"]
+        with pytest.raises(MigrationFailed):
+            await start(reader.connection)
+    finally:
+        logger.removeHandler(handler)
+    assert told[0].startswith("apply 0001 users: 0.")
+    assert told[1] == 'apply 0002 bad: column "no_such_thing" does not exist'
+    assert len(told) == 2
+
+
+async def with_the_store(text: str, reader: Reader, _: object) -> None:
+    module("shop_store", block("python", PLUGINS, 5))
+    reader.has_the_shop()
+    start = (await execute(text, PLUGINS))["start"]
+    assert len((await start(reader.connection)).ran) == 21
+    assert len(await reader.history("shop_steps")) == 21
+    assert not await start(reader.connection)
+    assert await reader.connection.fetchval("SELECT to_regclass('public.trek_history')") is None
+
+
+# --------------------------------------------------------------------------- the embedded server
+async def by_its_dsn(text: str, reader: Reader, _: object) -> None:
+    reader.has({"0001_users.sql": USERS})
+    main = (await execute(text, "embedded"))["main"]
+    assert [ran.revision for ran in (await main()).ran] == ["0001"]
+    assert not await main()
+    assert (reader.folder / ".trek/postgres/data/PG_VERSION").exists()
+
+
+async def by_serve(text: str, reader: Reader, _: object) -> None:
+    reader.has({"0001_users.sql": USERS})
+    await (await execute(text, "embedded"))["main"]()
+    assert not await trek_asyncpg.migrate("embedded:.trek/postgres", "migrations")
+
+
+async def as_a_fixture(text: str, reader: Reader, _: object) -> None:
+    """pytest runs it, in a process of its own."""
+    (reader.folder / "conftest.py").write_text(text)
+    (reader.folder / "test_it.py").write_text(
+        "import asyncio, asyncpg\n"
+        "async def ask(dsn):\n"
+        "    connection = await asyncpg.connect(dsn)\n"
+        "    try:\n"
+        "        return await connection.fetchval('SELECT 41 + 1')\n"
+        "    finally:\n"
+        "        await connection.close()\n"
+        "def test_it(dsn):\n"
+        "    assert asyncio.run(ask(dsn)) == 42\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(reader.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=reader.folder)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+# --------------------------------------------------------------------------- asyncpg-trek
+async def after_the_tool(reader: Reader) -> None:
+    """The tool itself has gone to its first revision."""
+    reader.has(OF_THE_TOOL)
+    backend, up = ToolBackend(reader.connection), asyncpg_trek.Direction.up
+    planned = await asyncpg_trek.plan(backend, reader.folder / "migrations", "people", up)
+    await asyncpg_trek.execute(backend, planned)
+
+
+async def one_call_after_the_tool(text: str, reader: Reader, _: object) -> None:
+    await after_the_tool(reader)
+    start = (await execute(text, "asyncpg-trek"))["start"]
+    assert [ran.revision for ran in (await start(reader.connection)).ran] == ["orders"]
+    assert await reader.history("migrations", "id || to_revision") == ["1people", "2orders"]
+
+
+async def a_plan_after_the_tool(text: str, reader: Reader, _: object) -> None:
+    await after_the_tool(reader)
+    to_revision = (await execute(text, "asyncpg-trek"))["to_revision"]
+    await to_revision(reader.connection, "orders")
+    assert await reader.history("migrations", "id || to_revision") == ["1people", "2orders"]
+
+
+RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
+    ("README.md", 1): one_call,
+    ("README.md", 2): plan_and_execute,
+    ("docs/running.md", 1): in_your_transaction,
+    (PLUGINS, 1): only_define,
+    (PLUGINS, 2): with_the_loader,
+    (PLUGINS, 3): only_define,
+    (PLUGINS, 4): with_the_observer,
+    (PLUGINS, 5): only_define,
+    (PLUGINS, 6): with_the_store,
+    ("docs/embedded.md", 1): by_its_dsn,
+    ("docs/embedded.md", 2): by_serve,
+    ("docs/embedded.md", 3): as_a_fixture,
+    ("docs/asyncpg-trek.md", 1): one_call_after_the_tool,
+    ("docs/asyncpg-trek.md", 2): a_plan_after_the_tool,
+}
+
+
+@pytest.fixture(autouse=True)
+def forget_modules() -> Iterator[None]:
+    yield
+    for name in ("shop_sqlx", "shop_log", "shop_store"):
+        sys.modules.pop(name, None)
+
+
+def test_every_python_block_has_a_run() -> None:
+    assert {found.place for found in blocks("python")} == set(RUNS)
+
+
+@pytest.mark.parametrize("place", RUNS, ids=lambda place: f"{place[0]}-{place[1]}")
+async def test_a_python_block_runs(place: tuple[str, int], reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+    await RUNS[place](block("python", *place), reader, capsys)
+
+
+@pytest.mark.parametrize("target", ["0009", "head"])
+async def test_the_example_of_the_api_runs_with_its_direction_left_out(reader: Reader, target: str) -> None:
+    shorter = PROMISE.replace(", direction=Direction.up", "")
+    assert shorter != PROMISE
+    reader.has_the_shop()
+    to_revision = (await execute(shorter, "README"))["to_revision"]
+    await to_revision(reader.connection, target)
+    assert (await reader.history())[-1] == {"head": "0025"}.get(target, target)
+    if target == "head":
+        with pytest.raises(Irreversible):
+            await to_revision(reader.connection, "base")
+    else:
+        await to_revision(reader.connection, "base")
+        assert await reader.connection.fetchval("SELECT to_regclass('public.orders')") is None

@@ -1,0 +1,221 @@
+"""What the pages say of names, signatures, directives and settings is what the code says."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import trek_asyncpg
+import trek_core
+from tests.docs.pages import ROOT, block, blocks, pages, read
+from trek_asyncpg import AsyncpgBackend
+from trek_core import LoadError, Migrator, contracts
+from trek_core._config import load_settings
+from trek_core.model import Direction, File, Source
+from trek_core.plugin import TrekHooks
+from trek_loaders import python, sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.docs.conftest import Reader
+
+PLUGINS = "docs/plugins/README.md"
+KINDS = (
+    contracts.Loader,
+    contracts.Layout,
+    contracts.VersionStore,
+    contracts.Executor,
+    contracts.Observer,
+    contracts.Provider,
+    contracts.ExecutorProvider,
+    contracts.Tree,
+    contracts.Catalog,
+)
+
+
+# --------------------------------------------------------------------------- the plugin authors' page
+def promised(kind: type) -> Iterator[str]:
+    """What a heading must say for each public member of a contract."""
+    if dataclasses.is_dataclass(kind):
+        yield from (f"{kind.__name__}.{field.name}: {field.type}" for field in dataclasses.fields(kind))
+        return
+    for name, member in vars(kind).items():
+        if isinstance(member, property):
+            assert member.fget
+            yield f"{kind.__name__}.{name}: {member.fget.__annotations__['return']}"
+        elif inspect.isfunction(member) and not name.startswith("_"):
+            yield f"{kind.__name__}.{name}{signature(member)}"
+
+
+def signature(function: Any) -> str:
+    """Without self, and with the annotations as they are written."""
+    text = str(inspect.signature(function)).replace("'", "")
+    return re.sub(r"^\(self(, )?", "(", text)
+
+
+def headings() -> dict[str, str]:
+    """Every heading of the page that is code, and the text below it."""
+    parts = re.split(r"^#+ (.*)$", read(PLUGINS), flags=re.MULTILINE)[1:]
+    return {
+        head.strip("`"): below.strip() for head, below in zip(parts[::2], parts[1::2], strict=True) if head[0] == "`"
+    }
+
+
+def test_every_hook_has_its_heading_with_its_signature() -> None:
+    hooks = {f"{name}{signature(hook)}" for name, hook in vars(TrekHooks).items() if name.startswith("trek_")}
+    assert len(hooks) == 5
+    assert {head for head in headings() if head.startswith("trek_")} == hooks
+
+
+def test_every_member_of_a_contract_has_its_heading_with_its_signature() -> None:
+    wanted = {text for kind in KINDS for text in promised(kind)}
+    assert {head for head in headings() if not head.startswith("trek_")} == wanted
+
+
+def test_every_heading_has_its_sentences() -> None:
+    assert [head for head, below in headings().items() if not re.search(r"\w.*\.", below)] == []
+
+
+def test_no_contract_is_forgotten() -> None:
+    public = {
+        name
+        for name, value in vars(contracts).items()
+        if inspect.isclass(value) and value.__module__ == contracts.__name__
+    }
+    assert public == {kind.__name__ for kind in KINDS} | {"NoSettings"}
+
+
+# --------------------------------------------------------------------------- names
+@pytest.mark.parametrize("name", ["trek_core", "trek_asyncpg"])
+def test_every_public_name_has_a_docstring_and_stands_in_a_page(name: str) -> None:
+    package = importlib.import_module(name)
+    text = "\n".join(map(read, pages()))
+    for public in package.__all__:
+        value = getattr(package, public)
+        assert value.__doc__, public
+        assert not value.__doc__.startswith(f"{public}("), f"{public} has only what dataclass makes"
+        assert re.search(rf"\b{public}\b", text), public
+
+
+def test_the_readme_names_every_method_of_the_migrator() -> None:
+    (line,) = re.findall(r"`trek_core\.Migrator` is the object behind both: (.*?)\.\n", read("README.md"), re.DOTALL)
+    methods = {name for name, value in vars(Migrator).items() if inspect.iscoroutinefunction(value) and name[0] != "_"}
+    assert set(re.findall(r"`(\w+)`", line)) == methods
+
+
+def test_names_that_the_plugin_page_imports_are_those_that_plugin_authors_may_import() -> None:
+    door = importlib.import_module("trek_core.plugin")
+    used = set(re.findall(r"^from trek_core\.plugin import (.*)$", read(PLUGINS), re.MULTILINE))
+    assert {name for line in used for name in line.split(", ")} <= set(door.__all__)
+
+
+def test_the_examples_of_the_plugin_page_are_short() -> None:
+    lengths = [len(found.text.splitlines()) for found in blocks("python", PLUGINS)]
+    assert lengths[0] < 25
+    assert max(lengths) <= 60
+
+
+# --------------------------------------------------------------------------- directives
+def directive_table() -> list[tuple[str, str]]:
+    """The words for SQL and for Python of each row of README's table."""
+    rows = re.findall(r"^\| `-- trek: (.*?)` \| `(.*?)` \|", read("README.md"), re.MULTILINE)
+    assert rows
+    return rows
+
+
+def test_the_directives_of_the_readme_are_those_that_the_loader_knows() -> None:
+    with pytest.raises(LoadError) as caught:
+        sql.load(Source(File("0001_a.sql"), b"-- trek: no-such-thing\nSELECT 1;"))
+    known = re.findall(r"directives are: (.*)\.", caught.value.advice)[0].split(", ")
+    assert sorted(words.split()[0] for words, _ in directive_table()) == sorted(known)
+
+
+@pytest.mark.parametrize(("words", "constant"), directive_table(), ids=lambda value: value)
+def test_a_directive_of_the_readme_is_read_in_sql_and_in_python(words: str, constant: str) -> None:
+    first = "SELECT 1;\n" if words == "down" else ""
+    script = sql.load(Source(File("0003_a.sql"), f"{first}-- trek: {words}\nSELECT 1;\n".encode()))
+    if words == "down":
+        assert script.down is not None
+        constant += "(connection):\n    pass"
+    source = f"{constant}\n\nasync def upgrade(connection):\n    pass\n".encode()
+    of_python = python.load(Source(File("0003_a.py"), source))
+    assert (script.down is None, script.irreversible) == (of_python.down is None, of_python.irreversible)
+    assert script.up is not None
+    assert of_python.up is not None
+    assert (script.up.mode == "autocommit") == (of_python.up.mode == "autocommit") == (words == "no-transaction")
+    assert script.up.lock_timeout == of_python.up.lock_timeout
+    found = python.read_constants(Source(File("0003_a.py"), source))
+    assert found == sql.read_directives("" if words == "down" else f"-- trek: {words}", "0003_a.sql")
+
+
+# --------------------------------------------------------------------------- the folder of the README
+def test_the_sql_of_the_readme_loads() -> None:
+    script = sql.load(Source(File("0002_email.sql"), block("sql", "README.md", 1).encode()))
+    assert script.up is not None
+    assert script.down is not None
+    assert script.up.lock_timeout == 2
+    assert [body.statements[0].text for body in (script.up, script.down)] == [  # type: ignore[union-attr]
+        "ALTER TABLE users ADD COLUMN email text",
+        "ALTER TABLE users DROP COLUMN email",
+    ]
+
+
+async def test_the_folder_of_the_readme_goes_up_and_down(reader: Reader) -> None:
+    (folder,) = [found.text for found in blocks("", "README.md") if found.text.startswith("migrations/\n")]
+    up, down = block("sql", "README.md", 1).split("-- trek: down\n")
+    py = "async def upgrade(connection):\n    await connection.execute('SELECT 1')\n"
+    contents = {
+        "0001_users.sql": "CREATE TABLE users (id int);\n-- trek: down\nDROP TABLE users;\n",
+        "0002_email.up.sql": up,
+        "0002_email.down.sql": down,
+        "0003_backfill.py": f"{py}\n{py.replace('upgrade', 'downgrade')}",
+    }
+    assert re.findall(r"\b0\w+_\S+", folder) == list(contents)
+    reader.has(contents)
+    migrator = Migrator(AsyncpgBackend(reader.connection))
+    assert [(ran.revision, ran.title) for ran in (await migrator.migrate()).ran] == [
+        ("0001", "users"),
+        ("0002", "email"),
+        ("0003", "backfill"),
+    ]
+    assert [ran.verb for ran in (await migrator.migrate("base", Direction.down)).ran] == ["revert"] * 3
+
+
+async def test_the_error_that_the_readme_shows_is_the_one_that_comes(reader: Reader) -> None:
+    (shown,) = [found.text for found in blocks("", "README.md") if "failed:" in found.text]
+    orders = "SELECT 1;\n" * 150 + "INSERT INTO users VALUES ('a@example.org');\n"
+    users = "CREATE TABLE users (email text CONSTRAINT users_email_key UNIQUE);\nINSERT INTO users VALUES ('a@example.org');"
+    reader.has({"0001_users.sql": users, "0002_orders.sql": orders})
+    with pytest.raises(trek_core.MigrationFailed) as caught:
+        await trek_asyncpg.migrate(reader.connection, "migrations")
+    assert str(caught.value).splitlines()[: shown.count("\n")] == shown.splitlines()
+
+
+# --------------------------------------------------------------------------- configuration
+TOML = [found for found in blocks("toml") if "[tool.trek]" in found.text]
+POINTS = [found for found in blocks("toml") if "entry-points" in found.text]
+
+
+def test_every_toml_block_is_a_configuration_or_an_entry_point() -> None:
+    assert len(TOML) + len(POINTS) == len(blocks("toml"))
+    assert len(POINTS) >= 3
+
+
+@pytest.mark.parametrize("found", TOML, ids=lambda found: f"{found.page}-{found.number}")
+def test_a_configuration_of_a_page_is_understood(found: Any, tmp_path: Any) -> None:
+    (tmp_path / "pyproject.toml").write_text(found.text)
+    settings = load_settings(tmp_path, {})
+    said = tomllib.loads(found.text)["tool"]["trek"]
+    assert {key: getattr(settings, key.replace("-", "_")) for key in said} == said
+
+
+def test_the_entry_points_are_in_the_group_of_the_projects_own() -> None:
+    own = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    assert {group for found in POINTS for group in tomllib.loads(found.text)["project"]["entry-points"]} == set(own)
