@@ -27,6 +27,7 @@ def confirm(plan: Plan) -> None:
         with _interruptible():
             answer = click.confirm("Going down may lose data. Do it?", err=True)
     except click.Abort:
+        complain("")  # the question's line ends here
         msg = "interrupted. Nothing was done."
         raise Interrupted(msg) from None
     if not answer:

@@ -54,7 +54,7 @@ def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Non
         raise click.BadParameter(msg, context, parameter)
     if parameter.name == "no_plugin":
         found.no_plugin += tuple(value)
-    elif value not in (None, False):
+    elif value is not None and value is not False:  # 0 is a value
         setattr(found, str(parameter.name), value)
 
 

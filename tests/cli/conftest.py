@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.databases import Connection, Database
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Iterator[Project]:
+    """A project without a database."""
+    made = Project(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def project(offline: Project, database: Database) -> Project:
+    """A project whose TREK_DSN names an empty database."""
+    offline.dsn = database.dsn
+    return offline
+
+
+@pytest.fixture
+async def held(database: Database) -> Connection:
+    """A connection that holds the lock which a migration with `WAIT` waits for, until `pg_advisory_unlock_all`."""
+    connection = await database.connect()
+    await connection.execute("SELECT pg_advisory_lock(42)")
+    return connection
+
+
+@pytest.fixture
+async def somebody_waits(database: Database) -> Callable[[], Awaitable[None]]:
+    """Returns when a migration waits for that lock."""
+    connection = await database.connect()
+
+    async def wait() -> None:
+        async with asyncio.timeout(30):
+            while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted AND objid = 42"):
+                await asyncio.sleep(0.02)
+
+    return wait

@@ -1,0 +1,77 @@
+"""`trek plugins` shows the broken ones too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.project import USERS
+
+if TYPE_CHECKING:
+    from tests.cli.project import Project
+
+OURS = {"asyncpg", "asyncpg-trek", "native", "python", "sql"}
+
+
+LOUD = """
+from trek_core.plugin import Observer, hookimpl
+
+async def notify(event):
+    raise RuntimeError("nobody listens")
+
+@hookimpl
+def trek_register_observers():
+    yield Observer("loud", notify)
+"""
+
+
+@pytest.fixture
+def broken(offline: Project) -> Project:
+    """A distribution with an entry point whose module raises."""
+    offline.install("acme", "raise RuntimeError('the acme licence expired')\n")
+    return offline
+
+
+def test_each_plugin_is_listed_with_what_it_offers(offline: Project) -> None:
+    listed = {plugin["name"]: plugin for plugin in offline.run("plugins", "--json").json["plugins"]}
+    assert set(listed) >= OURS
+    assert listed["sql"]["offers"] == ["loader sql (.sql)"]
+    assert listed["sql"]["distribution"].startswith("trek-migrate ")
+    assert listed["sql"]["hooks"] == ["trek_register_loaders"]
+
+
+def test_a_piped_table_has_one_uncut_line_a_plugin(offline: Project) -> None:
+    lines = offline.run("plugins").out.splitlines()
+    assert lines[0].split() == ["NAME", "DISTRIBUTION", "STATE", "OFFERS", "HOOKS"]
+    assert {line.split()[0] for line in lines[1:]} >= OURS
+    assert any("executor asyncpg (postgresql, postgres)" in line for line in lines)
+
+
+def test_a_broken_plugin_is_listed_with_its_error_and_the_exit_code_is_0(broken: Project) -> None:
+    ended = broken.run("plugins")
+    assert ended.code == 0
+    assert any(line.startswith("acme ") and " broken" in line for line in ended.out.splitlines())
+    assert "the acme licence expired" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_broken_plugin_fails_other_commands_with_2_and_the_message_names_the_way_out(broken: Project) -> None:
+    ended = broken.run("new", "users", "--json")
+    assert ended.code == 2
+    assert ended.json["error"]["type"] == "PluginImportError"
+    assert ended.json["error"]["plugin"] == "acme"
+    assert ended.json["error"]["distribution"] == "acme 1.2"
+    assert "--no-plugin acme" in ended.err
+    assert broken.run("new", "users", "--no-plugin", "acme").code == 0
+
+
+def test_an_observer_that_raises_is_a_warning_without_a_traceback(project: Project) -> None:
+    project.install("loud", LOUD)
+    project.write({"0001_users.sql": USERS})
+    ended = project.run("migrate")
+    assert ended.code == 0
+    assert ended.out.startswith("applied 0001 users")
+    assert ended.err.startswith("warning: ")
+    assert "plugin 'loud' (loud 1.2)" in ended.err
+    assert "Traceback" not in ended.err

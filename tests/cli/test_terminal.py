@@ -1,0 +1,196 @@
+"""On a terminal: the display, the tables, and the question before going down."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import re
+import select
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.project import THREE, USERS, WAIT, interrupt
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from tests.cli.project import Project
+    from tests.support.databases import Connection
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dataclass
+class Terminal:
+    """A process whose three streams are a terminal."""
+
+    process: subprocess.Popen[str]
+    screen: int
+    seen: str = ""
+
+    def read_until(self, text: str) -> str:
+        while text not in self.seen and self._more():
+            pass
+        assert text in self.seen
+        return self.seen
+
+    def type(self, text: str) -> None:
+        os.write(self.screen, text.encode())
+
+    def end(self) -> tuple[int, str]:
+        while self._more():
+            pass
+        lines = ESCAPES.sub("", self.seen).replace("\r\n", "\n").split("\n")
+        return self.process.wait(60), "\n".join(line.rpartition("\r")[2] for line in lines)
+
+    def _more(self) -> bool:
+        ready, _, _ = select.select([self.screen], [], [], 60)
+        assert ready, f"nothing more came after: {self.seen}"
+        try:
+            read = os.read(self.screen, 4096)
+        except OSError:  # Linux: the other side is closed
+            read = b""
+        self.seen += read.decode(errors="replace")
+        return bool(read)
+
+
+@contextmanager
+def terminal(project: Project, *words: str) -> Iterator[Terminal]:
+    project.environ |= {"TERM": "xterm", "COLUMNS": "200"}
+    screen, streams = pty.openpty()
+    process = project.start(*words, stdin=streams, stdout=streams, stderr=streams, start_new_session=True)
+    os.close(streams)
+    with os.fdopen(screen, "r+b", buffering=0):
+        yield Terminal(process, screen)
+
+
+@pytest.fixture
+def migrated(project: Project) -> Project:
+    project.write(THREE)
+    assert project.run("migrate").code == 0
+    return project
+
+
+def test_the_lines_and_the_summary_stay_on_the_screen(project: Project) -> None:
+    project.write(THREE)
+    with terminal(project, "migrate") as shown:
+        code, text = shown.end()
+    assert code == 0
+    lines = [line for line in text.splitlines() if re.match(r"applied \d", line)]
+    assert [line.split()[1] for line in lines] == ["0001", "0002", "0003"]
+    assert text.splitlines()[-1].startswith("3 migrations in ")
+
+
+async def test_the_display_shows_what_is_running_and_how_many_there_are(project: Project, held: Connection) -> None:
+    project.write({"0001_users.sql": USERS, "0002_wait.sql": WAIT})
+    with terminal(project, "migrate") as shown:
+        await asyncio.to_thread(shown.read_until, "applying 0002 wait")
+        await asyncio.to_thread(shown.read_until, "1/2")
+        await held.execute("SELECT pg_advisory_unlock_all()")
+        code, _ = await asyncio.to_thread(shown.end)
+    assert code == 0
+
+
+async def test_the_display_shows_the_statement_of_a_non_transactional_migration(
+    project: Project, held: Connection
+) -> None:
+    steps = "-- trek: no-transaction\nSELECT 1;\nSELECT pg_advisory_lock(42);\nSELECT 2;\n"
+    project.write({"0001_steps.sql": steps})
+    with terminal(project, "migrate") as shown:
+        await asyncio.to_thread(shown.read_until, "applying 0001 steps: 1 of 3 statements done")
+        await held.execute("SELECT pg_advisory_unlock_all()")
+        code, _ = await asyncio.to_thread(shown.end)
+    assert code == 0
+
+
+async def test_the_display_shows_who_holds_the_lock(
+    project: Project, held: Connection, somebody_waits: Callable[[], Awaitable[None]]
+) -> None:
+    project.write({"0001_wait.sql": WAIT})
+    first = project.start("migrate")
+    await somebody_waits()
+    with terminal(project, "migrate") as shown:
+        await asyncio.to_thread(shown.read_until, "waiting for the migration lock: server process ")
+        await held.execute("SELECT pg_advisory_unlock_all()")
+        code, text = await asyncio.to_thread(shown.end)
+    await asyncio.to_thread(first.communicate, timeout=60)
+    assert code == 0
+    assert text.splitlines()[-1] == "up to date at 0001"
+
+
+# --------------------------------------------------------------------------- the question
+def test_going_down_shows_the_plan_asks_and_runs_it_on_y(migrated: Project) -> None:
+    with terminal(migrated, "migrate", "-2") as shown:
+        before = shown.read_until("[y/N]")
+        assert "revert 0003 index" in before
+        assert "revert 0002 email" in before
+        shown.type("y\n")
+        code, text = shown.end()
+    assert code == 0
+    assert text.splitlines()[-1].startswith("2 migrations in ")
+    assert [one["state"] for one in migrated.run("status", "--json").json["revisions"]] == [
+        "applied",
+        "pending",
+        "pending",
+    ]
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n"])
+def test_any_other_answer_does_nothing_and_gives_2(migrated: Project, answer: str) -> None:
+    with terminal(migrated, "migrate", "base") as shown:
+        shown.read_until("[y/N]")
+        shown.type(answer)
+        code, text = shown.end()
+    assert code == 2
+    assert text.splitlines()[-1] == "Nothing was done."
+    assert migrated.run("status", "--check").code == 0
+
+
+def test_ctrl_c_at_the_question_does_nothing_and_gives_130(migrated: Project) -> None:
+    with terminal(migrated, "migrate", "base") as shown:
+        shown.read_until("[y/N]")
+        interrupt(shown.process)
+        code, text = shown.end()
+    assert code == 130
+    assert text.splitlines()[-1] == "interrupted. Nothing was done."
+    assert migrated.run("status", "--check").code == 0
+
+
+def test_what_runs_is_what_was_shown_or_nothing(migrated: Project) -> None:
+    with terminal(migrated, "migrate", "-1") as shown:
+        shown.read_until("[y/N]")
+        assert migrated.run("migrate", "-1", "--yes").code == 0  # now -1 would be 0002
+        shown.type("y\n")
+        code, text = shown.end()
+    assert code == 2
+    assert "the database moved" in text
+    assert [one["state"] for one in migrated.run("status", "--json").json["revisions"]] == [
+        "applied",
+        "applied",
+        "pending",
+    ]
+
+
+def test_going_up_asks_nothing(project: Project) -> None:
+    project.write(THREE)
+    with terminal(project, "migrate", "0002") as shown:
+        code, text = shown.end()
+    assert code == 0
+    assert "[y/N]" not in text
+
+
+# --------------------------------------------------------------------------- tables
+@pytest.mark.parametrize("command", ["status", "plan", "history", "plugins"])
+def test_tables_on_a_terminal_keep_every_cell_as_it_is(migrated: Project, command: str) -> None:
+    migrated.write({"0004_[bold]x.sql": "SELECT 1;"})
+    if command == "history":
+        assert migrated.run("migrate").code == 0
+    with terminal(migrated, command) as shown:
+        code, text = shown.end()
+    assert code == 0
+    assert ("asyncpg-trek" if command == "plugins" else "[bold]x") in text
