@@ -74,20 +74,32 @@ class AsyncpgExecutor(Executor):
 
     # ----------------------------------------------------------------------- running
     async def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
-        for action, record in units:
-            yield Started(action)
-            begun = time.monotonic()
-            unit = await self._unit(action, record)
-            try:
-                if action.mode == "transaction":
-                    await _transaction.run(unit)
-                else:
-                    async with contextlib.aclosing(_autocommit.run(unit)) as steps:
-                        async for step in steps:
-                            yield step
-            except UnitFailed as failed:
-                yield self._judged(unit, failed)
-                return
+        try:
+            for action, record in units:
+                result: Result = Started(action)
+                yield result
+                async with contextlib.aclosing(self._carry_out(action, record)) as results:
+                    async for result in results:
+                        yield result
+                if not isinstance(result, Done):
+                    return
+        finally:  # tables and types may be others now than the driver remembers; within a transaction it would not ask again
+            await self._connection.reload_schema_state()
+
+    async def _carry_out(self, action: Action, record: Record) -> AsyncGenerator[Result]:
+        """The results of one unit; the last is `Done`, `Failed` or `Lost`."""
+        begun = time.monotonic()
+        unit = await self._unit(action, record)
+        try:
+            if action.mode == "transaction":
+                await _transaction.run(unit)
+            else:
+                async with contextlib.aclosing(_autocommit.run(unit)) as steps:
+                    async for step in steps:
+                        yield step
+        except UnitFailed as failed:
+            yield self._judged(unit, failed)
+        else:
             yield Done(action, time.monotonic() - begun)
 
     def _judged(self, unit: Unit, failed: UnitFailed) -> Failed | Lost:
