@@ -142,4 +142,4 @@ class Runner:
                 with blame(observer, f"observer {observer.value.name!r}"):
                     await observer.value.notify(event)
             except TrekError as error:
-                log.warning("%s", error, exc_info=error)
+                log.warning("observer %r: %s", observer.value.name, error, exc_info=error)
