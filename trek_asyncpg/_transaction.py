@@ -129,8 +129,8 @@ async def _check_same(unit: Unit, number: str) -> None:
 
 async def _escaped(unit: Unit, number: str, call: Call | None) -> Failure:
     """A body ended our transaction: with COMMIT, and the guard's row stays, or with ROLLBACK, and it went too."""
-    (fate,) = await rows(unit.connection, f"SELECT pg_catalog.to_jsonb(pg_catalog.pg_xact_status('{number}'))")
-    kept = fate != "aborted"
+    status = f"SELECT pg_catalog.jsonb_build_object('status', pg_catalog.pg_xact_status('{number}'))"
+    kept = (await rows(unit.connection, status))[0]["status"] != "aborted"
     before = "is committed, without record" if kept else "was rolled back, and what came after that was not recorded"
     problem = f"it ended the transaction that trek opened for it: what it did before that {before}"
     hint = "Remove COMMIT and ROLLBACK from it, or mark the file no_transaction = True."
