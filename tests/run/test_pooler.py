@@ -1,0 +1,140 @@
+"""Behind PgBouncer in transaction mode: no session to rely on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import pytest
+
+from tests.run.folders import advisory_locks, applied, history, settings, tables, until, write
+from trek_asyncpg import AsyncpgBackend, migrate
+from trek_core import MigrationFailed, Migrator, ReadOnly
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.run.folders import Connection
+    from tests.support.databases import Database
+
+FILES = {
+    "1_a.sql": "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);",
+    "2_p.py": "async def upgrade(connection):\n    await connection.execute('CREATE TABLE p (id int)')\n",
+    "3_b.sql": "SET search_path = pg_catalog;\nCREATE TABLE public.b (id int);",
+}
+PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed")
+
+
+def configuration(database: Database, port: int) -> str:
+    parts = urlsplit(database.dsn)
+    given = parse_qs(parts.query)
+    host = given.get("host", [parts.hostname or "localhost"])[0]
+    target = given.get("port", [parts.port or 5432])[0]
+    secret = f" password={parts.password}" if parts.password else ""
+    user = parts.username or "postgres"
+    return (
+        f"[databases]\n{database.name} = host={host} port={target} user={user}{secret} dbname={database.name}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\npool_mode = transaction\n"
+        "default_pool_size = 3\nunix_socket_dir =\nignore_startup_parameters = extra_float_digits\n"
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+async def pooled(database: Database, tmp_path: Path) -> AsyncIterator[str]:
+    """The DSN of the test's database through a PgBouncer of its own."""
+    port = free_port()
+    file = tmp_path / "pgbouncer.ini"
+    file.write_text(configuration(database, port))
+    account = {}
+    if os.geteuid() == 0:  # it refuses to run as root; the server's socket is its own account's
+        owner = Path(parse_qs(urlsplit(database.dsn).query).get("host", ["/"])[0]).stat().st_uid
+        account = {"user": owner or pwd.getpwnam("nobody").pw_uid}
+    with file.open() as given, (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([PROGRAM, "/dev/stdin"], stdin=given, stdout=log, stderr=log, cwd="/", **account)
+    dsn = f"postgresql://postgres@127.0.0.1:{port}/{database.name}"
+
+    async def answers() -> object:
+        assert process.poll() is None, (tmp_path / "log").read_text()
+        with contextlib.suppress(OSError, asyncpg.PostgresError):
+            await (await asyncpg.connect(dsn, statement_cache_size=0)).close()
+            return True
+        return False
+
+    try:
+        await until(answers, "pgbouncer answers")
+        yield dsn
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+async def test_migrations_in_transactions_work_and_no_lock_is_left(
+    pooled: str, connection: Connection, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "m", FILES)
+    assert len((await migrate(pooled, folder)).ran) == 3
+    assert not await migrate(pooled, folder)
+    assert await applied(connection) == ["1", "2", "3"]
+    assert await advisory_locks(connection) == 0
+
+
+async def test_a_failing_one_is_rolled_back_and_no_lock_is_left(
+    pooled: str, connection: Connection, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "m", {**FILES, "4_bad.sql": "CREATE TABLE c (id int);\nSELECT 1/0;\n"})
+    with pytest.raises(MigrationFailed, match="division by zero"):
+        await migrate(pooled, folder)
+    assert await tables(connection) == {"a", "p", "b"}
+    assert await advisory_locks(connection) == 0
+
+
+@pytest.mark.parametrize("state", ["empty", "begun"])
+@pytest.mark.parametrize("way", ["migrate", "apply"])
+async def test_migrations_outside_transactions_are_refused_before_anything_runs(
+    pooled: str, connection: Connection, tmp_path: Path, state: str, way: str
+) -> None:
+    folder = write(tmp_path / "m", {**FILES, "4_i.sql": "CREATE INDEX CONCURRENTLY i ON a (id);"})
+    if state == "begun":
+        await migrate(connection, folder, "1")
+    before = await history(connection)
+    migrator = Migrator(AsyncpgBackend(pooled), folder)
+    with pytest.raises(ReadOnly, match="direct DSN"):
+        await (migrator.migrate() if way == "migrate" else migrator.apply(await migrator.plan()))
+    assert await history(connection) == before
+    assert await advisory_locks(connection) == 0
+
+
+async def test_several_runners_through_it_apply_each_migration_once(
+    pooled: str, connection: Connection, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "m", FILES)
+    reports = await asyncio.gather(*(migrate(pooled, folder) for _ in range(4)))
+    assert sum(len(report.ran) for report in reports) == 3
+    assert await applied(connection) == ["1", "2", "3"]
+    assert await advisory_locks(connection) == 0
+
+
+async def test_settings_do_not_leak_to_the_next_client_of_the_pooler(
+    pooled: str, connection: Connection, tmp_path: Path
+) -> None:
+    await migrate(pooled, write(tmp_path / "m", FILES))
+    clients = [await asyncpg.connect(pooled, statement_cache_size=0) for _ in range(3)]
+    for client in clients:
+        assert (await settings(client))["search_path"] == '"$user", public'
+        await client.close()
