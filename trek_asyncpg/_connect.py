@@ -20,7 +20,7 @@ from trek_core.text import redact_dsn
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection, Database, Pool
 
-_PIECE = re.compile(r"""'(?P<single>[^']*)'|"(?P<double>[^"]*)"|(?<=, )(?P<port>\d+)(?=\))""")
+_PIECES = (re.compile(r"""[^'"\\]+"""), re.compile(r"(?<=, )\d+(?=\))"))  # what a driver quotes, and its port
 SCHEMES = ("postgresql", "postgres")
 
 
@@ -105,13 +105,15 @@ async def _open(dsn: str, settings: ConnectSettings) -> asyncpg.Connection[Any]:
 def _reason(error: Exception, dsn: str) -> str:
     """What the driver says, without pieces of a password: a raw / in one makes the driver name a part of it as the port."""
     shown = redact_dsn(dsn)
+    said = str(error).replace(dsn, shown)
 
     def hidden(piece: re.Match[str]) -> str:
-        text = piece["single"] or piece["double"] or piece["port"] or ""
-        secret = text in dsn or text in unquote(dsn)
-        return piece[0].replace(text, "***") if text and secret and text not in shown else piece[0]
+        secret = piece[0] in dsn or piece[0] in unquote(dsn)
+        return "***" if secret and piece[0] not in shown else piece[0]
 
-    return _PIECE.sub(hidden, redact_dsn(str(error).replace(dsn, shown)))
+    for pattern in _PIECES:
+        said = pattern.sub(hidden, said)
+    return redact_dsn(said)
 
 
 def _advice(error: Exception) -> str:

@@ -28,6 +28,7 @@ TABLES = (
 )
 VARIES = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\+[\d:]+"), "2026-03-01T03:00:00+00:00"),
+    (re.compile(r"(?<=\[Errno )\d+"), "111"),
     (re.compile(r"(?<=server process )\d+"), "4711"),
     (re.compile(r"(?<=, user )'[^']*'"), "'app'"),
     (re.compile(r"(?<=within )[\d.]+(?= s)"), "60.0"),
@@ -35,7 +36,7 @@ VARIES = (
     (re.compile(r"trek_test_\d+_\d+"), "shop"),
     (re.compile(r"trek_role_\d+_\d+"), "reporting"),
 )
-"""What no two runs have in common, and what stands for it: a time, a pid, a user, durations, databases, roles."""
+"""What runs or systems do not share, and what stands for it: times, error numbers, pids, users, durations, databases, roles."""
 
 
 @dataclass(slots=True)

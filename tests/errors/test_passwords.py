@@ -6,6 +6,7 @@ import logging
 import traceback
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from tests.cli.project import Project
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from trek_asyncpg.embedded import EmbeddedServer
 
+    Pool = asyncpg.Pool[asyncpg.Record]
+
 SECRET = "Tr0ub4dor"
 UNREACHABLE = {
     "nobody listens": f"postgresql://app:{SECRET}@127.0.0.1:1/shop",
@@ -27,6 +30,7 @@ MALFORMED = {
     "a letter in the port": f"postgresql://app:{SECRET}@127.0.0.1:5o32/shop",
     "a raw slash": f"postgresql://app:{SECRET}/{SECRET}@127.0.0.1:1/shop",
     "a raw at": f"postgresql://app:{SECRET}@{SECRET}@127.0.0.1:1/shop",
+    "a raw slash and quotes": f"postgresql://app:{SECRET}'{SECRET}\"{SECRET}\\/{SECRET}@127.0.0.1:1/shop",
     "a raw bracket": f"postgresql://app:{SECRET}[{SECRET}@127.0.0.1:1/shop",
     "a broken percent": f"postgresql://app:%zz{SECRET}@127.0.0.1:1/shop",
     "another scheme": f"mysql://app:{SECRET}@127.0.0.1:1/shop",
@@ -40,7 +44,7 @@ def wrong_password(password_server: EmbeddedServer) -> str:
     return password_server.dsn().replace("postgres@", f"app:{SECRET}@")
 
 
-async def told(dsn: str, folder: Path, caplog: pytest.LogCaptureFixture) -> str:
+async def told(dsn: str | Pool, folder: Path, caplog: pytest.LogCaptureFixture) -> str:
     """Everything that a user, a log and a traceback of the whole chain show."""
     caplog.set_level(logging.DEBUG)
     with pytest.raises((ConfigError, ConnectError)) as raised:
@@ -62,6 +66,17 @@ async def test_the_password_of_an_unusable_dsn_is_not_shown(
     shown = await told(dsn, folder, caplog)
     assert SECRET not in shown
     assert "***" in shown
+
+
+async def test_a_password_that_passes_for_a_port_is_not_shown(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert "4217" not in await told("postgresql://127.0.0.1:4217/x@db.invalid/shop", folder, caplog)
+
+
+async def test_a_pool_that_cannot_connect_shows_no_password(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with asyncpg.create_pool(UNREACHABLE["nobody listens"], min_size=0) as pool:
+        shown = await told(pool, folder, caplog)
+    assert "the pool gave no connection: ConnectionRefusedError" in shown
+    assert SECRET not in shown
 
 
 async def test_a_wrong_password_is_not_shown(
