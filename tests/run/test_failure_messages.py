@@ -32,7 +32,11 @@ KINDS = {  # the statement, its SQLSTATE, and where in it the caret stands
     "table exists": ("CREATE TABLE t (id int)", "42P07", 0),
     "ALTER finds NULLs": ("ALTER TABLE t ADD COLUMN z int NOT NULL", "23502", 0),
     "syntax error late": ("CREATE UNIQUE INDEX ON t ((id * 0)), t", "42601", 35),
-    "unique index on duplicates": ("CREATE TABLE d AS SELECT 1 AS i UNION ALL SELECT 1; CREATE UNIQUE INDEX ON d (i)", "23505", 0),
+    "unique index on duplicates": (
+        "CREATE TABLE d AS SELECT 1 AS i UNION ALL SELECT 1; CREATE UNIQUE INDEX ON d (i)",
+        "23505",
+        0,
+    ),
     "DO block raises": ("DO $$ BEGIN RAISE EXCEPTION 'no'; END $$", "P0001", 0),
     "DO block, bad SQL inside": ("DO $$ BEGIN PERFORM * FROM nowhere; END $$", "42P01", 0),
     "statement timeout": ("SET statement_timeout = 20; SELECT pg_sleep(20)", "57014", 0),
