@@ -245,7 +245,7 @@ def _row(data: Row) -> HistoryRow:
         revision=data["revision"],
         verb=data["verb"],
         state=data["state"],
-        title=data["title"],
+        title=data["title"] if data["step"] is None else f"statement {data['step']} of {data['title']}",
         checksum=data["checksum"],
         started_at=data["started_at"],
         finished_at=data["finished_at"] or "",

@@ -139,7 +139,7 @@ class Runner:
         """Observers cannot fail a run: what they raise is logged with their plugin's name."""
         for observer in self.observers:
             try:
-                with blame(observer, f"observer {observer.value.name!r}"):
+                with blame(observer, "notify"):
                     await observer.value.notify(event)
             except TrekError as error:
                 log.warning("observer %r: %s", observer.value.name, error, exc_info=error)

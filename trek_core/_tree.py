@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,12 +49,6 @@ class FolderTree:
     @property
     def facts(self) -> Facts:
         return self._facts
-
-    def with_facts(self, facts: Facts) -> FolderTree:
-        """The same tree with other facts. The listing and what was read are shared."""
-        other = copy.copy(self)
-        other._facts = facts  # noqa: SLF001
-        return other
 
     def read(self, file: File) -> bytes:
         """The file's bytes, from the disk once. Raises `LoadError` when it cannot be read."""

@@ -30,13 +30,14 @@ class Workspace:
     def __init__(self, backend: Backend, directory: str | PathLike[str], rules: Rules | None) -> None:
         self.store, self.layout, self.directory = backend.store, backend.layout, fspath(directory)
         self.rules = rules or self.layout.value.rules
-        self._tree = FolderTree(directory, backend.host.loader_for, suffixes=backend.host.suffixes())
+        self._host = backend.host
+        self._tree: FolderTree  # listed with the catalog: reading the history needs no folder
         self._catalog: EntryCatalog | None = None
 
     def catalog(self, facts: Facts) -> EntryCatalog:
         """Arranged on first use, with the facts that came with the history. Raises `ConfigError` for an empty folder."""
         if self._catalog is None:
-            self._tree = self._tree.with_facts(facts)
+            self._tree = FolderTree(self.directory, self._host.loader_for, facts, self._host.suffixes())
             with blame(self.layout, "Layout.smells"):
                 smell = self.layout.value.smells(self._tree)
             if smell:

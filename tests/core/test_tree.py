@@ -183,16 +183,13 @@ def test_files_of_one_path_in_two_folders_are_not_mixed_up(here):
     assert [tree.read(file) for file in tree.files] == [b"a", b"b"]
 
 
-def test_the_facts_can_be_replaced_and_what_was_read_is_shared(here):
-    write(here, "m/1.sql", "m/2.sql", content=b"before")
-    tree = FolderTree("m", no_loader)
+def test_what_was_read_once_is_kept(here):
+    write(here, "m/1.sql", content=b"before")
+    tree = FolderTree("m", no_loader, Facts(database="shop"))
     tree.read(tree.files[0])
-    other = tree.with_facts(Facts(database="shop"))
-    other.read(other.files[1])
-    write(here, "m/1.sql", "m/2.sql", content=b"after")
-    assert (tree.facts, other.facts) == (Facts(), Facts(database="shop"))
-    assert other.read(other.files[0]) == b"before"
-    assert tree.read(tree.files[1]) == b"before"
+    write(here, "m/1.sql", content=b"after")
+    assert tree.read(tree.files[0]) == b"before"
+    assert tree.facts == Facts(database="shop")
 
 
 # --------------------------------------------------------------------------- loading
