@@ -90,9 +90,10 @@ class NativeStore(VersionStore):
         )
 
     def history(self, rows: Rows | None, facts: Facts) -> History:
-        if rows is None:
+        head = next((row for row in rows or () if "head" in row), None)
+        # The server finds a table by its newest name, and rows by a snapshot that may be older than the table: no head then.
+        if rows is None or head is None:
             return History(exists=False, facts=facts)
-        head = next(row for row in rows if "head" in row)
         self._check(head, facts)
         data = sorted((row for row in rows if "head" not in row), key=lambda row: int(row["seq"]))
         history = tuple(map(_row, data))

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from tests.run.folders import advisory_locks, applied, history, settings, tables, two, write
-from trek_asyncpg import AsyncpgBackend, migrate
+from trek_asyncpg import AsyncpgBackend, migrate, status
 from trek_core import ConfigError, LockTimeout, MigrationFailed, Migrator, ReadOnly, execute, plan
 
 if TYPE_CHECKING:
@@ -111,6 +111,20 @@ async def test_an_isolation_that_hides_other_runners_is_refused(
             await migrate(connection, folder)
         assert await connection.fetchval("SELECT 1") == 1
     assert await history(connection) == before
+
+
+async def test_a_history_younger_than_the_callers_snapshot_is_no_history_there(
+    connection: Connection, other: Connection, tmp_path: Path
+) -> None:
+    """The server finds the table and no row that belongs to it; so does a read that races with the making of the table."""
+    folder = two(tmp_path)
+    async with connection.transaction(isolation="repeatable_read"):
+        assert await tables(connection) == set()
+        await migrate(other, folder)
+        assert (await status(connection, folder)).state == "uninitialised"
+        with pytest.raises(ReadOnly, match="REPEATABLE READ"):
+            await migrate(connection, folder)
+    assert not await migrate(connection, folder)
 
 
 INDEX = {"2_i.sql": "CREATE INDEX CONCURRENTLY i ON a (id);"}
