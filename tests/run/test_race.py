@@ -71,7 +71,7 @@ async def test_each_migration_is_applied_exactly_once(
     database: Database, connection: Connection, tmp_path: Path, number: int
 ) -> None:
     results = await together(database, write(tmp_path, FILES))
-    assert [(code, errors) for code, _, errors in results] == [(0, b"")] * RUNNERS
+    assert [errors.decode() for code, _, errors in results if code or errors] == []
     assert sum(int(output) for _, output, _ in results) == len(FILES)
     assert await applied(connection) == [str(revision) for revision in range(1, 9)]
     counted = await connection.fetch("SELECT revision FROM counted ORDER BY revision")
