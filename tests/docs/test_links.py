@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.docs.pages import ROOT, pages, prose
+from tests.docs.pages import ROOT, pages, prose, read
 
 PAGES = [*pages(), "CONTRIBUTING.md", "CHANGELOG.md", "examples/shop/README.md"]
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -46,6 +46,18 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             reached.add(page)
             waiting += [target(page, link)[0] for link in links(page)]
     assert set(pages()) - reached == set()
+
+
+def test_every_module_that_a_page_names_is_there() -> None:
+    modules = {
+        path.name
+        for package in ("trek_core", "trek_loaders", "trek_asyncpg", "examples", "tests", "benchmarks")
+        for path in (ROOT / package).rglob("*.py")
+    }
+    theirs = {"conftest.py", "shop_sqlx.py", "shop_log.py", "shop_store.py"}  # a reader's own
+    for page in pages():
+        named = set(re.findall(r"(?<![\w*.…])([a-z_]\w*\.py)\b", read(page)))
+        assert named - modules - theirs == set(), page
 
 
 def test_the_pages_that_the_readme_promises_are_there() -> None:

@@ -134,7 +134,7 @@ async def test_from_the_head_there_is_no_way_down_and_the_attempt_changes_nothin
     await go(connection)
     before, history = await schema(connection), await connection.fetch("SELECT * FROM trek_history ORDER BY seq")
     for target in ("0024", "base", "-1"):
-        with pytest.raises(Irreversible) as caught:
+        with pytest.raises(Irreversible, match="irreversible") as caught:
             await go(connection, target)
         assert caught.value.revisions == ("0025",)
     assert await schema(connection) == before
