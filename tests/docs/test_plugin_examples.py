@@ -142,7 +142,7 @@ async def test_the_stores_setting_moves_its_table(reader: Reader, shop_store: Mo
     name = 'a"; drop table x; --'
     quoted = name.replace('"', '""')
     await reader.connection.execute(f'CREATE SCHEMA "{quoted}"')
-    options = {"store": "shop", "store_settings": {"schema": name}, "plugins": [shop_store]}
+    options: dict[str, Any] = {"store": "shop", "store_settings": {"schema": name}, "plugins": [shop_store]}
     assert len((await migrate(reader.connection, "migrations", **options)).ran) == 3
     assert len(await reader.history(f'"{quoted}".shop_steps')) == 3
     with pytest.raises(ConfigError, match="Did you mean 'schema'"):

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-import asyncpg_trek
+import asyncpg_trek  # type: ignore[import-untyped]
 import pytest
-from asyncpg_trek.asyncpg import AsyncpgBackend as ToolBackend
+from asyncpg_trek.asyncpg import AsyncpgBackend as ToolBackend  # type: ignore[import-untyped]
 
 import trek_asyncpg
 from tests.docs.pages import block, blocks, execute, module

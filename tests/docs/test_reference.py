@@ -20,6 +20,7 @@ from trek_core._config import load_settings
 from trek_core.model import Direction, File, Source
 from trek_core.plugin import TrekHooks
 from trek_loaders import python, sql
+from trek_loaders._directives import read_directives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,7 +153,7 @@ def test_a_directive_of_the_readme_is_read_in_sql_and_in_python(words: str, cons
     assert (script.up.mode == "autocommit") == (of_python.up.mode == "autocommit") == (words == "no-transaction")
     assert script.up.lock_timeout == of_python.up.lock_timeout
     found = python.read_constants(Source(File("0003_a.py"), source))
-    assert found == sql.read_directives("" if words == "down" else f"-- trek: {words}", "0003_a.sql")
+    assert found == read_directives("" if words == "down" else f"-- trek: {words}", "0003_a.sql")
 
 
 # --------------------------------------------------------------------------- the folder of the README
