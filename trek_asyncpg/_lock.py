@@ -111,10 +111,10 @@ def _message(holder: LockWaiting) -> str:
         who += f", user {holder.user!r}, application {holder.application!r}"
     if holder.age is not None:
         who += f", busy for {holder.age:.0f} s"
+    stuck = "" if holder.pid is None else f" If it hangs: SELECT pg_terminate_backend({holder.pid});"
     return (
         f"the migration lock was not free within {holder.waited:.1f} s: held by {who}.\n"
-        "Nothing was changed. If it is another migration, wait for it and run again; "
-        "if that process is stuck: SELECT pg_cancel_backend(pid)."
+        f"Nothing was changed. If that is another migration, wait for it and run again.{stuck}"
     )
 
 

@@ -66,7 +66,10 @@ class NativeStore(VersionStore):
         self.schema, self.table = settings.schema or "public", settings.table
         for name in (self.schema, self.table):
             if not 0 < len(name.encode()) <= NAME_BYTES:
-                msg = f"history table: {name!r} is not a name of 1 to {NAME_BYTES} bytes"
+                msg = (
+                    f"the history cannot lie in {name!r}: that name has {len(name.encode())} bytes, and PostgreSQL takes "
+                    f"1 to {NAME_BYTES}.\nChange the store settings schema or table."
+                )
                 raise ConfigError(msg)
         self.name = f"{quote_ident(self.schema)}.{quote_ident(self.table)}"
         self.key = "trek_history_key"

@@ -157,7 +157,10 @@ class PluginHost:
         known = self._names(space)
         subject = f"no executor serves the scheme {redact_dsn(name)!r}" if space == "scheme" else f"no {space} {name!r}"
         blocked = f" Blocked plugins: {_join(self._all_blocked)}." if self._all_blocked else ""
-        msg = f"{subject} is on offer.{nearest(name, known)} On offer: {_join(known)}.{blocked}"
+        msg = (
+            f"{subject} is on offer.{nearest(name, known)} On offer: {_join(known)}.{blocked}\n"
+            "Correct the name, or install the plugin that offers it: `trek plugins` lists what is there."
+        )
         raise ConfigError(msg)
 
     def _create(self, offer: Offer[Provider[T]], given: Mapping[str, object], wanted: type, where: str) -> Offer[T]:

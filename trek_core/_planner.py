@@ -16,7 +16,8 @@ from trek_core._steps import Steps, choose
 from trek_core._targets import resolve
 from trek_core.model import Direction, Entry, HistoryRow, Hop, Route, Rules, State, Verb
 
-Edited = Callable[[Entry, HistoryRow], bool]
+Edited = Callable[[Entry, HistoryRow], str]
+"""The file's checksum if it was edited since that row was written, else nothing."""
 
 
 def route(  # noqa: PLR0917 - the inputs of a plan, in the order of the design
@@ -44,13 +45,13 @@ def route(  # noqa: PLR0917 - the inputs of a plan, in the order of the design
 def _edited(lineage: Lineage, steps: Steps, judge: Judge, changed: Edited) -> list[str]:
     """Judges the edited ones on the way; gives those that run again when they are."""
     ask = {"never": judge.rules.changed != "allow", "changed": not steps.revert, "always": False}
-    edited: dict[str, list[str]] = {"never": [], "changed": []}
+    edited: dict[str, dict[str, str]] = {"never": {}, "changed": {}}
     for node in steps.revert or [node for node in lineage.applied if node in steps.reach]:
         entry, row = lineage.entry(node), lineage.applied.get(node)
-        if entry and row and ask[entry.rerun] and changed(entry, row):
-            edited[entry.rerun].append(node)
+        if entry and row and ask[entry.rerun] and (found := changed(entry, row)):
+            edited[entry.rerun][node] = found
     judge.changed(lineage, edited["never"])
-    return edited["changed"]
+    return list(edited["changed"])
 
 
 def _up(lineage: Lineage, steps: Steps, again: list[str]) -> list[Hop]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from trek_core._catalog import EntryCatalog, files_of
@@ -31,16 +31,16 @@ class Judge:
             )
             self._say(self.rules.missing, Missing(msg, tuple(ghosts)))
 
-    def changed(self, lineage: Lineage, edited: Sequence[str]) -> None:
-        """Applied, and its file was edited since. Raises `Changed`."""
+    def changed(self, lineage: Lineage, edited: Mapping[str, str]) -> None:
+        """Applied, and its file, whose checksum is now the one given, was edited since. Raises `Changed`."""
         if edited:
-            facts = [_edited(lineage.catalog.names[name], lineage.applied[name]) for name in edited]
+            facts = [_edited(lineage.catalog.names[name], lineage.applied[name], now) for name, now in edited.items()]
             heads = lineage.heads()
             stamp = f", or all of them with `trek stamp {heads[0]}`, where the database is" if len(heads) == 1 else ""
             msg = (
                 f"edited after it was applied:\n  {listing(facts, chr(10) + '  ')}\n"
                 f"Restore the file and write a new migration; or, if the database is right as it is, accept the file "
-                f"with Migrator.repair({edited[0]!r}, applied=True){stamp}."
+                f"with Migrator.repair({next(iter(edited))!r}, applied=True){stamp}."
             )
             self._say(self.rules.changed, Changed(msg, tuple(edited)))
 
@@ -138,6 +138,6 @@ def _since(name: str, row: HistoryRow | None) -> str:
     return f"{name}, applied {when}" if when else name
 
 
-def _edited(entry: Entry, row: HistoryRow | None) -> str:
-    recorded = f", recorded with checksum {row.checksum[:12]}" if row and row.checksum else ""
+def _edited(entry: Entry, row: HistoryRow | None, now: str) -> str:
+    recorded = f", applied with checksum {row.checksum[:12]}, now {now[:12]}" if row and row.checksum else ""
     return f"{entry.revision}: {files_of(entry)}{recorded}"

@@ -20,7 +20,7 @@ _WORST_FIRST: tuple[tuple[RevisionState, DatabaseState], ...] = (
 def status(  # noqa: PLR0917 - one call, in the facade
     catalog: EntryCatalog,
     state: State,
-    changed: Callable[[Entry, HistoryRow], bool],
+    changed: Callable[[Entry, HistoryRow], str],
     database: str,
     history_identity: str,
     exists: bool,
@@ -41,7 +41,7 @@ def status(  # noqa: PLR0917 - one call, in the facade
 
 
 def _of_entry(
-    lineage: Lineage, entry: Entry, begun: dict[str, HistoryRow], changed: Callable[[Entry, HistoryRow], bool]
+    lineage: Lineage, entry: Entry, begun: dict[str, HistoryRow], changed: Callable[[Entry, HistoryRow], str]
 ) -> RevisionStatus:
     revision = entry.revision
     if revision in begun:

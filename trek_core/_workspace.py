@@ -101,15 +101,17 @@ class Workspace:
         with blame(self.store, "VersionStore.state"):
             return self.store.value.state(history, catalog)
 
-    def _compare(self, entry: Entry, row: HistoryRow) -> bool:
+    def _compare(self, entry: Entry, row: HistoryRow) -> str:
+        """The file's checksum if it was edited since the row was written, else nothing."""
         with blame(self.layout, "Entry.checksums"):
             checksums = entry.checksums(self._tree)
         with blame(self.store, "VersionStore.changed"):
-            return self.store.value.changed(checksums, row.data)
+            edited = self.store.value.changed(checksums, row.data)
+        return next(iter(checksums), "unknown") if edited else ""
 
     def _changed(self, entry: Entry, rows: Mapping[str, HistoryRow]) -> bool:
         row = rows.get(entry.revision)
-        return row is not None and self._compare(entry, row)
+        return row is not None and bool(self._compare(entry, row))
 
     def _plan(
         self,
@@ -133,8 +135,8 @@ class Workspace:
         return Plan(target, actions, tuple(records), told, direction, history, self)
 
 
-def _never(entry: Entry, row: HistoryRow) -> bool:  # noqa: ARG001 - the planner's signature
-    return False
+def _never(entry: Entry, row: HistoryRow) -> str:  # noqa: ARG001 - the planner's signature
+    return ""
 
 
 def _written(hop: Hop) -> Hop:

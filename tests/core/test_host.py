@@ -179,7 +179,10 @@ def test_an_unknown_layout_names_the_nearest_and_all_on_offer():
     layouts = plugin(layouts=lambda: [Provider("goose", a_layout), Provider("native", a_layout)])
     with pytest.raises(ConfigError) as error:
         host(layouts).layout("gose")
-    assert str(error.value) == "no layout 'gose' is on offer. Did you mean 'goose'? On offer: goose, native."
+    assert str(error.value) == (
+        "no layout 'gose' is on offer. Did you mean 'goose'? On offer: goose, native.\n"
+        "Correct the name, or install the plugin that offers it: `trek plugins` lists what is there."
+    )
 
 
 def test_an_unknown_store_names_the_nearest_and_all_on_offer():

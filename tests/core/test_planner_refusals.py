@@ -85,7 +85,7 @@ def test_an_edited_file_on_the_way_is_refused(target):
     with pytest.raises(Changed) as raised:
         plan(THREE, ["0001", "0002"], target, edited=["0002"])
     message = str(raised.value)
-    assert "0002: migrations/0002_title.sql, recorded with checksum 0123456789ab\n" in message
+    assert "0002: migrations/0002_title.sql, applied with checksum 0123456789ab, now feedfacecafe\n" in message
     assert "Restore the file" in message
     assert "accept the file with Migrator.repair('0002', applied=True)" in message
     assert raised.value.revisions == ("0002",)

@@ -11,7 +11,7 @@ THREE = chain("0001", "0002", "0003")
 
 
 def stand(entries, at: State, edited=(), exists=True) -> Status:
-    changed = lambda entry, row: entry.revision in edited  # noqa: E731
+    changed = lambda entry, row: "feedfacecafe" * (entry.revision in edited)  # noqa: E731
     return status(catalog(*entries), at, changed, "shop", "public.trek_history", exists)
 
 

@@ -127,7 +127,7 @@ DATABASES = (
     Case(
         "changed-after-it-was-applied",
         Changed,
-        ("0001: migrations/0001_users.sql", "recorded with checksum ", "Restore the file", "repair('0001'"),
+        ("0001: migrations/0001_users.sql", "applied with checksum ", ", now ", "Restore the file", "repair('0001'"),
         USERS,
         edited,
     ),

@@ -118,7 +118,7 @@ SETTINGS = (
     Case(
         "name-longer-than-63-bytes",
         ConfigError,
-        ("h" * 64, "1 to 63 bytes"),
+        ("h" * 64, "has 64 bytes", "1 to 63", "store settings"),
         USERS,
         act=options(store_settings={"table": "h" * 64}),
     ),

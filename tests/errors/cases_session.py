@@ -176,7 +176,7 @@ WRITING = (
     Case(
         "lock-timeout",
         LockTimeout,
-        ("server process ", "'deploy-7f9c'", "Nothing was changed", "pg_cancel_backend"),
+        ("server process ", "'deploy-7f9c'", "Nothing was changed", "pg_terminate_backend("),
         USERS,
         held,
         impatient,
