@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trek_core.errors import PlanOutdated, ReadOnly
-from trek_core.model import Facts, History
+from trek_core.model import Action, Facts, History
 from trek_core.plans import Plan
 
 
@@ -65,6 +65,15 @@ def still(shown: Plan, fresh: Plan) -> None:
             "Nothing was changed. Plan again, look at it, and apply that."
         )
         raise PlanOutdated(msg, tuple(revision for _, revision, _ in have))
+
+
+def overtaken(action: Action) -> PlanOutdated:
+    """Another runner wrote the step first, and the caller's transaction began before that."""
+    msg = (
+        f"another runner was faster with {action.name}. Nothing of it was done here a second time.\n"
+        "Roll back your transaction, and call trek again in a new one."
+    )
+    return PlanOutdated(msg, (action.revision,))
 
 
 def not_shrunk(before: History, now: History) -> None:

@@ -108,10 +108,11 @@ class Runner:
 
     async def _after_loss(self, plan: Plan, lost: Lost, replan: Planner) -> Plan:
         """Somebody was faster, which the history must show; if it does not, the failure was the migration's own."""
-        if not self.facts.in_transaction:
-            fresh = await self._again(plan, replan)
-            if (fresh.history.exists, fresh.history.next) != (plan.history.exists, plan.history.next):
-                return fresh
+        if self.facts.in_transaction:
+            raise _checks.overtaken(lost.action) from lost.failure.cause
+        fresh = await self._again(plan, replan)
+        if (fresh.history.exists, fresh.history.next) != (plan.history.exists, plan.history.next):
+            return fresh
         raise self._failed(plan, Failed(lost.action, lost.failure))
 
     async def _carry_out(self, plan: Plan) -> Lost | None:

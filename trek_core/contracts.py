@@ -113,7 +113,11 @@ class VersionStore(ABC):
 
     @abstractmethod
     def history(self, rows: Rows | None, facts: Facts) -> History:
-        """The rows as a history; None: there is no table. Raises `ConfigError` for a table of another shape."""
+        """The rows as a history; None: there is no table. Raises `ConfigError` for a table of another shape.
+
+        A table that was made a moment ago may be found although nothing of it, its own row in the catalogue included, is in
+        the rows yet: that is no table either.
+        """
 
     @abstractmethod
     def state(self, history: History, catalog: Catalog) -> State:

@@ -27,7 +27,19 @@ from trek_core.contracts import (
     VersionStore,
 )
 from trek_core.errors import ConfigError, ConnectError, LoadError, LockTimeout, PlanError
-from trek_core.events import Done, Event, Failed, Failure, LockWaiting, Lost, Result, Started, StatementDone
+from trek_core.events import (
+    Done,
+    Event,
+    Failed,
+    Failure,
+    LockWaiting,
+    Lost,
+    Result,
+    RunFinished,
+    RunStarted,
+    Started,
+    StatementDone,
+)
 from trek_core.model import (
     Action,
     Advisory,
@@ -107,6 +119,8 @@ __all__ = [
     "RowLock",
     "Rows",
     "Rules",
+    "RunFinished",
+    "RunStarted",
     "Script",
     "Source",
     "Sql",
