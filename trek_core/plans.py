@@ -89,6 +89,7 @@ class Status:
 
     state: DatabaseState
     database: str
+    """Empty where there is no history yet: its name comes with the rows."""
     history: str
     """The history's identity: "public.trek_history"."""
     revisions: tuple[RevisionStatus, ...] = ()

@@ -64,7 +64,8 @@ def history(context: click.Context) -> None:
 def _headline(found: Status) -> str:
     numbers = f"{count(len(found.applied), 'revision')} applied, {len(found.pending)} pending"
     reason = f": {EXPLAINED[found.state]}" if found.state in EXPLAINED else ""
-    return f"{found.state}{reason}  ({numbers}; database {found.database}, history {found.history})"
+    database = f"database {found.database}, " if found.database else ""
+    return f"{found.state}{reason}  ({numbers}; {database}history {found.history})"
 
 
 def _status_row(revision: RevisionStatus) -> tuple[str, ...]:
