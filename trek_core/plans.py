@@ -40,7 +40,10 @@ class Plan:
         return tuple((action.verb, action.revision, action.checksum) for action in self.actions)
 
     def sql(self) -> str:
-        """The exact script that carries the plan out, history writes included."""
+        """The script that carries the plan out, history writes included, for psql in a session of its own.
+
+        It stops at a migration in Python, which only trek can run.
+        """
         from trek_core.script import render  # noqa: PLC0415 - only when a plan is printed
 
         return render(self)

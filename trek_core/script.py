@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trek_core.model import Action, Body, Call, Copy, Record, Sql, Statement
+from trek_core.text import quote_literal
 
 if TYPE_CHECKING:
     from trek_core.plans import Plan
@@ -57,26 +58,52 @@ def queries(action: Action, record: Record) -> Iterator[tuple[Statement, ...]]:
 
 
 def render(plan: Plan) -> str:
-    """The plan as a script for psql."""
+    """The plan as a script for psql, in a session of its own.
+
+    It stops at the first error, and at the first migration in Python, which only trek can run.
+    """
     return "\n".join(_lines(plan))
 
 
 def _lines(plan: Plan) -> Iterator[str]:
-    yield f"-- trek: {len(plan.actions)} to run, target {plan.target}"
+    yield f"-- trek: {len(plan.actions)} to run, target {plan.target}; for psql"
+    yield "\\set ON_ERROR_STOP on"
     for action, record in zip(plan.actions, plan.records, strict=True):
         yield f"\n-- {action.verb} {action.name}"
+        if call := next((s for s in statements(action) if isinstance(s, Call)), None):
+            yield _stop(action, call)
+            return
         if action.mode == "transaction":
-            yield from map(
-                _text, (BEGIN, *opening(action, record), *statements(action), SETTLE, *record.finish, COMMIT)
-            )
+            yield from map(_text, (BEGIN, *opening(action, record), *statements(action), SETTLE))
+            yield from map(_text, (*_reset(action), *record.finish, COMMIT))
         else:
-            for query in queries(action, record):
-                yield from map(_text, (BEGIN, *query, COMMIT) if len(query) > 1 else query)
+            yield from _outside(action, record)
+
+
+def _outside(action: Action, record: Record) -> Iterator[str]:
+    last = len(tuple(queries(action, record)))
+    for number, query in enumerate(queries(action, record), 1):
+        if number == last:
+            yield from map(_text, _reset(action))
+        yield from map(_text, (BEGIN, *query, COMMIT) if len(query) > 1 else query)
+
+
+def _reset(action: Action) -> tuple[Sql, ...]:
+    """What trek does by comparing with what it found: a session of psql's own has nothing to lose."""
+    if not changes_settings(action.body):
+        return ()
+    return tuple(Sql(f"RESET {what}") for what in ("SESSION AUTHORIZATION", "ROLE", "ALL"))
+
+
+def _stop(action: Action, call: Call) -> str:
+    """Fails in psql, before anything of the action is recorded."""
+    message = f"{action.name} is Python ({call.file}:{call.line}): run it with trek migrate, then go on with a new script"
+    return f"DO {quote_literal(f'BEGIN RAISE EXCEPTION USING MESSAGE = {quote_literal(message)}; END')};"
 
 
 def _text(statement: Statement) -> str:
-    if isinstance(statement, Call):
-        return f"-- python: {statement.name} of {statement.file}:{statement.line} runs here"
+    if isinstance(statement, Call):  # of a store that keeps its history elsewhere
+        return f"-- {statement.name} runs here"
     if isinstance(statement, Copy):
         return f"{statement.text};\n{statement.data}\\."
     return statement.text + ("\n;" if "--" in statement.text.rpartition("\n")[2] else ";")
