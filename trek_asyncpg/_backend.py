@@ -82,7 +82,7 @@ async def migrate(
     database: Database,
     directory: str | PathLike[str] = "migrations",
     target_revision: str = "head",
-    direction: Direction | None = None,
+    direction: Direction | str | None = None,
     **options: Unpack[MigrateOptions],
 ) -> Report:
     """Brings the database to the target revision; up, down or nothing, as it needs.

@@ -121,7 +121,7 @@ def _advice(error: Exception) -> str:
         return "Check user and password."
     if isinstance(error, asyncpg.InvalidCatalogNameError):
         return "trek does not make databases: CREATE DATABASE first, or correct the name."
-    return "Is the server running there, and is the DSN right?"
+    return "Is the server running there, and is the DSN right? (@, : and / in a password must be written as %40, %3A, %2F.)"
 
 
 @asynccontextmanager

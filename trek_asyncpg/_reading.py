@@ -99,4 +99,7 @@ def _refused(connection: Connection, error: Exception) -> TrekError:
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         advice = "Grant USAGE on its schema and SELECT on its table."
         return ConfigError(f"reading the history was refused: {said}\n{advice}")
+    if isinstance(error, asyncpg.InterfaceError):
+        advice = "A connection does one thing at a time: await the other call first, or give trek a pool or a DSN."
+        return ConfigError(f"the history could not be read: {said}\n{advice}")
     return ConfigError(f"the history could not be read: {said}")

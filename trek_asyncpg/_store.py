@@ -209,10 +209,10 @@ class NativeStore(VersionStore):
     def _row(self, seq: int, *values: object) -> Sql:
         *columns, finished = values
         done = columns[4] == "done" if finished is None else finished
-        times = "pg_catalog.clock_timestamp(), 0" if done else "NULL, NULL"
+        times = f"pg_catalog.statement_timestamp(), {_NOW}, {_SINCE_QUERY}" if done else f"{_NOW}, NULL, NULL"
         given = ", ".join(quote_literal(value) for value in (seq, *columns))
         return Sql(
-            f"INSERT INTO {self.name} (seq, revision, verb, title, checksum, state, step, finished_at, duration)"
+            f"INSERT INTO {self.name} (seq, revision, verb, title, checksum, state, step, started_at, finished_at, duration)"
             f" VALUES ({given}, {times})"
         )
 
@@ -234,10 +234,10 @@ class NativeStore(VersionStore):
         )
 
 
-_STAMP = (
-    "finished_at = pg_catalog.clock_timestamp(),"
-    " duration = pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - started_at)"
-)
+_NOW = "pg_catalog.clock_timestamp()"
+_SINCE_QUERY = f"pg_catalog.date_part('epoch', {_NOW} - pg_catalog.statement_timestamp())"
+"""Seconds since the server got the query: the statement's own time, where its row is written by the same query."""
+_STAMP = f"finished_at = {_NOW}, duration = pg_catalog.date_part('epoch', {_NOW} - started_at)"
 
 
 def _used(history: History, rows: int) -> History:

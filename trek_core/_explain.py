@@ -83,6 +83,8 @@ def _source(call: Call, cause: BaseException) -> Iterator[str]:
 def _stands(action: Action, failure: Failure, *, nested: bool) -> Iterator[str]:
     if failure.outcome == "unknown":
         yield f"The connection was lost before the answer came: whether {action.revision} was committed is unknown."
+    elif failure.outcome == "partial" and action.mode == "transaction":
+        yield f"What {action.revision} did before it ended the transaction stays."
     elif failure.outcome == "partial":
         yield f"{action.revision} ran outside a transaction: what it did before the failure stays."
     elif nested:
@@ -105,6 +107,12 @@ def _names(revisions: Sequence[str]) -> str:
     return shown if len(revisions) <= 8 else f"{shown} and {len(revisions) - 8} more"  # noqa: PLR2004
 
 
+def _debris(failure: Failure) -> str:
+    """A concurrent build that fails leaves an index that is not used and still costs every write."""
+    building = isinstance(failure.statement, Sql) and "INDEX CONCURRENTLY" in failure.statement.refuses_block
+    return " (an INVALID index: \\d shows it, DROP INDEX CONCURRENTLY removes it)" if building else ""
+
+
 def _way_on(action: Action, failure: Failure) -> str:
     if failure.outcome == "unknown":
         return (
@@ -113,8 +121,9 @@ def _way_on(action: Action, failure: Failure) -> str:
         )
     if failure.outcome == "partial":
         return (
-            f"See `trek history` and look at what it left. Finish it by hand and `trek stamp {action.revision}`, "
-            f"or undo it by hand and stamp the revision before it; until then trek refuses to go on."
+            f"Look at `trek history` and at what it left{_debris(failure)}. Finish it by hand, then "
+            f"`trek repair {action.revision} --applied`; or undo it by hand, then `trek repair {action.revision} "
+            "--not-applied`, and run again. Until then trek refuses to go on."
         )
     if failure.sqlstate == NOT_ALLOWED:
         return f"Grant the role what it lacks, or take another, and run again: trek goes on with {action.revision}."

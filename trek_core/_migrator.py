@@ -42,23 +42,25 @@ class Migrator:
         self.backend, self.directory = backend, directory
         self.rules, self.lock_wait, self.observers = rules, lock_wait, tuple(observers)
 
-    async def plan(self, target: str = "head", direction: Direction | None = None) -> Plan:
+    async def plan(self, target_revision: str = "head", direction: Direction | str | None = None) -> Plan:
         """What would run, without running it: nothing is written, one round trip.
 
         While another runner is in the middle of a non-transactional migration this waits for it, as `migrate` does.
         """
+        wanted = _target(target_revision), _direction(direction)
         async with self._runner() as runner:
-            return await runner.plan(lambda history: runner.workspace.plan(history, target, direction))
+            return await runner.plan(lambda history: runner.workspace.plan(history, *wanted))
 
     async def apply(self, plan: Plan) -> Report:
         """Carries out a plan that was shown. Raises `PlanOutdated` if the database moved and something else would run."""
         async with self._runner(plan.origin) as runner:
             return await runner.apply(plan)
 
-    async def migrate(self, target: str = "head", direction: Direction | None = None) -> Report:
+    async def migrate(self, target_revision: str = "head", direction: Direction | str | None = None) -> Report:
         """To the target, whatever that takes. The report is empty if the database was there: one round trip, no lock."""
+        wanted = _target(target_revision), _direction(direction)
         async with self._runner() as runner:
-            return await runner.migrate(lambda history: runner.workspace.plan(history, target, direction))
+            return await runner.migrate(lambda history: runner.workspace.plan(history, *wanted))
 
     async def status(self) -> Status:
         """Where the database stands, revision by revision: one round trip."""
@@ -70,10 +72,10 @@ class Migrator:
         async with self._runner() as runner:
             return await runner.history()
 
-    async def stamp(self, target: str) -> Report:
+    async def stamp(self, target_revision: str) -> Report:
         """Makes the history say that the database is at the target. No migration runs."""
         async with self._runner() as runner:
-            return await runner.migrate(lambda history: runner.workspace.stamp(history, target))
+            return await runner.migrate(lambda history: runner.workspace.stamp(history, _target(target_revision)))
 
     async def repair(self, revision: str, *, applied: bool) -> Report:
         """Says of one revision whether it counts as applied: the way out after a non-transactional migration failed."""
@@ -101,14 +103,16 @@ async def plan(
     backend: Backend,
     directory: str | PathLike[str] = "migrations",
     target_revision: str = "head",
-    direction: Direction | None = None,
+    direction: Direction | str | None = None,
 ) -> Plan:
     """What would bring the database to the target, on an open session of the backend. Nothing is written.
 
-    direction: None finds out. Raises `PlanError`, `LoadError`, `ConfigError`, `ConnectError`, `PluginError`.
+    direction: `Direction.up`, `Direction.down` or their names; None finds out.
+    Raises `PlanError`, `LoadError`, `ConfigError`, `ConnectError`, `PluginError`.
     """
     runner = Migrator(backend, directory).runner_on(session)
-    return await runner.plan(lambda history: runner.workspace.plan(history, target_revision, direction))
+    wanted = _target(target_revision), _direction(direction)
+    return await runner.plan(lambda history: runner.workspace.plan(history, *wanted))
 
 
 async def execute(session: Executor, backend: Backend, planned: Plan) -> Report:
@@ -120,3 +124,19 @@ async def execute(session: Executor, backend: Backend, planned: Plan) -> Report:
         msg = "this plan was not made by trek_core.plan() or Migrator.plan(): it does not know its files"
         raise ConfigError(msg)
     return await Migrator(backend, planned.origin.directory).runner_on(session, planned.origin).apply(planned)
+
+
+def _target(given: str) -> str:
+    if isinstance(given, str) and given:
+        return given
+    msg = f'the target {given!r} is no revision: give a text, such as "head", "base", "0003", "+1" or "-1"'
+    raise ConfigError(msg)
+
+
+def _direction(given: Direction | str | None) -> Direction | None:
+    if given is None or isinstance(given, Direction):
+        return given
+    if given in ("up", "down"):
+        return Direction(given)
+    msg = f"the direction {given!r} is none: give Direction.up, Direction.down or leave it out, and trek finds out"
+    raise ConfigError(msg)

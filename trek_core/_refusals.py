@@ -27,7 +27,8 @@ class Judge:
             msg = (
                 f"applied in the database, but no file has it (the database is ahead of the code):\n"
                 f"  {listing(when, chr(10) + '  ')}\n"
-                "Deploy the code that has these files, or check that this is the right directory."
+                "Deploy the code that has these files, or check that this is the right directory. If they were deleted on "
+                "purpose: `trek repair REVISION --not-applied` for each takes it out."
             )
             self._say(self.rules.missing, Missing(msg, tuple(ghosts)))
 
@@ -77,9 +78,10 @@ def refuse_unfinished(state: State) -> None:
     begun = {row.revision: f"{row.revision}, since {row.started_at or 'an unknown time'}" for row in state.unfinished}
     first = state.unfinished[0].revision
     msg = (
-        f"begun outside a transaction and never completed:\n  {listing(begun.values(), chr(10) + '  ')}\n"
-        f"Look at what its statements left in the database, and finish or undo it by hand. Then say that it is there "
-        f"with `trek stamp {first}` or Migrator.repair({first!r}, applied=True), that it is not with applied=False."
+        f"begun and never completed, outside a transaction of trek's:\n  {listing(begun.values(), chr(10) + '  ')}\n"
+        f"Look at what its statements left in the database (an INVALID index?), and finish or undo it by hand. Then say "
+        f"that it is there with `trek repair {first} --applied`, or that it is not with `trek repair {first} --not-applied` "
+        f"(in Python: Migrator.repair({first!r}, applied=…))."
     )
     raise Unfinished(msg, tuple(begun))
 

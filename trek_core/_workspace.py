@@ -71,9 +71,10 @@ class Workspace:
         return self._plan((*more, *map(_written, hops)), history, target, None)
 
     def repair(self, history: History, revision: str, *, applied: bool) -> Plan:
-        """One row that says whether a revision counts as applied."""
-        catalog = self.catalog(history.facts)
-        entry = catalog.get(revision)
+        """One row that says whether a revision counts as applied; that it does not, also of one whose file is gone."""
+        catalog, state = self.catalog(history.facts), self._state(history)
+        gone = not applied and revision in {*state.applied, *(row.revision for row in state.unfinished)}
+        entry = catalog.get(revision) or (_fileless(revision) if gone else None)
         if entry is None:
             msg = (
                 f"cannot repair {revision!r}: none of the {len(catalog.entries)} migrations in {self.directory!r} has "
