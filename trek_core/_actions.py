@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core.errors import Irreversible, LoadError
-from trek_core.model import Action, Body, Entry, Hop, Mode, Script, Sql
+from trek_core.model import Action, Body, Entry, Hop, Mode, Script, Sql, Statement
 
 if TYPE_CHECKING:
-    from trek_core.contracts import Tree
+    from trek_core.contracts import Layout, Tree
 
 WRITES_ONLY_HISTORY = ("mark", "unmark", "repair")
+_STATEMENTS = "Sql, Copy or Call"
 
 
-def build(hops: Iterable[Hop], tree: Tree) -> tuple[Action, ...]:
-    """Raises `LoadError` and `Irreversible`."""
-    return tuple(_action(hop, index, tree) for index, hop in enumerate(hops))
+def build(hops: Iterable[Hop], tree: Tree, layout: Offer[Layout]) -> tuple[Action, ...]:
+    """Raises `LoadError`, `Irreversible`, and `PluginError` for what the layout or a loader did wrong."""
+    return tuple(_action(hop, index, tree, layout) for index, hop in enumerate(hops))
 
 
-def _action(hop: Hop, index: int, tree: Tree) -> Action:
-    body = None if hop.verb in WRITES_ONLY_HISTORY else _body(hop, tree)
+def checksums(entry: Entry, tree: Tree, layout: Offer[Layout]) -> tuple[str, ...]:
+    """The entry's checksums, the one that is written first. Raises `PluginError`."""
+    with blame(layout, "Entry.checksums"):
+        found = entry.checksums(tree)
+    return expect_all(layout, "Entry.checksums", found, str)
+
+
+def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:
+    body = None if hop.verb in WRITES_ONLY_HISTORY else _body(hop, tree, layout)
     return Action(
         entry=hop.entry,
         verb=hop.verb,
@@ -29,31 +39,58 @@ def _action(hop: Hop, index: int, tree: Tree) -> Action:
         index=index,
         before=hop.before,
         after=hop.after,
-        checksum=None if hop.verb in ("revert", "unmark") else next(iter(hop.entry.checksums(tree)), None),
+        checksum=None if hop.verb in ("revert", "unmark") else next(iter(checksums(hop.entry, tree, layout)), None),
     )
 
 
-def _body(hop: Hop, tree: Tree) -> Body:
+def _body(hop: Hop, tree: Tree, layout: Offer[Layout]) -> Body:
     if hop.load is not None:
-        return hop.load(tree)
-    script = hop.entry.load(tree)
-    body = script.down if hop.verb == "revert" else script.up
-    if body is None:
-        raise _nothing_to_run(hop, script)
+        with blame(layout, "Hop.load"):
+            body = hop.load(tree)
+        return _checked(layout, "Hop.load", body, hop.entry)
+    with blame(layout, "Entry.load"):
+        script = hop.entry.load(tree)
+    expect(layout, "Entry.load", script, Script)
+    found = script.down if hop.verb == "revert" else script.up
+    if found is None:
+        raise _nothing_to_run(hop, script, tree)
+    return _checked(layout, "Entry.load", found, hop.entry)
+
+
+def _checked(layout: Offer[Layout], where: str, body: object, entry: Entry) -> Body:
+    """Most layouts hand on what a loader made, and who made it cannot be seen: both are named."""
+    files = ", ".join(map(str, entry.files))
+    author = f"the loader of {files}, or the layout itself, gave" if files else "gave"
+    if not isinstance(body, Body):
+        breach(layout, where, f"{author} {shown(body)}, want Body")
+    if not isinstance(body.statements, tuple):
+        breach(layout, where, f"{author} Body(statements={shown(body.statements)}), want a tuple of {_STATEMENTS}")
+    for statement in body.statements:
+        if not isinstance(statement, Statement):
+            breach(layout, where, f"{author} the statement {shown(statement)}, want {_STATEMENTS}")
     return body
 
 
-def _nothing_to_run(hop: Hop, script: Script) -> Exception:
+def _nothing_to_run(hop: Hop, script: Script, tree: Tree) -> Exception:
     entry, where = hop.entry, _where(hop.entry)
     if hop.verb != "revert":
         return LoadError(where, None, f"revision {entry.revision} has no way up", "Only a way down was found.")
     if script.irreversible:
         why, advice = f"{where} says that it is irreversible", "Migrate forward with a new revision."
     else:
-        ways = "a part after `-- trek: down`, a .down.sql file, or `async def downgrade`"
-        why, advice = f"{where} has none", f"Write one ({ways}), or migrate forward with a new revision."
+        why, advice = f"{where} has none", _way_out(entry, tree)
     msg = f"there is no way down from {entry.revision}: {why}.\nNothing was changed. {advice}"
     return Irreversible(msg, (entry.revision,))
+
+
+def _way_out(entry: Entry, tree: Tree) -> str:
+    """The file that would be the way down: a new one, because the applied one may not change."""
+    if not entry.files:
+        return "Migrate forward with a new revision."
+    suffix = tree.suffix(entry.files[0])
+    stem = re.sub(r"\.up$", "", entry.files[0].name.removesuffix(suffix), flags=re.IGNORECASE)
+    write = f"Write {stem}.down{suffix} beside it (an applied file itself must not be edited)"
+    return f"{write}, or migrate forward with a new revision."
 
 
 def _mode(entry: Entry, body: Body | None) -> Mode:

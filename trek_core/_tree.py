@@ -59,9 +59,11 @@ class FolderTree:
                 raise LoadError(str(file), None, f"it cannot be read: {error.strerror}") from error
         return self._contents[file]
 
-    def loads(self, file: File) -> bool:
-        """Whether a loader takes the file's suffix."""
-        return self._loader_for(file.name) is not None
+    def suffix(self, file: File) -> str:
+        """The registered suffix that fits the file's name, the longest; empty if no loader takes it."""
+        offer = self._loader_for(file.name)
+        offered = offer.value.suffixes if offer else ()
+        return max(filter(file.name.endswith, offered), key=len, default="")
 
     def load(self, file: File, direction: Direction | None = None) -> Script:
         """What the file's loader makes of it.

@@ -51,8 +51,8 @@ class Tree(Protocol):
         """The script that the loader registered for the file's suffix makes of it. Raises `LoadError`."""
         ...
 
-    def loads(self, file: File) -> bool:
-        """Whether a loader is registered for the file's suffix."""
+    def suffix(self, file: File) -> str:
+        """The registered suffix that fits the file's name, the longest; empty if no loader takes it."""
         ...
 
 

@@ -100,7 +100,11 @@ def _expand(
 def _range(squash: Draft, first: str, last: str, drafts: Sequence[Draft], order: Mapping[str, int]) -> list[str]:
     for end in (first, last):
         if end not in order:
-            advice = "A range can be read only while the files of both its ends are there: else name each revision."
+            advice = (
+                "A range can be read only while the files of both its ends are there. A squash whose originals will be "
+                "deleted should name each revision from the start. To put it right now, name each revision; "
+                "a database that already ran the squash accepts the edited file with `trek stamp`."
+            )
             raise _unknown(squash, f"{first}..{last}", end, order, advice)
     if order[first] > order[last]:
         problem = f"replaces {first}..{last}: {first} comes after {last}"

@@ -30,9 +30,9 @@ class Named:
     direction: Direction | None
 
 
-def read_name(file: File) -> Named:
-    """What the name says. Raises `LoadError` if it does not begin with a revision."""
-    stem = file.name.rpartition(".")[0]
+def read_name(file: File, suffix: str) -> Named:
+    """What the name says in front of its loader's suffix. Raises `LoadError` if it does not begin with a revision."""
+    stem = file.name.removesuffix(suffix)
     way = _DIRECTION.fullmatch(stem)
     head, underscore, title = (way[1] if way else stem).partition("_")
     if not REVISION.fullmatch(head) or not (underscore or head[0].isdigit()):
@@ -46,16 +46,18 @@ def read_name(file: File) -> Named:
 
 
 def pair_up(named: Sequence[Named]) -> tuple[Named, ...]:
-    """One file for both directions, or the way up and the way down. Raises `Duplicate` and `LoadError`."""
+    """The file of the way up, or of both, and the file of the way down if there is one.
+
+    A way down may come to a file without a direction: so one that was applied can be given a way back without an edit.
+    Raises `Duplicate` and `LoadError`.
+    """
     up = [one for one in named if one.direction is not Direction.down]
     down = [one for one in named if one.direction is Direction.down]
     if len({(one.revision, one.title) for one in named}) > 1 or len(up) > 1 or len(down) > 1:
         raise _duplicate(named)
     if not up:
-        advice = "Add the .up file, or rename this one if it is a migration of its own."
+        advice = "Add the file of the way up, or rename this one if it is a migration of its own."
         raise LoadError(str(down[0].file), None, "a way down without its way up", advice)
-    if down and up[0].direction is None:
-        raise _duplicate(named)
     return (*up, *down)
 
 

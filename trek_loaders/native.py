@@ -61,7 +61,7 @@ def arrange(tree: Tree) -> Arrangement:
         if (reason := _reason_to_ignore(tree, file)) is not None:
             ignored.append(Ignored(file, reason))
         else:
-            named = read_name(file)
+            named = read_name(file, tree.suffix(file))
             groups[natural_key(named.revision)].append(named)
     drafts = [_draft(tree, key, pair_up(groups[key])) for key in sorted(groups)]
     return Arrangement(tuple(_entries(drafts)), tuple(ignored))
@@ -75,7 +75,7 @@ def _reason_to_ignore(tree: Tree, file: File) -> str | None:
         return "a file that Python keeps for itself"
     if _README.match(file.name):
         return "a README"
-    if tree.loads(file):
+    if tree.suffix(file):
         return None
     _, dot, suffix = file.name.rpartition(".")
     kind = f"no loader takes '.{suffix}'" if dot else "no loader takes a name without a suffix"
@@ -124,10 +124,22 @@ def _load(files: tuple[Named, ...], tree: Tree) -> Script:
     if not pair:
         return script
     way_back = tree.load(pair[0].file, Direction.down)
-    if script.irreversible and way_back.down is not None:
-        problem = f"a way back, and {up.file} says that it is irreversible"
-        raise LoadError(str(pair[0].file), None, problem, "Delete this file, or the directive in the other one.")
+    if way_back.down is not None and (script.irreversible or script.down is not None):
+        raise _two_words(pair[0].file, up.file, script)
     return Script(script.up, way_back.down, script.irreversible or way_back.irreversible)
+
+
+def _two_words(down: File, up: File, script: Script) -> LoadError:
+    """Both files speak about the way back; which of them is right, only the author knows."""
+    if script.down is None:
+        problem = f"a way back, and {up} says that it is irreversible"
+        return LoadError(str(down), None, problem, "Delete this file, or the directive in the other one.")
+    line = next((f":{one.line}" for one in script.down.statements if one.line), "")
+    problem = f"a second way back: {up}{line} has one too"
+    advice = (
+        "Delete this file, or the way back in the other one, unless that was applied: an applied file must not change."
+    )
+    return LoadError(str(down), None, problem, advice)
 
 
 def _checksums(file: File, tree: Tree) -> tuple[str, ...]:
@@ -145,11 +157,12 @@ def smells(tree: Tree) -> str | None:
 
     Reads only what `arrange` reads as well: nothing of a way down that has a file of its own.
     """
-    for file in filter(tree.loads, tree.files):
+    for file in filter(tree.suffix, tree.files):
         for tool, pattern in _SMELLS_BY_NAME:
             if pattern.fullmatch(file.name):
                 return f"looks like {tool} because a file is named {file.path}"
-        unread = file.name.lower().endswith((".py", ".down.sql"))
+        stem = file.name.removesuffix(tree.suffix(file))
+        unread = file.name.lower().endswith(".py") or stem.lower().endswith(".down")
         content = b"" if unread else tree.read(file)
         for tool, word, line in _SMELLS_BY_CONTENT:
             if word in content and (found := line.search(content)):
@@ -188,9 +201,8 @@ _TEMPLATES = {
 -- {title}
 
 
--- trek: down
--- The way back. Empty, it does nothing; without the line above, there is none.
-
+-- For a way back, take the first two dashes off the next line and write its statements below.
+-- -- trek: down
 """,
     "py": """\
 # {title}
@@ -200,7 +212,8 @@ async def upgrade(connection):
     raise NotImplementedError
 
 
-async def downgrade(connection):
-    raise NotImplementedError
+# For a way back, write this function:
+# async def downgrade(connection):
+#     ...
 """,
 }

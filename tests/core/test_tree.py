@@ -210,10 +210,11 @@ def test_a_loader_is_given_the_file_its_bytes_and_the_direction(here):
     ]
 
 
-def test_loads_says_whether_a_loader_takes_the_file(here):
-    write(here, "m/1.sql", "m/2.txt")
-    tree = FolderTree("m", loading(lambda source: Script(up=None)))
-    assert [tree.loads(file) for file in tree.files] == [True, False]
+def test_the_suffix_is_the_longest_of_the_loader_that_fits_and_empty_without_a_loader(here):
+    write(here, "m/1.sql.tmpl", "m/2.tmpl", "m/3.txt", "m/4.down.sql.tmpl", "m/a.sql.tmpl/5.x.tmpl")
+    offer = Offer(Loader("tmpl", (".tmpl", ".sql.tmpl", ".other"), lambda source: Script(up=None)), "mine", "")
+    tree = FolderTree("m", lambda name: offer if name.endswith(".tmpl") else None)
+    assert [tree.suffix(file) for file in tree.files] == [".sql.tmpl", ".tmpl", "", ".sql.tmpl", ".tmpl"]
 
 
 def test_a_file_that_no_loader_takes_lists_the_suffixes_on_offer(here):

@@ -40,8 +40,8 @@ class MemoryTree:
         self.was_read.append(file.path)
         return self.contents[file.path].encode()
 
-    def loads(self, file: File) -> bool:
-        return file.name.endswith((".sql", ".py", ".sql.j2"))
+    def suffix(self, file: File) -> str:
+        return next((end for end in (".sql", ".py", ".sql.j2") if file.name.endswith(end)), "")
 
     def load(self, file: File, direction: Direction | None = None) -> Script:
         body = Body((Sql(self.read(file).decode(), str(file)),))

@@ -43,9 +43,10 @@ class MemoryTree:
         self.loaded.append((file.path, direction))
         return loader.load(Source(file, self._content[file], direction))
 
-    def loads(self, file: File) -> bool:
-        return self._loader(file) is not None
+    def suffix(self, file: File) -> str:
+        fitting = [end for one in self._loaders for end in one.suffixes if file.name.endswith(end)]
+        return max(fitting, key=len, default="")
 
     def _loader(self, file: File) -> Loader | None:
-        fitting = [(len(end), one) for one in self._loaders for end in one.suffixes if file.name.endswith(end)]
-        return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+        suffix = self.suffix(file)
+        return next((one for one in self._loaders if suffix in one.suffixes), None)

@@ -12,7 +12,7 @@ from trek_core.contracts import Loader
 from trek_core.errors import ConfigError, Cycle, Duplicate, LoadError, TrekError, UnknownRevision
 from trek_core.model import Arrangement, Body, Call, Direction, Entry, Rules, Script, Source, Sql
 from trek_core.text import decode
-from trek_loaders import python
+from trek_loaders import python, sql
 from trek_loaders.native import arrange, natural_key, new, smells, trek_register_layouts
 
 
@@ -137,6 +137,80 @@ def test_a_pair_may_be_of_two_kinds():
     assert script.up == Body((Sql("UP"),))
 
 
+# ----------------------------------------------------------------------- a way down added later
+WRITTEN = {".sql": "SELECT 1;", ".py": "async def upgrade(connection): pass"}
+WRITTEN_DOWN = {".sql": "SELECT 2;", ".py": "async def downgrade(connection): pass"}
+REAL = (Loader("sql", (".sql",), sql.load), Loader("python", (".py",), python.load))
+
+
+@pytest.mark.parametrize("down", [".sql", ".py"])
+@pytest.mark.parametrize("up", [".sql", ".py"])
+def test_a_file_without_a_direction_can_be_given_a_way_down_and_keeps_its_checksum(up, down):
+    before = MemoryTree({f"13_d{up}": WRITTEN[up]}, REAL)
+    after = MemoryTree({f"13_d.down{down}": WRITTEN_DOWN[down], f"13_d{up}": WRITTEN[up]}, REAL)
+    (alone,), (entry,) = arrange(before).entries, arrange(after).entries
+    assert [file.path for file in entry.files] == [f"13_d{up}", f"13_d.down{down}"]
+    assert (entry.revision, entry.title) == (alone.revision, alone.title) == ("13", "d")
+    assert entry.checksums(after) == alone.checksums(before)
+    assert alone.load(before).down is None
+    script = entry.load(after)
+    assert script.up is not None
+    assert script.down is not None
+    assert [statement.file for statement in script.up.statements] == [f"migrations/13_d{up}"]
+    assert [statement.file for statement in script.down.statements] == [f"migrations/13_d.down{down}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("13_d.sql", "SELECT 1;\n-- trek: down\nSELECT 2;", "13_d.sql:3"),
+        ("13_d.sql", "SELECT 1;\n-- trek: down\n", "13_d.sql"),
+        ("13_d.py", f"{WRITTEN['.py']}\n{WRITTEN_DOWN['.py']}", "13_d.py:2"),
+    ],
+)
+def test_two_ways_back_are_refused_when_loaded_and_both_are_named(name, content, place):
+    files = MemoryTree({name: content, "13_d.down.sql": "SELECT 3;"}, REAL)
+    with pytest.raises(LoadError) as caught:
+        entries(files)["13"].load(files)
+    assert str(caught.value).startswith(
+        f"migrations/13_d.down.sql: a second way back: migrations/{place} has one too\nDelete this file"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("13_d.sql", "-- trek: irreversible\nSELECT 1;"), ("13_d.py", f"irreversible = True\n{WRITTEN['.py']}")],
+)
+def test_a_way_back_beside_an_irreversible_file_is_refused_when_loaded(name, content):
+    files = MemoryTree({name: content, "13_d.down.sql": "SELECT 3;"}, REAL)
+    with pytest.raises(LoadError, match=rf"13_d\.down\.sql: .*migrations/{name} says that it is irreversible"):
+        entries(files)["13"].load(files)
+
+
+# ----------------------------------------------------------------------- suffixes with two dots
+TMPL = (*LOADERS, Loader("tmpl", (".tmpl", ".sql.tmpl"), load_sql))
+
+
+def test_the_title_ends_where_the_longest_suffix_begins():
+    found = entries(MemoryTree(dict.fromkeys(("1_a.sql.tmpl", "2_b.tmpl", "3_c.txt.tmpl", "4.sql.tmpl"), ""), TMPL))
+    assert {one.revision: one.title for one in found.values()} == {"1": "a", "2": "b", "3": "c.txt", "4": ""}
+
+
+@pytest.mark.parametrize("up", ["1_z.up.sql.tmpl", "1_z.sql.tmpl", "1_z.UP.sql.tmpl", "1_z.up.sql", "1_z.up.tmpl"])
+def test_a_pair_may_have_a_suffix_with_two_dots(up):
+    files = MemoryTree({"1_z.down.sql.tmpl": "DOWN", up: "UP"}, TMPL)
+    (entry,) = arrange(files).entries
+    assert (entry.title, [file.path for file in entry.files]) == ("z", [up, "1_z.down.sql.tmpl"])
+    assert entry.load(files) == Script(Body((Sql("UP"),)), Body((Sql("DOWN"),)))
+    assert ("1_z.down.sql.tmpl", Direction.down) in files.loaded
+
+
+@pytest.mark.parametrize("name", ["1_z.down.sql.tmpl", "1_z.DOWN.sql.tmpl", "1_z.Down.tmpl"])
+def test_a_way_down_of_any_suffix_is_never_run_as_a_way_up(name):
+    with pytest.raises(LoadError, match="a way down without its way up"):
+        arrange(MemoryTree({name: "DOWN"}, TMPL))
+
+
 def test_a_way_up_without_its_way_down_is_fine():
     files = tree_of({"1_a.up.sql": "UP"})
     assert entries(files)["1"].load(files) == Script(Body((Sql("UP"),)), None)
@@ -172,7 +246,9 @@ def test_an_irreversible_way_up_beside_a_way_down_is_refused_when_loaded():
         ("1_a.sql", "0001_b.sql"),
         ("v1_a.sql", "v01_b.sql"),
         ("0001_a.sql", "0001_a.up.sql"),
-        ("0001_a.sql", "0001_a.down.sql"),
+        ("0001_a.sql", "0001_b.down.sql"),
+        ("0001_a.sql", "0001_a.up.sql", "0001_a.down.sql"),
+        ("0001_a.sql", "0001_a.down.sql", "0001_a.down.py"),
         ("0001_a.up.sql", "0001_a.up.py"),
         ("0001_a.up.sql", "0001_b.down.sql"),
         ("1_a.up.sql", "01_a.down.sql"),
@@ -358,8 +434,9 @@ def test_a_squash_of_a_squash_has_the_parents_of_that():
 
 @pytest.mark.parametrize("word", ["2..33", "0..2", "8..9", "02..3"])
 def test_a_range_without_its_ends_is_refused_with_the_way_out(word):
-    with pytest.raises(UnknownRevision, match="name each revision") as caught:
+    with pytest.raises(UnknownRevision, match="name each revision from the start") as caught:
         arrange(tree_of({**ORIGINALS, "5_s.sql": f"-- trek: replaces {word}"}))
+    assert "already ran the squash accepts the edited file with `trek stamp`" in str(caught.value)
     assert f"migrations/5_s.sql: replaces {word}" in str(caught.value)
     assert caught.value.revisions[0] in word.split("..")
 
@@ -413,11 +490,13 @@ def test_ten_thousand_files_are_read_once_each_and_none_is_loaded():
     assert files.loaded == []
 
 
-def test_planning_a_pair_reads_its_way_up_only():
-    files = tree_of({"1_a.up.sql": "select 1", "1_a.down.sql": "select 2"})
+@pytest.mark.parametrize("up", ["1_a.up.sql", "1_a.sql", "1_a.up.sql.tmpl"])
+@pytest.mark.parametrize("down", ["1_a.down.sql", "1_a.DOWN.sql", "1_a.down.sql.tmpl", "1_a.down.tmpl", "1_a.down.py"])
+def test_planning_a_pair_reads_its_way_up_only(up, down):
+    files = MemoryTree({up: "select 1", down: "-- +goose Up"}, TMPL)
     assert smells(files) is None
     entries(files)["1"].checksums(files)
-    assert set(files.reads) == {"1_a.up.sql"}
+    assert set(files.reads) == {up}
 
 
 # ----------------------------------------------------------------------- other tools
@@ -525,20 +604,49 @@ def test_an_unknown_kind_is_refused_with_those_on_offer():
         new(Arrangement(()), "x", "rb")
 
 
-def test_the_sql_template_has_a_comment_and_both_sections_and_nothing_of_the_title_escapes_it():
+def test_nothing_of_the_title_escapes_the_comment_of_the_sql_template():
     _, content = only(new(Arrangement(()), "a {b}\nDROP TABLE c;", "sql"))
     assert content.splitlines()[0] == "-- a {b} DROP TABLE c;"
     assert [line for line in content.splitlines() if line and not line.startswith("--")] == []
-    assert "\n-- trek: down\n" in content
 
 
-async def test_the_python_template_loads_both_ways_and_refuses_to_run_unwritten():
+def test_the_sql_template_has_no_way_back_until_its_line_is_made_one():
+    name, content = only(new(Arrangement(()), "users", "sql"))
+    written = content.replace("\n\n", "\nSELECT 1;\n", 1)
+    files = MemoryTree({name: written}, REAL)
+    script = entries(files)["0001"].load(files)
+    assert script.up is not None
+    assert script.down is None
+    files = MemoryTree({name: written.replace("-- -- ", "-- ") + "SELECT 2;\n"}, REAL)
+    script = entries(files)["0001"].load(files)
+    assert script.down is not None
+    assert [one.text for one in script.down.statements if isinstance(one, Sql)] == ["SELECT 2"]
+
+
+def test_the_sql_template_is_refused_unwritten():
+    name, content = only(new(Arrangement(()), "users", "sql"))
+    files = MemoryTree({name: content}, REAL)
+    with pytest.raises(LoadError, match="nothing but comments"):
+        entries(files)["0001"].load(files)
+
+
+async def test_the_python_template_has_no_way_back_and_refuses_to_run_unwritten():
     name, content = only(new(Arrangement(()), "back\nfill", "py"))
     files = tree_of({name: content})
     script = entries(files)["0001"].load(files)
-    for body in (script.up, script.down):
-        assert body is not None
-        (call,) = body.statements
-        assert isinstance(call, Call)
-        with pytest.raises(NotImplementedError):
-            await call.function(None)
+    assert script.up is not None
+    assert script.down is None
+    (call,) = script.up.statements
+    assert isinstance(call, Call)
+    with pytest.raises(NotImplementedError):
+        await call.function(None)
+
+
+def test_the_comment_of_the_python_template_is_a_way_back_once_it_is_code():
+    name, content = only(new(Arrangement(()), "backfill", "py"))
+    files = tree_of({name: re.sub(r"^# (async|    )", r"\1", content, flags=re.MULTILINE)})
+    script = entries(files)["0001"].load(files)
+    assert script.down is not None
+    (call,) = script.down.statements
+    assert isinstance(call, Call)
+    assert call.name == "downgrade"

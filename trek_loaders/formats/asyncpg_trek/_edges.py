@@ -80,7 +80,7 @@ def _classify(tree: Tree, file: File) -> Edge | Ignored:
         return Ignored(file, "marks a package")
     if file.name.startswith("."):
         return Ignored(file, "a hidden file")
-    if file.name.lower().endswith((".sql", ".py")) or tree.loads(file) or _SLIPS.fullmatch(file.name):
+    if file.name.lower().endswith((".sql", ".py")) or tree.suffix(file) or _SLIPS.fullmatch(file.name):
         raise LoadError(str(file), None, f"the name is no edge of the form {PATTERN}", _RENAME)
     return Ignored(file, "neither .sql nor .py")
 
