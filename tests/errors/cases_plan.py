@@ -110,7 +110,12 @@ TARGETS = (
         to("0001", direction=Direction.up),
     ),
     Case(
-        "no-way-down", Irreversible, ("0001", "migrations/0001_users.sql", "-- trek: down"), USERS, applied, to("base")
+        "no-way-down",
+        Irreversible,
+        ("0001", "migrations/0001_users.sql", "Write 0001_users.down.sql", "must not be edited"),
+        USERS,
+        applied,
+        to("base"),
     ),
     Case(
         "irreversible",
