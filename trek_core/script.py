@@ -97,7 +97,9 @@ def _reset(action: Action) -> tuple[Sql, ...]:
 
 def _stop(action: Action, call: Call) -> str:
     """Fails in psql, before anything of the action is recorded."""
-    message = f"{action.name} is Python ({call.file}:{call.line}): run it with trek migrate, then go on with a new script"
+    message = (
+        f"{action.name} is Python ({call.file}:{call.line}): run it with trek migrate, then go on with a new script"
+    )
     return f"DO {quote_literal(f'BEGIN RAISE EXCEPTION USING MESSAGE = {quote_literal(message)}; END')};"
 
 
