@@ -5,16 +5,18 @@ from __future__ import annotations
 import difflib
 import inspect
 import reprlib
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass
-from typing import Any, Generic, TypeVar
+from types import NoneType, UnionType
+from typing import Any, Generic, NoReturn, TypeVar, get_args
 
 from trek_core._hooks import TrekHooks
 from trek_core.contracts import ExecutorProvider, Loader, Observer, Provider
 from trek_core.errors import PluginConflict, PluginContractError, PluginError, TrekError
 
 T_co = TypeVar("T_co", covariant=True)
+GIVEN = "(given)"  # stands for the plugin of an object that the caller made
 HOOKS = tuple(name for name in vars(TrekHooks) if name.startswith("trek_"))
 
 
@@ -48,7 +50,15 @@ def blame(source: Offer[Any] | str, where: str, through: type[TrekError] = TrekE
         raise
     except Exception as error:
         offer = source if isinstance(source, Offer) else Offer(None, source)
-        raise PluginError(offer.plugin, offer.distribution, where, raised(error)) from error
+        problem = raised(error) + way_out(offer.plugin)
+        raise PluginError(offer.plugin, offer.distribution, where, problem) from error
+
+
+def way_out(plugin: str) -> str:
+    """The line that says how to run without a plugin, with a line end in front; nothing for an object given by hand."""
+    if plugin == GIVEN:
+        return ""
+    return f"\nTo run without it: --no-plugin {plugin}, or TREK_DISABLE_PLUGINS={plugin}"
 
 
 def raised(error: BaseException) -> str:
@@ -73,17 +83,47 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
-def expect(offer: Offer[Any], where: str, value: object, wanted: type) -> None:
+def expect(offer: Offer[Any], where: str, value: object, wanted: type | UnionType) -> None:
     """Raises `PluginContractError` unless the value is an instance of `wanted`."""
     if isinstance(value, wanted):
         return
-    problem = f"gave {shown(value)}, want {wanted.__name__}"
+    name = _words(wanted)
+    problem = f"gave {shown(value)}, want {name}"
     if inspect.iscoroutine(value):
         value.close()
-        problem = f"gave a coroutine, want {wanted.__name__}: make it a plain function, def instead of async def"
+        problem = f"gave a coroutine, want {name}: make it a plain function, def instead of async def"
     elif inspect.isclass(value) and issubclass(value, wanted):
         problem = f"gave {shown(value)}, want an instance of it: {value.__name__}(…)"
-    raise PluginContractError(offer.plugin, offer.distribution, where, problem)
+    breach(offer, where, problem)
+
+
+def expect_all(offer: Offer[Any], where: str, values: object, wanted: type | UnionType) -> tuple[Any, ...]:
+    """The values as a tuple. Raises `PluginContractError` unless it is a collection and each is an instance of `wanted`.
+
+    A text is none: it would be taken for its letters.
+    """
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        found = shown(values)
+        if inspect.iscoroutine(values):
+            values.close()
+            found = "a coroutine"
+        breach(offer, where, f"gave {found}, want a tuple of {_words(wanted)}")
+    with blame(offer, where):
+        found_all = tuple(values)
+    for value in found_all:
+        expect(offer, where, value, wanted)
+    return found_all
+
+
+def breach(offer: Offer[Any], where: str, problem: str) -> NoReturn:
+    """Raises the `PluginContractError` of that plugin."""
+    raise PluginContractError(offer.plugin, offer.distribution, where, problem + way_out(offer.plugin))
+
+
+def _words(wanted: type | UnionType) -> str:
+    kinds = (wanted,) if isinstance(wanted, type) else get_args(wanted)
+    *names, last = ["None" if kind is NoneType else kind.__name__ for kind in kinds]
+    return f"{', '.join(names)} or {last}" if names else last
 
 
 # --------------------------------------------------------------------------- before a plugin is registered

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from trek_core._blame import Offer, breach, expect, expect_all, shown
 from trek_core._graph import Edges, find_cycle, in_order
+from trek_core.contracts import Layout
 from trek_core.errors import Cycle, Duplicate, UnknownRevision
-from trek_core.model import Arrangement, Entry
+from trek_core.model import Arrangement, Entry, File, Ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,40 @@ def files_of(entry: Entry) -> str:
     return ", ".join(map(str, entry.files)) or entry.revision
 
 
+def check(layout: Offer[Layout], arrangement: Arrangement) -> None:
+    """What a layout gave, before anything is made of it. Raises `PluginContractError`."""
+    where = "Layout.arrange"
+    expect(layout, where, arrangement, Arrangement)
+    for entry in _listed(layout, where, arrangement.entries, Entry):
+        _check_entry(layout, entry)
+    _listed(layout, where, arrangement.ignored, Ignored)
+
+
+def _check_entry(layout: Offer[Layout], entry: Entry) -> None:
+    where = f"Layout.arrange: revision {shown(entry.revision)}"
+    for name, text in (("revision", entry.revision), ("title", entry.title)):
+        expect(layout, f"{where}: {name}", text, str)
+    for name in ("parents", "aliases", "replaces", "conflicts"):
+        _listed(layout, f"{where}: {name}", getattr(entry, name), str)
+    _listed(layout, f"{where}: files", entry.files, File)
+    for name, function in (("load", entry.load), ("checksums", entry.checksums)):
+        if not callable(function):
+            breach(layout, f"{where}: {name}", f"gave {shown(function)}, want a function of the tree")
+
+
+def _listed(layout: Offer[Layout], where: str, values: object, wanted: type) -> tuple[Any, ...]:
+    """Read more than once, so that nothing which is used up by reading will do."""
+    if not isinstance(values, tuple | list):
+        breach(layout, where, f"gave {shown(values)}, want a tuple of {wanted.__name__}")
+    return expect_all(layout, where, values, wanted)
+
+
 def build(arrangement: Arrangement) -> EntryCatalog:
     """The catalog of what a layout arranged; an empty one of nothing.
 
     Raises `Duplicate`, `UnknownRevision` for a parent that nobody has, and `Cycle`.
     """
-    entries = arrangement.entries
+    entries = tuple(arrangement.entries)
     bare = EntryCatalog(entries, _names(entries), {entry.revision: at for at, entry in enumerate(entries)})
     replaced = {e.revision: tuple(dict.fromkeys(map(bare.canonical, e.replaces))) for e in entries if e.replaces}
     owners = _owners(bare, replaced)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pluggy
 
 from trek_core._blame import (
+    GIVEN,
     HOOKS,
     Offer,
     blame,
@@ -26,6 +27,7 @@ from trek_core._blame import (
     nearest,
     raised,
     shown,
+    way_out,
 )
 from trek_core._config import make_settings
 from trek_core._hooks import PROJECT, TrekHooks
@@ -103,7 +105,7 @@ class PluginHost:
                 f"{type(store).__name__} was given as an object, so these store settings have no use: {_join(settings)}"
             )
             raise ConfigError(msg)
-        return Offer(store, "(given)")
+        return Offer(store, GIVEN)
 
     def loader_for(self, file_name: str) -> Offer[Loader] | None:
         """The loader for a file, by the longest of its suffixes that has one."""
@@ -155,10 +157,11 @@ class PluginHost:
         if (offer := self._index.get((space, name))) is not None:
             return offer
         known = self._names(space)
-        subject = f"no executor serves the scheme {redact_dsn(name)!r}" if space == "scheme" else f"no {space} {name!r}"
+        scheme = f"no executor serves the scheme {redact_dsn(name)!r}."
+        subject = scheme if space == "scheme" else f"no {space} {name!r} is on offer."
         blocked = f" Blocked plugins: {_join(self._all_blocked)}." if self._all_blocked else ""
         msg = (
-            f"{subject} is on offer.{nearest(name, known)} On offer: {_join(known)}.{blocked}\n"
+            f"{subject}{nearest(name, known)} On offer: {_join(known)}.{blocked}\n"
             "Correct the name, or install the plugin that offers it: `trek plugins` lists what is there."
         )
         raise ConfigError(msg)
@@ -256,10 +259,10 @@ def _import(found: _Found) -> object:
 
 def _closed(found: _Found, error: TrekError) -> TrekError:
     """The error that every lookup will raise; it names the way out unless it has its own."""
-    if isinstance(error, PluginConflict) or not isinstance(error, PluginError):
+    way = way_out(found.name)
+    if isinstance(error, PluginConflict) or not isinstance(error, PluginError) or error.problem.endswith(way):
         return error
-    way_out = f"To run without it: --no-plugin {found.name}, or TREK_DISABLE_PLUGINS={found.name}"
-    closed = type(error)(error.plugin, error.distribution, error.where, f"{error.problem}\n{way_out}")
+    closed = type(error)(error.plugin, error.distribution, error.where, error.problem + way)
     closed.__cause__ = error.__cause__
     return closed
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from trek_core import _checks
-from trek_core._blame import Offer, blame
+from trek_core._blame import Offer, blame, expect, expect_all
 from trek_core._explain import explain
-from trek_core.errors import MigrationFailed, TrekError, Unfinished
+from trek_core.errors import ConfigError, MigrationFailed, TrekError, Unfinished
 from trek_core.events import Done, Event, Failed, Lost, RunFinished, RunStarted
-from trek_core.model import Facts, History, Locked
+from trek_core.model import Facts, History, HistoryRow, Lock, Locked, Rows, Sql
 from trek_core.plans import Plan, Ran, Report
 
 if TYPE_CHECKING:
     from trek_core._workspace import Workspace
-    from trek_core.contracts import Executor, Observer
+    from trek_core.contracts import Executor, Observer, VersionStore
 
 log = logging.getLogger("trek")
 Planner = Callable[[History], Plan]
+INSUFFICIENT_PRIVILEGE = "42501"  # the caller's rights, whatever the query says
 
 
 class Runner:
@@ -35,15 +37,29 @@ class Runner:
         self.observers, self.lock_wait = observers, lock_wait
         self.ran: list[Ran] = []
         self.facts = Facts()
+        self.begun = time.monotonic()
 
     async def history(self) -> History:
         """The history as it is now: one round trip."""
         store = self.workspace.store
         with blame(store, "VersionStore.query"):
             query = store.value.query()
-        self.facts, rows = await self.session.read(query)
+        expect(store, "VersionStore.query", query, Sql)
+        self.facts, rows = await self._read(query)
         with blame(store, "VersionStore.history"):
-            return store.value.history(rows, self.facts)
+            history = store.value.history(rows, self.facts)
+        expect(store, "VersionStore.history", history, History)
+        expect_all(store, "VersionStore.history: rows", history.rows, HistoryRow)
+        return history
+
+    async def _read(self, query: Sql) -> tuple[Facts, Rows | None]:
+        try:
+            return await self.session.read(query)
+        except ConfigError as error:
+            if getattr(error.__cause__, "sqlstate", None) == INSUFFICIENT_PRIVILEGE:
+                raise
+            msg = f"{error}\n{_whose(self.workspace.store, query)}"
+            raise ConfigError(msg) from error.__cause__
 
     async def plan(self, planner: Planner) -> Plan:
         """The plan from the history as it is now.
@@ -76,11 +92,10 @@ class Runner:
 
     # ----------------------------------------------------------------------- the run
     async def _report(self, plan: Plan, replan: Planner) -> Report:
-        begun = time.monotonic()
         if plan:
             await self._tell(RunStarted(plan))
             await self._under_lock(plan, replan)
-        report = Report(plan.target, tuple(self.ran), plan.warnings, time.monotonic() - begun)
+        report = self._so_far(plan)
         if plan:
             await self._tell(RunFinished(report))
         return report
@@ -99,6 +114,7 @@ class Runner:
     def _lock(self, history: History) -> AbstractAsyncContextManager[Locked]:
         with blame(self.workspace.store, "VersionStore.locks"):
             locks = self.workspace.store.value.locks(history)
+        locks = expect_all(self.workspace.store, "VersionStore.locks", locks, Lock)
         return self.session.lock(locks, self.lock_wait, self._tell)
 
     async def _again(self, plan: Plan, replan: Planner) -> Plan:
@@ -130,11 +146,14 @@ class Runner:
         return None
 
     def _failed(self, plan: Plan, result: Failed) -> MigrationFailed:
-        report = Report(plan.target, tuple(self.ran), plan.warnings)
+        report = self._so_far(plan)
         message = explain(plan, result.action, result.failure, self.ran, nested=self.facts.in_transaction)
         error = MigrationFailed(message, result.action, result.failure, report)
         error.__cause__ = result.failure.cause
         return error
+
+    def _so_far(self, plan: Plan) -> Report:
+        return Report(plan.target, tuple(self.ran), plan.warnings, time.monotonic() - self.begun)
 
     async def _tell(self, event: Event) -> None:
         """Observers cannot fail a run: what they raise is logged with their plugin's name."""
@@ -144,3 +163,10 @@ class Runner:
                     await observer.value.notify(event)
             except TrekError as error:
                 log.warning("observer %r: %s", observer.value.name, error, exc_info=error)
+
+
+def _whose(store: Offer[VersionStore], query: Sql) -> str:
+    """The query is the store's, so that an error in it is neither trek's nor the server's."""
+    origin = f" ({store.distribution})" if store.distribution else ""
+    text = textwrap.shorten(query.text, 200, placeholder=" …")
+    return f"The query is that of store {type(store.value).__name__} of plugin {store.plugin!r}{origin}: {text}"

@@ -8,13 +8,27 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from trek_core import _actions
-from trek_core._blame import blame
-from trek_core._catalog import EntryCatalog, build
+from trek_core._blame import blame, expect, expect_all
+from trek_core._catalog import EntryCatalog, build, check
 from trek_core._planner import route
 from trek_core._status import status
 from trek_core._tree import FolderTree
 from trek_core.errors import ConfigError, UnknownRevision
-from trek_core.model import Direction, Entry, Facts, History, HistoryRow, Hop, Record, Route, Rules, Script, State
+from trek_core.model import (
+    Action,
+    Direction,
+    Entry,
+    Facts,
+    History,
+    HistoryRow,
+    Hop,
+    Record,
+    Route,
+    Rules,
+    Script,
+    State,
+    Statement,
+)
 from trek_core.plans import Plan, Status
 
 if TYPE_CHECKING:
@@ -40,10 +54,12 @@ class Workspace:
             self._tree = FolderTree(self.directory, self._host.loader_for, facts, self._host.suffixes())
             with blame(self.layout, "Layout.smells"):
                 smell = self.layout.value.smells(self._tree)
+            expect(self.layout, "Layout.smells", smell, str | None)
             if smell:
                 raise ConfigError(_wrong_layout(self.directory, smell))
             with blame(self.layout, "Layout.arrange"):
                 arrangement = self.layout.value.arrange(self._tree)
+            check(self.layout, arrangement)
             if not arrangement.entries:
                 raise ConfigError(_empty(self.directory, [f"{i.file}: {i.reason}" for i in arrangement.ignored]))
             self._catalog = build(arrangement)
@@ -87,6 +103,7 @@ class Workspace:
         state, catalog = self._state(history), self.catalog(history.facts)
         with blame(self.store, "VersionStore.identity"):
             identity = self.store.value.identity
+        expect(self.store, "VersionStore.identity", identity, str)
         return status(catalog, state, self._compare, history.facts.database, identity, history.exists)
 
     # ----------------------------------------------------------------------- parts
@@ -95,17 +112,21 @@ class Workspace:
         if self.layout.value.route is None:
             return route(catalog, state, target, direction, self.rules, self._compare)
         with blame(self.layout, "Layout.route"):
-            return Route(tuple(self.layout.value.route(catalog, state, target, direction)))
+            hops = self.layout.value.route(catalog, state, target, direction)
+        return Route(expect_all(self.layout, "Layout.route", hops, Hop))
 
     def _state(self, history: History) -> State:
         catalog = self.catalog(history.facts)
         with blame(self.store, "VersionStore.state"):
-            return self.store.value.state(history, catalog)
+            state = self.store.value.state(history, catalog)
+        expect(self.store, "VersionStore.state", state, State)
+        expect_all(self.store, "VersionStore.state: applied", state.applied, str)
+        expect_all(self.store, "VersionStore.state: unfinished", state.unfinished, HistoryRow)
+        return state
 
     def _compare(self, entry: Entry, row: HistoryRow) -> str:
         """The file's checksum if it was edited since the row was written, else nothing."""
-        with blame(self.layout, "Entry.checksums"):
-            checksums = entry.checksums(self._tree)
+        checksums = _actions.checksums(entry, self._tree, self.layout)
         with blame(self.store, "VersionStore.changed"):
             edited = self.store.value.changed(checksums, row.data)
         return next(iter(checksums), "unknown") if edited else ""
@@ -122,18 +143,32 @@ class Workspace:
         direction: Direction | None,
         warnings: tuple[str, ...] = (),
     ) -> Plan:
-        with blame(self.layout, "Entry.load"):
-            actions = _actions.build(hops, self._tree)
+        actions = _actions.build(hops, self._tree, self.layout)
+        told = (*history.warnings, *warnings)
+        return Plan(target, actions, self._records(actions, history), told, direction, history, self)
+
+    def _records(self, actions: tuple[Action, ...], history: History) -> tuple[Record, ...]:
         records: list[Record] = []
         following = history
-        with blame(self.store, "VersionStore.record"):
-            for action in actions:
-                records.append(self.store.value.record(action, following))
-                following = records[-1].history
-            if records and (prepare := tuple(self.store.value.prepare(history))):
-                records[0] = replace(records[0], begin=(*prepare, *records[0].begin))
-        told = (*history.warnings, *warnings)
-        return Plan(target, actions, tuple(records), told, direction, history, self)
+        for action in actions:
+            with blame(self.store, "VersionStore.record"):
+                record = self.store.value.record(action, following)
+            self._check_record(record)
+            records.append(record)
+            following = record.history
+        if records:
+            with blame(self.store, "VersionStore.prepare"):
+                prepare = self.store.value.prepare(history)
+            prepare = expect_all(self.store, "VersionStore.prepare", prepare, Statement)
+            records[0] = replace(records[0], begin=(*prepare, *records[0].begin))
+        return tuple(records)
+
+    def _check_record(self, record: Record) -> None:
+        where = "VersionStore.record"
+        expect(self.store, where, record, Record)
+        expect(self.store, f"{where}: history", record.history, History)
+        for name in ("begin", "finish", "failed"):
+            expect_all(self.store, f"{where}: {name}", getattr(record, name), Statement)
 
 
 def _never(entry: Entry, row: HistoryRow) -> str:  # noqa: ARG001 - the planner's signature
