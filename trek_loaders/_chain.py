@@ -103,7 +103,8 @@ def _range(squash: Draft, first: str, last: str, drafts: Sequence[Draft], order:
             advice = (
                 "A range can be read only while the files of both its ends are there. A squash whose originals will be "
                 "deleted should name each revision from the start. To put it right now, name each revision; "
-                "a database that already ran the squash accepts the edited file with `trek stamp`."
+                f"a database that already ran {squash.revision} accepts the edited file with "
+                f"`trek repair {squash.revision} --applied`."
             )
             raise _unknown(squash, f"{first}..{last}", end, order, advice)
     if order[first] > order[last]:

@@ -436,7 +436,7 @@ def test_a_squash_of_a_squash_has_the_parents_of_that():
 def test_a_range_without_its_ends_is_refused_with_the_way_out(word):
     with pytest.raises(UnknownRevision, match="name each revision from the start") as caught:
         arrange(tree_of({**ORIGINALS, "5_s.sql": f"-- trek: replaces {word}"}))
-    assert "already ran the squash accepts the edited file with `trek stamp`" in str(caught.value)
+    assert "already ran 5 accepts the edited file with `trek repair 5 --applied`" in str(caught.value)
     assert f"migrations/5_s.sql: replaces {word}" in str(caught.value)
     assert caught.value.revisions[0] in word.split("..")
 
