@@ -237,7 +237,9 @@ def test_the_settings_of_an_executor_are_made_of_its_own_class():
 
 def test_an_unknown_scheme_names_what_is_on_offer():
     plugins = host(plugin(executors=lambda: [ExecutorProvider("pg", ("postgresql",), connect)]))
-    with pytest.raises(ConfigError, match=r"^no executor serves the scheme 'postgresq'\. Did you mean 'postgresql'\? On offer: "):
+    with pytest.raises(
+        ConfigError, match=r"^no executor serves the scheme 'postgresq'\. Did you mean 'postgresql'\? On offer: "
+    ):
         plugins.executor("postgresq")
 
 
