@@ -41,7 +41,7 @@ class Judge:
             msg = (
                 f"edited after it was applied:\n  {listing(facts, chr(10) + '  ')}\n"
                 f"Restore the file and write a new migration; or, if the database is right as it is, accept the file "
-                f"with Migrator.repair({next(iter(edited))!r}, applied=True){stamp}."
+                f"with `trek repair {next(iter(edited))} --applied`{stamp}."
             )
             self._say(self.rules.changed, Changed(msg, tuple(edited)))
 

@@ -20,8 +20,9 @@ def test_nothing_is_planned_while_a_migration_is_unfinished(target):
     message = str(raised.value)
     assert "0002, since 2026-05-06T07:08:09Z" in message
     assert "Look at what its statements left" in message
-    assert "`trek stamp 0002`" in message
-    assert "Migrator.repair('0002', applied=True), that it is not with applied=False" in message
+    assert "`trek repair 0002 --applied`" in message
+    assert "`trek repair 0002 --not-applied`" in message
+    assert "Migrator.repair('0002', applied=…)" in message
     assert raised.value.revisions == ("0002",)
 
 
@@ -87,7 +88,7 @@ def test_an_edited_file_on_the_way_is_refused(target):
     message = str(raised.value)
     assert "0002: migrations/0002_title.sql, applied with checksum 0123456789ab, now feedfacecafe\n" in message
     assert "Restore the file" in message
-    assert "accept the file with Migrator.repair('0002', applied=True)" in message
+    assert "accept the file with `trek repair 0002 --applied`" in message
     assert raised.value.revisions == ("0002",)
 
 

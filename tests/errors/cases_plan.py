@@ -132,7 +132,13 @@ DATABASES = (
     Case(
         "changed-after-it-was-applied",
         Changed,
-        ("0001: migrations/0001_users.sql", "applied with checksum ", ", now ", "Restore the file", "repair('0001'"),
+        (
+            "0001: migrations/0001_users.sql",
+            "applied with checksum ",
+            ", now ",
+            "Restore the file",
+            "trek repair 0001 --applied",
+        ),
         USERS,
         edited,
     ),
@@ -145,7 +151,11 @@ DATABASES = (
         late,
     ),
     Case(
-        "unfinished", Unfinished, ("0001, since ", "Look at what", "repair('0001', applied=True)"), HALF_DONE, half_done
+        "unfinished",
+        Unfinished,
+        ("0001, since ", "Look at what", "trek repair 0001 --not-applied"),
+        HALF_DONE,
+        half_done,
     ),
     Case(
         "history-of-another-shape",

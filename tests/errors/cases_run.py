@@ -99,7 +99,8 @@ RUNS = (
         'relation "userz" does not exist',
         "what it did before the failure stays",
         "trek history",
-        "trek stamp 0002",
+        "trek repair 0002 --applied",
+        "trek repair 0002 --not-applied",
     ),
 )
 
