@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core.errors import Irreversible, LoadError
@@ -57,18 +57,22 @@ def _body(hop: Hop, tree: Tree, layout: Offer[Layout]) -> Body:
     return _checked(layout, "Entry.load", found, hop.entry)
 
 
-def _checked(layout: Offer[Layout], where: str, body: object, entry: Entry) -> Body:
+def _checked(layout: Offer[Layout], where: str, body: Body, entry: Entry) -> Body:
     """Most layouts hand on what a loader made, and who made it cannot be seen: both are named."""
     files = ", ".join(map(str, entry.files))
-    author = f"the loader of {files}, or the layout itself, gave" if files else "gave"
+    check_body(layout, where, body, f"the loader of {files}, or the layout itself, " if files else "")
+    return body
+
+
+def check_body(offer: Offer[Any], where: str, body: object, author: str = "") -> None:
+    """Raises `PluginContractError` for what is no body, or has no tuple of statements."""
     if not isinstance(body, Body):
-        breach(layout, where, f"{author} {shown(body)}, want Body")
+        breach(offer, where, f"{author}gave {shown(body)}, want Body")
     if not isinstance(body.statements, tuple):
-        breach(layout, where, f"{author} Body(statements={shown(body.statements)}), want a tuple of {_STATEMENTS}")
+        breach(offer, where, f"{author}gave Body(statements={shown(body.statements)}), want a tuple of {_STATEMENTS}")
     for statement in body.statements:
         if not isinstance(statement, Statement):
-            breach(layout, where, f"{author} the statement {shown(statement)}, want {_STATEMENTS}")
-    return body
+            breach(offer, where, f"{author}gave the statement {shown(statement)}, want {_STATEMENTS}")
 
 
 def _nothing_to_run(hop: Hop, script: Script, tree: Tree) -> Exception:
