@@ -31,7 +31,7 @@ class Reader:
     def has(self, files: Mapping[str, str]) -> None:
         for name, content in files.items():
             path = self.folder / "migrations" / name
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8")
 
     async def history(self, table: str = "trek_history", columns: str = "revision") -> list[str]:

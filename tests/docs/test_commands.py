@@ -20,6 +20,8 @@ from trek_core.cli._app import cli
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.support.databases import Database
+
 BIN = Path(sys.executable).parent
 FIRST = "trek migrate --dir examples/shop/migrations --embedded"
 EDGE = {"20240101_initial_up_people.sql": "CREATE TABLE people (id int);"}
@@ -125,6 +127,20 @@ def test_what_contributing_and_running_name_as_programs_is_there() -> None:
     assert ".ci/run" in named
     assert "benchmarks/roundtrips.py" in named
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.skipif(shutil.which("psql") is None, reason="no psql on the path")
+def test_the_script_of_a_plan_is_run_by_psql_as_the_page_says(
+    database: Database, tmp_path: Path, run: Callable[..., str]
+) -> None:
+    (script,) = [block.text for block in blocks("", "docs/running.md") if block.text.startswith("trek plan")]
+    (tmp_path / "migrations").mkdir()
+    for name, content in USERS.items():
+        (tmp_path / "migrations" / name).write_text(content)
+    (tmp_path / "trek.toml").write_text(f'dsn = "{database.dsn}"\n')
+    run(f"sh -ec {shlex.quote(script.replace('$DATABASE_URL', database.dsn))}")
+    assert (tmp_path / "plan.sql").read_text().splitlines()[1] == "\\set ON_ERROR_STOP on"
+    assert run("trek migrate") == "up to date at 0001\n"
 
 
 # --------------------------------------------------------------------------- the command's own words

@@ -1,4 +1,4 @@
-"""The three plugins of the authors' page hold up when they are used in earnest: installed, in a race, up and down."""
+"""The plugins of the authors' page hold up when they are used in earnest: installed, in a race, up and down."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from tests.docs.pages import block, blocks, module
 from trek_asyncpg import AsyncpgBackend, migrate
-from trek_core import ConfigError, MigrationFailed, Migrator, Unfinished
+from trek_core import ConfigError, Duplicate, LoadError, MigrationFailed, Migrator, Unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.docs.conftest import Reader
 
 PAGE = "docs/plugins/README.md"
-SQLX, LOG, STORE = (block("python", PAGE, number) for number in (1, 3, 5))
+SQLX, LOG, STORE, FOLDERS = (block("python", PAGE, number) for number in (1, 3, 5, 7))
 FILES = {
     "0001_a.sql": "CREATE TABLE a (id int);\n-- trek: down\nDROP TABLE a;\n",
     "0002_b.sql": "CREATE INDEX CONCURRENTLY b ON a (id);\n-- trek: down\nDROP INDEX CONCURRENTLY b;\n",
@@ -154,7 +154,8 @@ async def test_the_stores_setting_moves_its_table(reader: Reader, shop_store: Mo
 # --------------------------------------------------------------------------- installed
 def install(site: Path) -> None:
     """The page's modules and entry points as a distribution that pip would have made."""
-    for name, text in (("shop_sqlx", SQLX), ("shop_log", LOG), ("shop_store", STORE)):
+    modules = {"shop_sqlx": SQLX, "shop_log": LOG, "shop_store": STORE, "shop_folders": FOLDERS}
+    for name, text in modules.items():
         site.mkdir(exist_ok=True)
         (site / f"{name}.py").write_text(text)
     points: dict[str, str] = {}
@@ -210,3 +211,42 @@ async def test_what_an_installed_plugin_raises_is_told_as_the_page_shows_it(read
     (reader.folder / "site/shop_sqlx.py").write_text(broken)
     reader.has({"0004_grants.sqlx": "GRANT SELECT ON a TO {{owner}};\n"})
     assert shown.replace("shop-sqlx 1.2", "shop-trek 1.2").strip() in trek(reader, "plan", code=2).stderr
+
+
+# --------------------------------------------------------------------------- the layout
+@pytest.fixture
+def folders() -> Iterator[ModuleType]:
+    yield module("shop_folders", FOLDERS)
+    del sys.modules["shop_folders"]
+
+
+def of_folders(reader: Reader, plugin: object) -> Migrator:
+    return Migrator(AsyncpgBackend(reader.connection, layout="folders", plugins=[plugin]))
+
+
+async def test_the_layout_goes_up_and_down(reader: Reader, folders: ModuleType) -> None:
+    reader.has(
+        {"001-users/up.sql": "CREATE TABLE users (id int);", "001-users/down.sql": "DROP TABLE users;", "x.md": ""}
+    )
+    trek = of_folders(reader, folders)
+    assert [ran.revision for ran in (await trek.migrate()).ran] == ["001"]
+    assert [(ran.verb, ran.title) for ran in (await trek.migrate("base")).ran] == [("revert", "users")]
+    assert await reader.connection.fetchval("SELECT to_regclass('public.users')") is None
+
+
+@pytest.mark.parametrize(
+    ("files", "error"),
+    [
+        ({"001-a/up.sql": "", "001-b/up.sql": ""}, r"(?s)001-a/up\.sql.*001-b/up\.sql"),
+        ({"1-a/up.sql": ""}, "its folder is not named like 001-users"),
+        ({"001-a/down.sql": ""}, "there is no up.sql beside it"),
+    ],
+)
+async def test_the_layout_skips_nothing(reader: Reader, folders: ModuleType, files: dict[str, str], error: str) -> None:
+    reader.has(files)
+    with pytest.raises((LoadError, Duplicate), match=error):
+        await of_folders(reader, folders).migrate()
+
+
+def test_the_layout_is_short() -> None:
+    assert len(FOLDERS.splitlines()) <= 40

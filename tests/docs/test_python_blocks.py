@@ -13,7 +13,7 @@ from asyncpg_trek.asyncpg import AsyncpgBackend as ToolBackend  # type: ignore[i
 
 import trek_asyncpg
 from tests.docs.pages import block, blocks, execute, module
-from trek_core import Irreversible, LoadError, MigrationFailed
+from trek_core import Changed, Irreversible, LoadError, MigrationFailed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -121,6 +121,23 @@ async def with_the_store(text: str, reader: Reader, _: object) -> None:
     assert await reader.connection.fetchval("SELECT to_regclass('public.trek_history')") is None
 
 
+async def with_the_layout(text: str, reader: Reader, _: object) -> None:
+    module("shop_folders", block("python", PLUGINS, 7))
+    reader.has(
+        {"001-users/up.sql": USERS, "001-users/down.sql": "DROP TABLE users;\n", "002-note/up.sql": "SELECT 1;\n"}
+    )
+    start = (await execute(text, PLUGINS))["start"]
+    assert [(ran.revision, ran.title) for ran in (await start(reader.connection)).ran] == [
+        ("001", "users"),
+        ("002", "note"),
+    ]
+    assert not await start(reader.connection)
+    reader.has({"001-users/up.sql": f"-- edited\n{USERS}"})
+    reader.has({"003-more/up.sql": "SELECT 1;\n"})
+    with pytest.raises(Changed):
+        await start(reader.connection)
+
+
 # --------------------------------------------------------------------------- the embedded server
 async def by_its_dsn(text: str, reader: Reader, _: object) -> None:
     reader.has({"0001_users.sql": USERS})
@@ -188,6 +205,8 @@ RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     (PLUGINS, 4): with_the_observer,
     (PLUGINS, 5): only_define,
     (PLUGINS, 6): with_the_store,
+    (PLUGINS, 7): only_define,
+    (PLUGINS, 8): with_the_layout,
     ("docs/embedded.md", 1): by_its_dsn,
     ("docs/embedded.md", 2): by_serve,
     ("docs/embedded.md", 3): as_a_fixture,
@@ -199,7 +218,7 @@ RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
 @pytest.fixture(autouse=True)
 def forget_modules() -> Iterator[None]:
     yield
-    for name in ("shop_sqlx", "shop_log", "shop_store"):
+    for name in ("shop_sqlx", "shop_log", "shop_store", "shop_folders"):
         sys.modules.pop(name, None)
 
 

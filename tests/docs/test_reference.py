@@ -210,7 +210,8 @@ def test_every_toml_block_is_a_configuration_or_an_entry_point() -> None:
 
 
 @pytest.mark.parametrize("found", TOML, ids=lambda found: f"{found.page}-{found.number}")
-def test_a_configuration_of_a_page_is_understood(found: Any, tmp_path: Any) -> None:
+def test_a_configuration_of_a_page_is_understood(found: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "pyproject.toml").write_text(found.text)
     settings = load_settings(tmp_path, {})
     said = tomllib.loads(found.text)["tool"]["trek"]
