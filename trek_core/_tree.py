@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trek_core._actions import check_body
 from trek_core._blame import Offer, blame, expect
 from trek_core.errors import ConfigError, LoadError
 from trek_core.model import Direction, Facts, File, Script, Source
@@ -80,6 +81,9 @@ class FolderTree:
         with blame(offer, where, through=LoadError):
             script = offer.value.load(source)
         expect(offer, where, script, Script)
+        for body in (script.up, script.down):
+            if body is not None:
+                check_body(offer, where, body)
         return script
 
 

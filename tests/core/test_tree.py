@@ -11,7 +11,7 @@ from trek_core._blame import Offer
 from trek_core._tree import FolderTree
 from trek_core.contracts import Loader
 from trek_core.errors import ConfigError, LoadError, PluginContractError, PluginError
-from trek_core.model import Direction, Facts, File, Script
+from trek_core.model import Body, Direction, Facts, File, Script
 
 
 def no_loader(name):
@@ -274,3 +274,12 @@ def test_a_loader_that_gives_no_script_breaks_its_contract(here, load, problem):
     tree = FolderTree("m", loading(load))
     with pytest.raises(PluginContractError, match=problem):
         tree.load(tree.files[0])
+
+
+@pytest.mark.parametrize("script", [Script(up="SELECT 1"), Script(up=None, down=Body("SELECT 1"))])
+def test_a_script_without_bodies_of_statements_is_the_loaders_fault(here, script):
+    write(here, "m/1.sql")
+    tree = FolderTree("m", lambda name: Offer(Loader("odd", (".sql",), lambda source: script), "oddity", "odd 1.0"))
+    with pytest.raises(PluginContractError, match=r"oddity.*want") as raised:
+        tree.load(tree.files[0])
+    assert raised.value.plugin == "oddity"
