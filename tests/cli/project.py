@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tests.support.databases import Connection
+
 TREK = Path(sys.executable).with_name("trek")
 OWN = ("TREK_", "DATABASE_URL", "PG", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
 
@@ -31,6 +33,12 @@ def interrupt(process: subprocess.Popen[str]) -> None:
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             process.wait(10)
+
+
+async def tables(connection: Connection) -> set[str]:
+    """Names of the tables and indexes in public."""
+    rows = await connection.fetch("SELECT relname FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = 2200")
+    return {row["relname"] for row in rows}
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.project import THREE, USERS, WAIT, interrupt
+from tests.cli.project import THREE, USERS, WAIT, tables
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
     from tests.support.databases import Connection
 
 FAILING = "CREATE TABLE good (id int);\nSELECT 1 / 0;\n"
-
-
-async def tables(connection: Connection) -> set[str]:
-    rows = await connection.fetch("SELECT relname FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = 2200")
-    return {row["relname"] for row in rows}
 
 
 # --------------------------------------------------------------------------- exit code 0
@@ -217,6 +211,15 @@ def test_what_stops_trek_before_anything_runs_gives_2(
     assert ended.json["error"]["message"] == ended.err.rstrip("\n")
 
 
+@pytest.mark.parametrize(("target", "hint"), [("HEAD", "'head'"), ("Base", "'base'")])
+def test_head_and_base_in_capitals_are_told_how_they_are_written(project: Project, target: str, hint: str) -> None:
+    project.write(THREE)
+    ended = project.run("migrate", target)
+    assert ended.code == 2
+    assert f"{target} is written {hint}." in ended.err
+    assert "is written" not in project.run("migrate", "HAED").err
+
+
 def test_the_json_of_a_load_error_has_file_and_line(project: Project) -> None:
     project.write({"0001_users.sql": "-- first\n-- trek: sideways\nSELECT 1;"})
     error = project.run("migrate", "--json").json["error"]
@@ -232,7 +235,7 @@ def test_the_json_of_a_plan_error_has_the_revisions(project: Project) -> None:
     assert "0002" in error["revisions"]
 
 
-# --------------------------------------------------------------------------- exit codes 4 and 130
+# --------------------------------------------------------------------------- exit code 4
 async def test_a_lock_that_is_not_free_in_time_gives_4_and_says_who_holds_it(
     project: Project, held: Connection, somebody_waits: Callable[[], Awaitable[None]]
 ) -> None:
@@ -265,22 +268,3 @@ async def test_one_that_waited_finds_the_work_done(
     assert [first.returncode, second.returncode] == [0, 0]
     assert outs[0].startswith("applied 0001 wait")
     assert outs[1] == "up to date at 0001\n"
-
-
-@pytest.mark.parametrize("words", [[], ["--json"]])
-async def test_ctrl_c_gives_130_says_what_was_done_and_leaves_the_database_usable(
-    project: Project, held: Connection, somebody_waits: Callable[[], Awaitable[None]], words: list[str]
-) -> None:
-    project.write({"0001_users.sql": USERS, "0002_wait.sql": f"CREATE TABLE half (id int);\n{WAIT}"})
-    process = project.start("migrate", *words)
-    await somebody_waits()
-    await asyncio.to_thread(interrupt, process)
-    out, err = await asyncio.to_thread(process.communicate, timeout=60)
-    assert process.returncode == 130
-    assert "interrupted. Done before it in this run: 0001." in err
-    assert "Traceback" not in err
-    if words:
-        assert json.loads(out)["error"]["type"] == "Interrupted"
-    assert await tables(held) & {"users", "half"} == {"users"}
-    await held.execute("SELECT pg_advisory_unlock_all()")
-    assert (await asyncio.to_thread(project.run, "migrate")).out.startswith("applied 0002 wait")

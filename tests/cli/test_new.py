@@ -56,6 +56,14 @@ def test_a_folder_of_another_tool_is_refused(offline: Project) -> None:
     assert [path.name for path in (offline.folder / "migrations").iterdir()] == ["0001_users.sql"]
 
 
+def test_a_folder_that_does_not_fit_the_format_that_was_given_is_told_so(offline: Project) -> None:
+    offline.write({"0001_users.sql": USERS})
+    ended = offline.run("new", "two", "--format", "asyncpg-trek")
+    assert ended.code == 2
+    assert ended.err.startswith("the folder 'migrations' does not fit the format 'asyncpg-trek': 0001_users.sql is ")
+    assert [path.name for path in (offline.folder / "migrations").iterdir()] == ["0001_users.sql"]
+
+
 def test_a_layout_that_writes_no_files_says_so(offline: Project) -> None:
     offline.install("acme", ACME)
     ended = offline.run("new", "users", "--format", "acme")

@@ -66,6 +66,27 @@ def test_a_broken_plugin_fails_other_commands_with_2_and_the_message_names_the_w
     assert broken.run("new", "users", "--no-plugin", "acme").code == 0
 
 
+@pytest.mark.parametrize("command", ["plugins", "migrate", "new"])
+def test_an_unknown_name_to_leave_out_is_a_usage_error_with_the_nearest(offline: Project, command: str) -> None:
+    ended = offline.run(command, *(["users"] if command == "new" else []), "--no-plugin", "asyncpg-terk", "--json")
+    assert (ended.code, ended.json["error"]["type"]) == (2, "UsageError")
+    message = ended.json["error"]["message"]
+    assert message.startswith("--no-plugin asyncpg-terk: no plugin has this name. Did you mean 'asyncpg-trek'?")
+    assert "asyncpg, asyncpg-trek, native, python, sql" in message
+    assert not (offline.folder / "migrations").exists()
+
+
+def test_an_empty_name_to_leave_out_is_a_usage_error(offline: Project) -> None:
+    assert offline.run("plugins", "--no-plugin", "").code == 2
+
+
+def test_an_unknown_name_in_the_environment_is_listed_and_stops_nothing(offline: Project) -> None:
+    offline.environ["TREK_DISABLE_PLUGINS"] = "elsewhere"
+    ended = offline.run("plugins", "--no-plugin", "python")
+    assert ended.code == 0
+    assert "elsewhere: blocked, but no plugin has this name" in ended.err
+
+
 def test_an_observer_that_raises_is_a_warning_without_a_traceback(project: Project) -> None:
     project.install("loud", LOUD)
     project.write({"0001_users.sql": USERS})

@@ -146,6 +146,26 @@ def test_history_is_oldest_first_and_keeps_what_was_reverted(half: Project) -> N
     assert len(rows) == len(moved)
 
 
+def test_history_shows_when_each_row_was_begun_so_that_times_rise(project: Project) -> None:
+    project.write({"0001_steps.sql": "-- trek: no-transaction\nSELECT 1;\nSELECT pg_sleep(1.1);\n"})
+    assert project.run("migrate").code == 0
+    shown = [line[:19] for line in project.run("history").out.splitlines()[1:]]
+    begun = [row["started_at"][:19].replace("T", " ") for row in project.run("history", "--json").json["rows"]]
+    assert shown == begun == sorted(begun)
+    assert len(shown) == 3
+
+
+def test_the_json_of_the_history_has_the_raw_row(project: Project) -> None:
+    project.write({"0001_steps.sql": "-- trek: no-transaction\nSELECT 1;\nSELECT 2;\n"})
+    project.run("migrate")
+    raw = [row["data"] for row in project.run("history", "--json").json["rows"]]
+    assert [(row["seq"], row["step"], row["revision"]) for row in raw] == [
+        (1, None, "0001"),
+        (2, 1, "0001"),
+        (3, 2, "0001"),
+    ]
+
+
 def test_no_history_is_no_error(project: Project) -> None:
     project.write(THREE)
     assert project.run("history").out == "there is no history yet: `trek migrate` begins it\n"

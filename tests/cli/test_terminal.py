@@ -176,6 +176,49 @@ def test_what_runs_is_what_was_shown_or_nothing(migrated: Project) -> None:
     ]
 
 
+def test_stamping_back_shows_the_list_asks_and_writes_it_on_y(migrated: Project) -> None:
+    with terminal(migrated, "stamp", "0001") as shown:
+        before = shown.read_until("[y/N]")
+        assert "unmark 0003 index" in before
+        assert "unmark 0002 email" in before
+        shown.type("y\n")
+        code, text = shown.end()
+    assert code == 0
+    assert text.splitlines()[-1].startswith("2 revisions marked in ")
+    assert [one["state"] for one in migrated.run("status", "--json").json["revisions"]] == [
+        "applied",
+        "pending",
+        "pending",
+    ]
+
+
+def test_a_stamp_that_is_refused_writes_nothing(migrated: Project) -> None:
+    with terminal(migrated, "stamp", "base") as shown:
+        shown.read_until("[y/N]")
+        shown.type("n\n")
+        code, text = shown.end()
+    assert (code, text.splitlines()[-1]) == (2, "Nothing was done.")
+    assert migrated.run("status", "--check").code == 0
+
+
+def test_what_a_stamp_writes_is_what_was_shown_or_nothing(migrated: Project) -> None:
+    with terminal(migrated, "stamp", "-1") as shown:
+        shown.read_until("[y/N]")
+        assert migrated.run("stamp", "-1", "--yes").code == 0  # now -1 would be 0002
+        shown.type("y\n")
+        code, text = shown.end()
+    assert code == 2
+    assert "the database moved" in text
+
+
+def test_stamping_forward_asks_nothing(project: Project) -> None:
+    project.write(THREE)
+    with terminal(project, "stamp", "head") as shown:
+        code, text = shown.end()
+    assert code == 0
+    assert "[y/N]" not in text
+
+
 def test_going_up_asks_nothing(project: Project) -> None:
     project.write(THREE)
     with terminal(project, "migrate", "0002") as shown:

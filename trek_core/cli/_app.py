@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from trek_core.cli import _exit, _history, _migrate, _new, _plan, _plugins
+from trek_core.cli import _exit, _history, _migrate, _new, _plan, _plugins, _stamp
 from trek_core.cli._options import common, examples
 from trek_core.cli._output import tolerate
 from trek_core.cli._words import understood
@@ -57,7 +57,8 @@ for _command in (
     _plan.plan,
     _history.history,
     _new.new,
-    _migrate.stamp,
+    _stamp.stamp,
+    _stamp.repair,
     _plugins.plugins,
 ):
     cli.add_command(_command)

@@ -1,4 +1,4 @@
-"""The question before going down."""
+"""The questions before going down, and before the history forgets."""
 
 from __future__ import annotations
 
@@ -14,18 +14,27 @@ from trek_core.cli._output import complain, count, plain
 from trek_core.plans import Plan
 
 
-def confirm(plan: Plan) -> None:
+def going_down(plan: Plan) -> None:
     """Shows what a plan that goes down would do, and asks on a terminal. Raises `NotConfirmed`, `Interrupted`."""
-    down = [action for action in plan.actions if action.verb == "revert"]
-    lines = [f"  {action.verb} {plain(action.name)}" for action in plan.actions]
-    shown = "\n".join([f"This goes down: {count(len(down), 'migration')} would be reverted.", *lines])
+    down = sum(action.verb == "revert" for action in plan.actions)
+    _confirm(plan, f"This goes down: {count(down, 'migration')} would be reverted.", "Going down may lose data")
+
+
+def forgetting(plan: Plan, applied: int) -> None:
+    """The same for a stamp after which that many applied revisions do not count as applied."""
+    told = f"This goes back: {count(applied, 'revision')} would not count as applied any more."
+    _confirm(plan, told, "The next `trek migrate` may run what it finds unmarked once more")
+
+
+def _confirm(plan: Plan, told: str, risk: str) -> None:
+    shown = "\n".join([told, *(f"  {action.verb} {plain(action.name)}" for action in plan.actions)])
     if not sys.stdin.isatty():
-        msg = f"{shown}\nNothing was done. Going down may lose data: say --yes if that is what you want."
+        msg = f"{shown}\nNothing was done. {risk}: say --yes if that is what you want."
         raise NotConfirmed(msg)
     complain(shown)
     try:
         with _interruptible():
-            answer = click.confirm("Going down may lose data. Do it?", err=True)
+            answer = click.confirm(f"{risk}. Do it?", err=True)
     except click.Abort:
         complain("")  # the question's line ends here
         msg = "interrupted. Nothing was done."

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import click
 
 from trek_core.cli._output import complain, document
-from trek_core.errors import LoadError, LockTimeout, MigrationFailed, PlanError, PluginError, TrekError
+from trek_core.errors import LoadError, LockTimeout, MigrationFailed, PlanError, PluginError, TrekError, UnknownRevision
 from trek_core.events import Failure
 from trek_core.model import Call
 from trek_core.text import redact_dsn
@@ -32,7 +32,7 @@ _SECRETS = ("TREK_DSN", "DATABASE_URL")
 
 
 class NotConfirmed(TrekError):
-    """Going down was not confirmed."""
+    """A question was not answered with yes."""
 
 
 class Interrupted(TrekError):
@@ -87,11 +87,18 @@ def _message(error: Exception) -> str:
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, TrekError):
-        return str(error)
+        return f"{error}{_small(error)}"
     return (
         f"trek failed with an error that it does not know: {type(error).__name__}: {error}\n"
         "`trek status` shows where the database stands; run again with TREK_TRACEBACK=1 to see where it happened."
     )
+
+
+def _small(error: TrekError) -> str:
+    """The hint for HEAD and BASE: a layout may have revisions of these names, so they are not taken for head and base."""
+    name = error.revisions[0] if isinstance(error, UnknownRevision) and error.revisions else ""
+    small = name.lower()
+    return f" {name} is written {small!r}." if small in ("head", "base") and small != name else ""
 
 
 def _type(error: Exception) -> str:

@@ -70,17 +70,26 @@ def _headline(found: Status) -> str:
 
 def _status_row(revision: RevisionStatus) -> tuple[str, ...]:
     row = revision.row
-    when, took, who = (_when(row), _took(row), row.who) if row else ("", "", "")
+    when, took, who = (_when(row.finished_at or row.started_at), _took(row), row.who) if row else ("", "", "")
     return revision.revision, revision.title, revision.state, when, took, who
 
 
 def _history_row(row: HistoryRow) -> tuple[str, ...]:
-    return _when(row), row.verb, row.revision, row.title, row.state, _took(row), row.who, row.application
+    """By the start, in whose order the rows are: a migration outside a transaction ends after its statements."""
+    return (
+        _when(row.started_at or row.finished_at),
+        row.verb,
+        row.revision,
+        row.title,
+        row.state,
+        _took(row),
+        row.who,
+        row.application,
+    )
 
 
-def _when(row: HistoryRow) -> str:
+def _when(text: str) -> str:
     """To the second, with its time zone if it has one: an ISO time without its fraction."""
-    text = row.finished_at or row.started_at
     head, dot, tail = text.partition(".")
     return (head + tail.lstrip("0123456789") if dot else text).replace("T", " ")
 
@@ -103,4 +112,6 @@ def _status_as_json(found: Status) -> dict[str, object]:
 
 
 def _row_as_json(row: HistoryRow) -> dict[str, object]:
-    return {f.name: getattr(row, f.name) for f in dataclasses.fields(row) if f.name != "data"}
+    """With `data`, the raw row: a store's own columns are there only."""
+    columns: dict[str, object] = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+    return {**columns, "data": dict(row.data)}

@@ -1,4 +1,4 @@
-"""`trek migrate` and `trek stamp`: the commands that write."""
+"""`trek migrate`, and what every command does that writes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from trek_core.cli._exit import Interrupted
 from trek_core.cli._options import Given, common, examples, given
-from trek_core.cli._output import count, document, say, warn
+from trek_core.cli._output import count, document, plain, say, warn
 from trek_core.cli._plan import place
 from trek_core.cli._progress import Lines, display
 from trek_core.plans import Report
@@ -48,52 +48,23 @@ def migrate(context: click.Context, target: str, yes: bool) -> None:
             plan = await migrator.plan(target)
             warn(plan.warnings)
             if plan.goes_down and not yes:
-                from trek_core.cli._ask import confirm  # noqa: PLC0415 - rarely wanted
+                from trek_core.cli._ask import going_down  # noqa: PLC0415 - rarely wanted
 
                 shown.close()
-                confirm(plan)
+                going_down(plan)
             return place(plan), await migrator.apply(plan) if plan else Report(plan.target, (), plan.warnings)
 
-    where, report = _carry_out(given(context), job)
+    where, report = carry_out(given(context), job)
     if given(context).json:
-        document(_as_json(report))
+        document(report_as_json(report))
     elif report.ran:
         say(f"{count(len(report.ran), 'migration')} in {report.seconds:.2f} s")
     else:
         say(f"up to date at {where}")
 
 
-@click.command(
-    short_help="Make the history say that the database is at REVISION.",
-    epilog=examples(
-        "trek stamp 0042", "trek stamp head", "trek stamp base                        nothing counts as applied"
-    ),
-)
-@click.argument("revision")
-@common
-@click.pass_context
-def stamp(context: click.Context, revision: str) -> None:
-    """Makes the history say that the database is at REVISION: what it needs is marked as applied, all else as not.
-
-    No migration runs. It is for a database that got its schema in another way, and the way on after a
-    non-transactional migration was finished by hand.
-    """
-
-    async def job(migrator: Migrator, _shown: Lines) -> tuple[str, Report]:
-        report = await migrator.stamp(revision)
-        warn(report.warnings)
-        return revision, report
-
-    where, report = _carry_out(given(context), job)
-    if given(context).json:
-        document(_as_json(report))
-    elif report.ran:
-        say(f"{count(len(report.ran), 'revision')} marked in {report.seconds:.2f} s, nothing was run")
-    else:
-        say(f"the history says {where} already")
-
-
-def _carry_out(words: Given, job: Job) -> tuple[str, Report]:
+def carry_out(words: Given, job: Job) -> tuple[str, Report]:
+    """Runs a job under a display; Ctrl-C becomes `Interrupted`, which says what remains."""
     from trek_core.cli import _database  # noqa: PLC0415 - asyncio and pluggy, only where a database is wanted
 
     with display(quiet=words.json) as shown:
@@ -105,11 +76,27 @@ def _carry_out(words: Given, job: Job) -> tuple[str, Report]:
 
 
 def _interrupted(shown: Lines) -> Interrupted:
-    done = f"Done before it in this run: {', '.join(shown.done)}." if shown.done else "Nothing was done in this run."
-    return Interrupted(f"interrupted. {done} `trek status` shows where the database stands.")
+    it = " before it" if shown.running else ""
+    done = f"Done{it} in this run: {', '.join(shown.done)}." if shown.done else f"Nothing was done{it} in this run."
+    return Interrupted(f"interrupted. {done}\n{_left(shown)}")
 
 
-def _as_json(report: Report) -> dict[str, object]:
+def _left(shown: Lines) -> str:
+    """What remains of the action that was running, and what to do next."""
+    status, action = "`trek status` shows where the database stands.", shown.running
+    if action is None:
+        return status
+    name, repair = plain(action.name), f"trek repair {plain(action.revision)}"
+    if action.mode == "transaction":  # the answer to a COMMIT may be what was not waited for
+        return f"{name} was rolled back, unless its COMMIT was under way already. {status}"
+    return (
+        f"{name} was interrupted outside a transaction: what it did stays ({shown.statements} known to be done).\n"
+        f"Look at `trek history`, finish or undo it by hand, then `{repair} --applied` or `{repair} --not-applied`."
+    )
+
+
+def report_as_json(report: Report) -> dict[str, object]:
+    """The document of a report."""
     return {
         "target": report.target,
         "ran": [dataclasses.asdict(ran) for ran in report.ran],

@@ -47,12 +47,12 @@ def _contents(settings: Settings, title: str, kind: str) -> Mapping[str, str]:
     if layout.value.new is None:
         msg = f"the layout {name!r} writes no new files: write the file by hand, named as its tool wants it."
         raise ConfigError(msg)
-    arrangement = _arranged(settings.directory, layout, host)
+    arrangement = _arranged(settings.directory, layout, name, host)
     with blame(layout, "Layout.new"):
         return layout.value.new(arrangement, title, kind)
 
 
-def _arranged(directory: str, layout: Offer[Layout], host: PluginHost) -> Arrangement:
+def _arranged(directory: str, layout: Offer[Layout], name: str, host: PluginHost) -> Arrangement:
     from trek_core._blame import blame  # noqa: PLC0415 - with plugins comes pluggy
     from trek_core._tree import FolderTree  # noqa: PLC0415
 
@@ -62,7 +62,10 @@ def _arranged(directory: str, layout: Offer[Layout], host: PluginHost) -> Arrang
     with blame(layout, "Layout.smells"):
         smell = layout.value.smells(tree)
     if smell:
-        msg = f'the folder {directory!r} {smell}.\nName its format: format = "…" in [tool.trek], or --format.'
+        msg = (
+            f"the folder {directory!r} does not fit the format {name!r}: {smell}.\n"
+            'Name the format that it has (format = "…" in [tool.trek], or --format), or another folder with --dir.'
+        )
         raise ConfigError(msg)
     with blame(layout, "Layout.arrange"):
         return layout.value.arrange(tree)

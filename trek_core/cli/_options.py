@@ -33,13 +33,32 @@ class Given:
         settings = load_settings()
         if self.format is not None:  # it means both halves, whatever the file says of one
             settings = replace(settings, format=self.format, layout=None, store=None)
-        return replace(
+        settings = replace(
             settings,
             directory=self.directory or settings.directory,
             dsn=f"embedded:{self.embedded}" if self.embedded else self.dsn or settings.dsn,
             lock_wait=settings.lock_wait if self.lock_wait is None else self.lock_wait,
             disable_plugins=(*settings.disable_plugins, *self.no_plugin),
         )
+        if self.no_plugin:
+            _refuse_unknown(self.no_plugin, settings.disable_plugins)
+        return settings
+
+
+def _refuse_unknown(names: tuple[str, ...], blocked: tuple[str, ...]) -> None:
+    """A file or the environment may block a plugin that is not installed everywhere; a typed name is a slip."""
+    from trek_core._blame import nearest  # noqa: PLC0415 - with plugins comes pluggy
+    from trek_core._host import PluginHost  # noqa: PLC0415
+
+    found = PluginHost(blocked=blocked).describe()
+    unknown = {
+        info.name for info in found if info.blocked and info.error
+    }  # what is blocked and installed is not loaded
+    known = [info.name for info in found if info.name not in unknown]
+    for name in names:
+        if name.strip() not in known:
+            msg = f"--no-plugin {name}: no plugin has this name.{nearest(name, known)} There are: {', '.join(known)}."
+            raise click.UsageError(msg)
 
 
 def given(context: click.Context) -> Given:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from trek_core.cli._output import complain, count, lasted, plain, say
 from trek_core.contracts import Observer
-from trek_core.events import Done, Event, Failed, LockWaiting, RunFinished, RunStarted, Started, StatementDone
+from trek_core.events import Done, Event, Failed, LockWaiting, Lost, RunFinished, RunStarted, Started, StatementDone
 from trek_core.model import Action, Verb
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ class Lines:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self.running: Action | None = None
+        self.statements = ""
+        """How far `running` is, where it runs a statement at a time: "1 of 3 statements"."""
         self._holder = ""
 
     def __enter__(self) -> Self:
@@ -65,13 +68,19 @@ class Lines:
             case LockWaiting():
                 self.waiting(holder(event))
             case Started():
+                self.running, self.statements = event.action, "no statement"
                 self.started(event.action)
             case StatementDone():
-                self.statement(event.action, event.number, event.total)
+                self.statements = f"{event.number} of {count(event.total, 'statement')}"
+                self.statement(event.action)
             case Done():
+                self.running = None
                 self.done.append(event.action.revision)
                 self.finished(event.action, event.seconds)
+            case Lost():
+                self.running = None
             case Failed() | RunFinished():
+                self.running = None
                 self.close()
 
     def begin(self, total: int) -> None:
@@ -85,7 +94,7 @@ class Lines:
     def started(self, action: Action) -> None:
         """An action begins."""
 
-    def statement(self, action: Action, number: int, total: int) -> None:
+    def statement(self, action: Action) -> None:
         """A statement of a non-transactional action is done."""
 
     def finished(self, action: Action, seconds: float) -> None:
@@ -123,8 +132,8 @@ class Live(Lines):
     def started(self, action: Action) -> None:
         self._describe(f"{PRESENT[action.verb]} {plain(action.name)}")
 
-    def statement(self, action: Action, number: int, total: int) -> None:
-        self._describe(f"{PRESENT[action.verb]} {plain(action.name)}: {number} of {count(total, 'statement')} done")
+    def statement(self, action: Action) -> None:
+        self._describe(f"{PRESENT[action.verb]} {plain(action.name)}: {self.statements} done")
 
     def finished(self, action: Action, seconds: float) -> None:
         if self._progress:
