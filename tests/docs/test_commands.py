@@ -141,6 +141,11 @@ def test_the_script_of_a_plan_is_run_by_psql_as_the_page_says(
     run(f"sh -ec {shlex.quote(script.replace('$DATABASE_URL', database.dsn))}")
     assert (tmp_path / "plan.sql").read_text().splitlines()[1] == "\\set ON_ERROR_STOP on"
     assert run("trek migrate") == "up to date at 0001\n"
+    (tmp_path / "migrations/0002_more.sql").write_text("SELECT 1;")
+    run("sh -ec 'trek plan --sql > plan.sql; trek migrate'")
+    again = run("sh -c " + shlex.quote(f'! psql -X -f plan.sql "{database.dsn}" 2>&1'))
+    assert '"trek_history_key"' in again
+    assert len(run("trek history").splitlines()) == 1 + 2
 
 
 # --------------------------------------------------------------------------- the command's own words
