@@ -67,13 +67,13 @@ class Settings:
 def load_settings(start: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings that hold in `start` (by default the current directory) or, if none are there, in a folder above it.
 
-    TREK_DSN, then DATABASE_URL, overrides the file's dsn; TREK_DIR its directory. A directory in a file is relative to
-    that file. Raises `ConfigError` with file and key.
+    TREK_DSN, then DATABASE_URL, overrides the file's dsn; TREK_DIR its directory. A directory in a file, that of
+    `embedded:FOLDER` too, is relative to that file. Raises `ConfigError` with file and key.
     """
     file, table = _find((start or Path.cwd()).absolute())
     settings = make_settings(Settings, table, str(file)) if file else Settings()
     if file and file.parent != Path.cwd():
-        settings = dataclasses.replace(settings, directory=str(file.parent / settings.directory))
+        settings = _moved(settings, file.parent)
     return dataclasses.replace(
         settings,
         dsn=environ.get("TREK_DSN") or environ.get("DATABASE_URL") or settings.dsn,
@@ -82,6 +82,13 @@ def load_settings(start: Path | None = None, environ: Mapping[str, str] = os.env
 
 
 # --------------------------------------------------------------------------- the file
+def _moved(settings: Settings, folder: Path) -> Settings:
+    """The settings with their folders seen from elsewhere than the file's own folder."""
+    scheme, colon, data = (settings.dsn or "").partition(":")
+    dsn = f"embedded:{folder / data}" if (scheme, colon) == ("embedded", ":") and data else settings.dsn
+    return dataclasses.replace(settings, directory=str(folder / settings.directory), dsn=dsn)
+
+
 def _find(start: Path) -> tuple[Path | None, Mapping[str, object]]:
     for folder in (start, *start.parents):
         project, own = folder / "pyproject.toml", folder / "trek.toml"

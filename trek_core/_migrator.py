@@ -73,7 +73,7 @@ class Migrator:
             return await runner.history()
 
     async def stamp(self, target_revision: str) -> Report:
-        """Makes the history say that the database is at the target. No migration runs."""
+        """Writes in the history what `migrate` to the target would make true. No migration runs."""
         async with self._runner() as runner:
             return await runner.migrate(lambda history: runner.workspace.stamp(history, _target(target_revision)))
 

@@ -135,6 +135,7 @@ def _lacking(lineage: Lineage, nodes: Iterable[str]) -> tuple[str, ...]:
 def _lies(lineage: Lineage, target: str, way: Direction, nodes: Iterable[str]) -> PlanError:
     """The target is the other way."""
     heads = lineage.heads()
+    nodes = sorted(nodes, key=lambda node: lineage.catalog.rank.get(node, -1))
     where = f"at {listing(heads)}" if heads else "empty"
     if way is Direction.up:
         problem, asked, todo = "above", "down", f"apply {listing(nodes)}"

@@ -72,7 +72,7 @@ class Workspace:
         return self._plan(found.hops, history, target, direction, found.warnings)
 
     def stamp(self, history: History, target: str) -> Plan:
-        """Only the history is written: what the target needs is marked as applied, everything else as not."""
+        """Only the history is written: it says afterwards what `plan` for that target would have made true."""
         catalog = self.catalog(history.facts)
         state = self._state(history)
         if self.layout.value.route is not None:

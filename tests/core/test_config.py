@@ -87,6 +87,15 @@ def test_a_directory_in_a_file_above_is_relative_to_that_file(here, monkeypatch)
     assert load_settings(environ={}).directory == str(here / "db/migrations")
 
 
+def test_the_folder_of_an_embedded_server_is_relative_to_that_file_too(here, monkeypatch):
+    (here / "sub").mkdir()
+    (here / "trek.toml").write_text('dsn = "embedded:.trek/postgres"\n')
+    assert load_settings(environ={}).dsn == "embedded:.trek/postgres"
+    monkeypatch.chdir(here / "sub")
+    assert load_settings(environ={}).dsn == f"embedded:{here / '.trek/postgres'}"
+    assert load_settings(environ={"TREK_DSN": "embedded:own"}).dsn == "embedded:own"
+
+
 def test_the_default_directory_is_relative_to_the_file_too(here, monkeypatch):
     below = here / "shop"
     below.mkdir()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @common
 @click.pass_context
 def stamp(context: click.Context, revision: str, yes: bool) -> None:
-    """Makes the history say that the database is at REVISION: what it needs is marked as applied, all else as not.
+    """Writes in the history what `trek migrate REVISION` would make true, and runs nothing.
 
     No migration runs. It is for a database that got its schema in another way. `trek repair` does it for one revision.
     Where applied revisions would not count as applied any more it asks; where nobody can answer it needs --yes.
