@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from trek_core._blame import Offer, breach, expect, expect_all, shown
+from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._graph import Edges, find_cycle, in_order
-from trek_core.contracts import Layout
+from trek_core.contracts import Layout, Tree
 from trek_core.errors import Cycle, Duplicate, UnknownRevision
 from trek_core.model import Arrangement, Entry, File, Ignored
 
@@ -55,24 +55,51 @@ def files_of(entry: Entry) -> str:
     return ", ".join(map(str, entry.files)) or entry.revision
 
 
-def check(layout: Offer[Layout], arrangement: Arrangement) -> None:
-    """What a layout gave, before anything is made of it. Raises `PluginContractError`."""
+def smell(layout: Offer[Layout], tree: Tree) -> str | None:
+    """Why the folder is rather another tool's, or nothing. Raises `PluginError`."""
+    with blame(layout, "Layout.smells"):
+        found = layout.value.smells(tree)
+    expect(layout, "Layout.smells", found, str | None)
+    return found
+
+
+def arrange(layout: Offer[Layout], tree: Tree) -> Arrangement:
+    """What a layout makes of a tree, checked. Raises `PluginError`, and what the layout finds wrong with the files."""
     where = "Layout.arrange"
+    with blame(layout, where):
+        arrangement = layout.value.arrange(tree)
     expect(layout, where, arrangement, Arrangement)
     for entry in _listed(layout, where, arrangement.entries, Entry):
-        _check_entry(layout, entry)
+        if not _sound(entry):
+            _refuse_entry(layout, entry)
     _listed(layout, where, arrangement.ignored, Ignored)
+    return arrangement
 
 
-def _check_entry(layout: Offer[Layout], entry: Entry) -> None:
+_SINGLE: dict[str, type] = {"revision": str, "title": str}
+_SEVERAL: dict[str, type] = {"parents": str, "aliases": str, "replaces": str, "conflicts": str, "files": File}
+_FUNCTIONS = ("load", "checksums")
+
+
+def _sound(entry: Entry) -> bool:
+    """Whether `_refuse_entry` finds nothing, in a glance: there may be ten thousand, and all of them right."""
+    several = ((getattr(entry, name), kind) for name, kind in _SEVERAL.items())
+    return (
+        all(isinstance(getattr(entry, name), kind) for name, kind in _SINGLE.items())
+        and all(isinstance(v, tuple | list) and all(isinstance(one, kind) for one in v) for v, kind in several)
+        and all(callable(getattr(entry, name)) for name in _FUNCTIONS)
+    )
+
+
+def _refuse_entry(layout: Offer[Layout], entry: Entry) -> None:
+    """Raises `PluginContractError` for the first field that is wrong."""
     where = f"Layout.arrange: revision {shown(entry.revision)}"
-    for name, text in (("revision", entry.revision), ("title", entry.title)):
-        expect(layout, f"{where}: {name}", text, str)
-    for name in ("parents", "aliases", "replaces", "conflicts"):
-        _listed(layout, f"{where}: {name}", getattr(entry, name), str)
-    _listed(layout, f"{where}: files", entry.files, File)
-    for name, function in (("load", entry.load), ("checksums", entry.checksums)):
-        if not callable(function):
+    for name, kind in _SINGLE.items():
+        expect(layout, f"{where}: {name}", getattr(entry, name), kind)
+    for name, kind in _SEVERAL.items():
+        _listed(layout, f"{where}: {name}", getattr(entry, name), kind)
+    for name in _FUNCTIONS:
+        if not callable(function := getattr(entry, name)):
             breach(layout, f"{where}: {name}", f"gave {shown(function)}, want a function of the tree")
 
 

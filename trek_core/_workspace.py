@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from trek_core import _actions
 from trek_core._blame import blame, expect, expect_all
-from trek_core._catalog import EntryCatalog, build, check
+from trek_core._catalog import EntryCatalog, arrange, build, smell
 from trek_core._planner import route
 from trek_core._status import status
 from trek_core._tree import FolderTree
@@ -52,14 +52,9 @@ class Workspace:
         """Arranged on first use, with the facts that came with the history. Raises `ConfigError` for an empty folder."""
         if self._catalog is None:
             self._tree = FolderTree(self.directory, self._host.loader_for, facts, self._host.suffixes())
-            with blame(self.layout, "Layout.smells"):
-                smell = self.layout.value.smells(self._tree)
-            expect(self.layout, "Layout.smells", smell, str | None)
-            if smell:
-                raise ConfigError(_wrong_layout(self.directory, smell))
-            with blame(self.layout, "Layout.arrange"):
-                arrangement = self.layout.value.arrange(self._tree)
-            check(self.layout, arrangement)
+            if found := smell(self.layout, self._tree):
+                raise ConfigError(_wrong_layout(self.directory, found))
+            arrangement = arrange(self.layout, self._tree)
             if not arrangement.entries:
                 raise ConfigError(_empty(self.directory, [f"{i.file}: {i.reason}" for i in arrangement.ignored]))
             self._catalog = build(arrangement)
@@ -80,7 +75,8 @@ class Workspace:
         known = tuple(revision for revision in state.applied if catalog.get(revision))
         hops = route(catalog, replace(state, applied=known, unfinished=()), target, None, LENIENT, _never).hops
         moved = {hop.entry.revision for hop in hops}
-        gone = [r for r in (*state.applied, *(row.revision for row in state.unfinished)) if r not in {*known, *moved}]
+        kept = moved.union(known)
+        gone = [r for r in (*state.applied, *(row.revision for row in state.unfinished)) if r not in kept]
         stale = [e for e in map(catalog.get, known) if e and e.revision not in moved and self._changed(e, state.rows)]
         more = [Hop(entry=catalog.get(r) or _fileless(r), verb="unmark") for r in dict.fromkeys(gone)]
         more += [Hop(entry=entry, verb="mark") for entry in stale]

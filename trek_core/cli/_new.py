@@ -53,22 +53,19 @@ def _contents(settings: Settings, title: str, kind: str) -> Mapping[str, str]:
 
 
 def _arranged(directory: str, layout: Offer[Layout], name: str, host: PluginHost) -> Arrangement:
-    from trek_core._blame import blame  # noqa: PLC0415 - with plugins comes pluggy
+    from trek_core._catalog import arrange, smell  # noqa: PLC0415 - with plugins comes pluggy
     from trek_core._tree import FolderTree  # noqa: PLC0415
 
     if not Path(directory).exists():
         return Arrangement(())
     tree = FolderTree(directory, host.loader_for, suffixes=host.suffixes())
-    with blame(layout, "Layout.smells"):
-        smell = layout.value.smells(tree)
-    if smell:
+    if found := smell(layout, tree):
         msg = (
-            f"the folder {directory!r} does not fit the format {name!r}: {smell}.\n"
+            f"the folder {directory!r} does not fit the format {name!r}: {found}.\n"
             'Name the format that it has (format = "…" in [tool.trek], or --format), or another folder with --dir.'
         )
         raise ConfigError(msg)
-    with blame(layout, "Layout.arrange"):
-        return layout.value.arrange(tree)
+    return arrange(layout, tree)
 
 
 def _write(directory: str, contents: Mapping[str, str]) -> list[Path]:
