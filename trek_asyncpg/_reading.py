@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -79,8 +78,7 @@ def _as_facts(connection: Connection, data: dict[str, Any]) -> Facts:
 def _known(connection: Connection) -> Facts:
     """What the server reported when the connection was opened or a setting changed: no round trip (PostgreSQL 14+)."""
     told, version = connection.get_settings(), connection.get_server_version()
-    return replace(
-        Facts(),
+    return Facts(
         session_user=getattr(told, "session_authorization", ""),
         user=getattr(told, "session_authorization", ""),
         server_version=version.major * 10_000 + version.micro,

@@ -89,11 +89,11 @@ class Migrator:
 
     def runner_on(self, session: Executor, workspace: Workspace | None = None) -> Runner:
         """A run on an open session."""
-        from trek_core._blame import Offer  # noqa: PLC0415 - what a run needs is imported when one begins
+        from trek_core._blame import GIVEN, Offer  # noqa: PLC0415 - what a run needs is imported when one begins
         from trek_core._runner import Runner  # noqa: PLC0415
         from trek_core._workspace import Workspace  # noqa: PLC0415
 
-        given = tuple(Offer(observer, "(given)", "") for observer in self.observers)
+        given = tuple(Offer(observer, GIVEN) for observer in self.observers)
         workspace = workspace or Workspace(self.backend, self.directory, self.rules)
         return Runner(session, workspace, (*self.backend.host.observers(), *given), self.lock_wait)
 

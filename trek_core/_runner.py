@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from trek_core import _checks
 from trek_core._blame import Offer, blame, expect, expect_all
-from trek_core._explain import explain
+from trek_core._explain import NOT_ALLOWED, explain
 from trek_core.errors import ConfigError, MigrationFailed, TrekError, Unfinished
 from trek_core.events import Done, Event, Failed, Lost, RunFinished, RunStarted
 from trek_core.model import Facts, History, HistoryRow, Lock, Locked, Rows, Sql
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("trek")
 Planner = Callable[[History], Plan]
-INSUFFICIENT_PRIVILEGE = "42501"  # the caller's rights, whatever the query says
 
 
 class Runner:
@@ -56,7 +55,7 @@ class Runner:
         try:
             return await self.session.read(query)
         except ConfigError as error:
-            if getattr(error.__cause__, "sqlstate", None) == INSUFFICIENT_PRIVILEGE:
+            if getattr(error.__cause__, "sqlstate", None) == NOT_ALLOWED:  # whatever the query says
                 raise
             msg = f"{error}\n{_whose(self.workspace.store, query)}"
             raise ConfigError(msg) from error.__cause__
