@@ -6,7 +6,6 @@ step, whatever happens to a lock. A row is only ever completed by the run that w
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -28,6 +27,8 @@ from trek_core.plugin import (
     State,
     Statement,
     VersionStore,
+    advisory_key,
+    create_schema,
     quote_ident,
     quote_literal,
 )
@@ -85,7 +86,7 @@ class NativeStore(VersionStore):
             " WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),"
             " 'key', (SELECT pg_catalog.jsonb_agg(k.conname) FROM pg_catalog.pg_constraint k"
             " WHERE k.conrelid = c.oid AND k.contype = 'p'),"
-            " 'hidden', pg_catalog.row_security_active(c.oid), 'kind', c.relkind,"
+            " 'hidden', pg_catalog.row_security_active(c.oid),"
             " 'published', EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.puballtables))"
             " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
             f" WHERE n.nspname = {quote_literal(self.schema)} AND c.relname = {quote_literal(self.table)}"
@@ -137,53 +138,45 @@ class NativeStore(VersionStore):
             unfinished.pop(row.revision, None)
             if row.state != "done":
                 unfinished[row.revision] = row
-            elif row.verb in ("revert", "unmark"):
-                applied.pop(row.revision, None)
-            else:
-                applied.pop(row.revision, None)  # a rerun moves it to the end
+                continue
+            applied.pop(row.revision, None)  # a rerun moves it to the end
+            if row.verb not in ("revert", "unmark"):
                 applied[row.revision] = row
         return State(tuple(applied), applied, tuple(unfinished.values()))
 
     def locks(self, history: History) -> Sequence[Lock]:  # noqa: ARG002
-        digest = hashlib.sha256(f"trek\0{self.identity}".encode()).digest()
-        return (Advisory(int.from_bytes(digest[:8], "big", signed=True)),)
+        return (Advisory(advisory_key(f"trek\0{self.identity}")),)
 
     def prepare(self, history: History) -> Sequence[Statement]:
         if history.exists:
             return ()
         columns = ",\n  ".join(f"{name} {kind}" for name, kind in COLUMNS)
         table = f"CREATE TABLE {self.name} (\n  {columns},\n  CONSTRAINT {self.key} PRIMARY KEY (seq)\n)"
-        return (*self._schema(), Sql(table))
-
-    def _schema(self) -> tuple[Sql, ...]:
-        """CREATE SCHEMA IF NOT EXISTS needs CREATE on the database even when the schema exists: ask first."""
-        if self.schema == "public":
-            return ()
-        create = quote_literal(f"CREATE SCHEMA {quote_ident(self.schema)}")
-        body = (
-            f"BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {quote_literal(self.schema)})"
-            f" THEN EXECUTE {create}; END IF; END"
-        )
-        return (Sql(f"DO {quote_literal(body)}"),)
+        schema = () if self.schema == "public" else (Sql(create_schema(self.schema)),)
+        return (*schema, Sql(table))
 
     # ----------------------------------------------------------------------- writing
     def record(self, action: Action, history: History) -> Record:
         seq = history.next
         guard = Guard(self.schema, self.table, self.key)
-        if action.verb in ("mark", "unmark", "repair"):
-            return Record(begin=(self._insert(seq, action, "done"),), guard=guard, history=_used(history, 1))
+        if action.body is None:  # only the history is written
+            row = self._insert(seq, action, "done", finished=True)
+            return Record(begin=(row,), guard=guard, history=_used(history, 1))
         also = self._released(action, history)
-        begin = (self._insert(seq, action, "started"), *(self._unmark(seq + n, r) for n, r in enumerate(also, 1)))
+        begin = (
+            self._insert(seq, action, "started", finished=False),
+            *(self._unmark(seq + n, r) for n, r in enumerate(also, 1)),
+        )
         finish = (self._complete(seq, action),)
         if action.mode == "transaction":
             return Record(begin=begin, finish=finish, guard=guard, history=_used(history, len(begin)))
         steps = seq + len(begin) - 1
-        used = len(begin) + len(action.body.statements if action.body else ())
+        used = len(begin) + len(action.body.statements)
 
         def progress(number: int, phase: Literal["begin", "done", "whole"]) -> tuple[Statement, ...]:
             if phase == "done":
                 return (self._touch(steps + number),)
-            return (self._insert(steps + number, action, "step", step=number, finished=phase == "whole"),)
+            return (self._insert(steps + number, action, "step", finished=phase == "whole", step=number),)
 
         failed = (Sql(f"UPDATE {self.name} SET state = 'failed' WHERE seq = {seq} AND state = 'started'"),)
         return Record(
@@ -197,20 +190,16 @@ class NativeStore(VersionStore):
         applied = {row.revision for row in history.rows}
         return [revision for revision in action.entry.replaces if revision in applied]
 
-    def _insert(
-        self, seq: int, action: Action, state: str, *, step: int | None = None, finished: bool | None = None
-    ) -> Sql:
-        title, checksum = action.entry.title, action.checksum
-        return self._row(seq, action.revision, action.verb, title, checksum, state, step, finished)
+    def _insert(self, seq: int, action: Action, state: str, *, finished: bool, step: int | None = None) -> Sql:
+        values = (seq, action.revision, action.verb, action.entry.title, action.checksum, state, step)
+        return self._row(values, finished=finished)
 
     def _unmark(self, seq: int, revision: str) -> Sql:
-        return self._row(seq, revision, "unmark", "", None, "done", None, None)
+        return self._row((seq, revision, "unmark", "", None, "done", None), finished=True)
 
-    def _row(self, seq: int, *values: object) -> Sql:
-        *columns, finished = values
-        done = columns[4] == "done" if finished is None else finished
-        times = f"pg_catalog.statement_timestamp(), {_NOW}, {_SINCE_QUERY}" if done else f"{_NOW}, NULL, NULL"
-        given = ", ".join(quote_literal(value) for value in (seq, *columns))
+    def _row(self, values: tuple[object, ...], *, finished: bool) -> Sql:
+        times = f"pg_catalog.statement_timestamp(), {_NOW}, {_SINCE_QUERY}" if finished else f"{_NOW}, NULL, NULL"
+        given = ", ".join(map(quote_literal, values))
         return Sql(
             f"INSERT INTO {self.name} (seq, revision, verb, title, checksum, state, step, started_at, finished_at, duration)"
             f" VALUES ({given}, {times})"

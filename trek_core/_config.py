@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from trek_core._migrator import LOCK_WAIT
 from trek_core.errors import ConfigError
 from trek_core.model import Choice
 from trek_core.text import redact_dsn
@@ -51,7 +52,7 @@ class Settings:
     out_of_order: Choice | None = None
     missing: Choice | None = None
     changed: Choice | None = None
-    lock_wait: float = 60.0
+    lock_wait: float = LOCK_WAIT
     disable_plugins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -71,7 +71,7 @@ from trek_core.model import (
     Statement,
     Verb,
 )
-from trek_core.text import decode, quote_ident, quote_literal
+from trek_core.text import advisory_key, create_schema, decode, quote_ident, quote_literal
 
 __all__ = [
     "Action",
@@ -132,6 +132,8 @@ __all__ = [
     "TrekHooks",
     "Verb",
     "VersionStore",
+    "advisory_key",
+    "create_schema",
     "decode",
     "hookimpl",
     "quote_ident",

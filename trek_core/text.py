@@ -1,4 +1,4 @@
-"""Small pure helpers with text that every plugin needs: decoding a source, quoting for SQL."""
+"""Small pure helpers that every plugin needs: decoding a source, quoting for SQL, a lock's key, a schema."""
 
 from __future__ import annotations
 
@@ -24,6 +24,23 @@ def decode(source: Source) -> str:
         line = text.count("\n", 0, at) + 1
         raise LoadError(str(source.file), line, "a NUL character", "PostgreSQL takes no NUL in SQL text: remove it.")
     return text
+
+
+def advisory_key(name: str) -> int:
+    """A key for an advisory lock from a name: 64 bits of its SHA-256, signed, as PostgreSQL's bigint."""
+    import hashlib  # noqa: PLC0415 - OpenSSL with it, which `trek --help` need not wait for
+
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+
+
+def create_schema(schema: str) -> str:
+    """SQL that makes a schema where it is missing.
+
+    CREATE SCHEMA IF NOT EXISTS needs CREATE on the database even where the schema exists: this asks first.
+    """
+    missing = f"NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {quote_literal(schema)})"
+    create = quote_literal(f"CREATE SCHEMA {quote_ident(schema)}")
+    return f"DO {quote_literal(f'BEGIN IF {missing} THEN EXECUTE {create}; END IF; END')}"
 
 
 def quote_ident(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trek_core.model import Sql
-from trek_core.text import quote_ident, quote_literal
+from trek_core.text import create_schema, quote_ident, quote_literal
 from trek_loaders.formats.asyncpg_trek._edges import INITIAL
 
 TABLE = "migrations"
@@ -29,10 +29,8 @@ def query(schema: str) -> Sql:
 
 def create(schema: str) -> tuple[Sql, ...]:
     """The schema if it is missing, and the table and index that asyncpg-trek makes."""
-    # CREATE SCHEMA IF NOT EXISTS needs CREATE on the database even where the schema exists.
-    missing = f"NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {quote_literal(schema)})"
     return (
-        _do(f"IF {missing} THEN\n  CREATE SCHEMA {quote_ident(schema)};\nEND IF;"),
+        Sql(create_schema(schema)),
         Sql(
             f"CREATE TABLE {_table(schema)} (\n"
             "  id serial PRIMARY KEY,\n  from_revision text,\n  to_revision text,\n"

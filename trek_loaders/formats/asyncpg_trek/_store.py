@@ -13,7 +13,6 @@ carried out after it, even if trek has done the same. Let one of them finish bef
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,7 @@ from trek_core.model import (
     State,
     Verb,
 )
+from trek_core.text import advisory_key
 from trek_loaders.formats.asyncpg_trek import _sql
 from trek_loaders.formats.asyncpg_trek._edges import INITIAL
 from trek_loaders.formats.asyncpg_trek._graph import ways_down
@@ -96,8 +96,7 @@ class AsyncpgTrekStore(VersionStore):
 
     def locks(self, history: History) -> Sequence[Lock]:  # noqa: ARG002 - the table need not exist
         """An advisory lock of trek's own: asyncpg-trek takes none, and does not see this one."""
-        digest = hashlib.sha256(f"trek asyncpg-trek {self.identity}".encode()).digest()
-        return (Advisory(int.from_bytes(digest[:8], "big", signed=True)),)
+        return (Advisory(advisory_key(f"trek asyncpg-trek {self.identity}")),)
 
     def prepare(self, history: History) -> Sequence[Sql]:
         return () if history.exists else _sql.create(self._schema)
