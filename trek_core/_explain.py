@@ -49,11 +49,11 @@ def _place(action: Action, failure: Failure) -> str:
         return ""
     if isinstance(statement, Call):
         return f"{statement.file}:{statement.line}"
-    line, column, _ = _locate(statement, failure.position)
+    line, column, _ = locate(statement, failure.position)
     return f"{statement.file}:{line}:{column}"
 
 
-def _locate(statement: Sql | Copy, position: int | None) -> tuple[int, int, str]:
+def locate(statement: Sql | Copy, position: int | None) -> tuple[int, int, str]:
     """Line and column in the file (from 1), and the statement's text on that line."""
     before = statement.text[: position or 0]
     row = before.count("\n")
@@ -63,7 +63,7 @@ def _locate(statement: Sql | Copy, position: int | None) -> tuple[int, int, str]
 
 
 def _quoted(statement: Sql | Copy, position: int | None) -> Iterator[str]:
-    line, column, text = _locate(statement, position)
+    line, column, text = locate(statement, position)
     at = column - (statement.column if line == statement.line else 1)
     start = max(0, at - WIDTH // 2)
     shown, gutter = text[start : start + WIDTH].rstrip("\r"), f"{line if statement.file else ''}"

@@ -157,11 +157,13 @@ def smells(tree: Tree) -> str | None:
 
     Reads only what `arrange` reads as well: nothing of a way down that has a file of its own.
     """
-    for file in filter(tree.suffix, tree.files):
+    for file in tree.files:
+        if not (suffix := tree.suffix(file)):
+            continue
         for tool, pattern in _SMELLS_BY_NAME:
             if pattern.fullmatch(file.name):
                 return f"looks like {tool} because a file is named {file.path}"
-        stem = file.name.removesuffix(tree.suffix(file))
+        stem = file.name.removesuffix(suffix)
         unread = file.name.lower().endswith(".py") or stem.lower().endswith(".down")
         content = b"" if unread else tree.read(file)
         for tool, word, line in _SMELLS_BY_CONTENT:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import click
 
+from trek_core._explain import locate
 from trek_core.cli._output import complain, document
 from trek_core.errors import LoadError, LockTimeout, MigrationFailed, PlanError, PluginError, TrekError, UnknownRevision
 from trek_core.events import Failure
@@ -134,5 +135,5 @@ def _place(failure: Failure) -> dict[str, object]:
     statement = failure.statement
     if statement is None or not statement.file:
         return {"file": None, "line": None}
-    before = "" if isinstance(statement, Call) else statement.text[: failure.position or 0]
-    return {"file": statement.file, "line": statement.line + before.count("\n")}
+    line = statement.line if isinstance(statement, Call) else locate(statement, failure.position)[0]
+    return {"file": statement.file, "line": line}
