@@ -8,8 +8,7 @@ from collections.abc import AsyncGenerator
 
 from trek_asyncpg._unit import GONE, Unit, UnitFailed, unknown_if_gone
 from trek_asyncpg._wire import to_the_end
-from trek_core import script
-from trek_core.plugin import Failure, Statement, StatementDone
+from trek_core.plugin import Failure, Statement, StatementDone, script
 
 
 async def run(unit: Unit) -> AsyncGenerator[StatementDone]:

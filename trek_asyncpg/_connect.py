@@ -13,9 +13,7 @@ from urllib.parse import unquote
 import asyncpg
 
 from trek_asyncpg._executor import AsyncpgExecutor
-from trek_core.errors import ConfigError, ConnectError
-from trek_core.plugin import Executor
-from trek_core.text import redact_dsn
+from trek_core.plugin import ConfigError, ConnectError, Executor, redact_dsn
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection, Database, Pool

@@ -12,7 +12,6 @@ from trek_asyncpg import _autocommit, _failure, _lock, _reading, _transaction
 from trek_asyncpg._session import SNAPSHOT, Snapshot
 from trek_asyncpg._unit import Unit, UnitFailed
 from trek_asyncpg._wire import rows
-from trek_core import script
 from trek_core.plugin import (
     Action,
     Done,
@@ -28,6 +27,7 @@ from trek_core.plugin import (
     Rows,
     Sql,
     Started,
+    script,
 )
 
 if TYPE_CHECKING:

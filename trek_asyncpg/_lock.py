@@ -19,8 +19,7 @@ import asyncpg
 
 from trek_asyncpg._session import SNAPSHOT
 from trek_asyncpg._wire import rows, to_the_end
-from trek_core.errors import LockTimeout
-from trek_core.plugin import Advisory, Lock, LockWaiting
+from trek_core.plugin import Advisory, Lock, LockTimeout, LockWaiting
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection

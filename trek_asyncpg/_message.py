@@ -6,8 +6,7 @@ import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from trek_core.plugin import Sql
-from trek_core.script import SEPARATOR
+from trek_core.plugin import Sql, script
 
 MARKER_CLASS = 0x7472656B  # "trek"
 
@@ -26,8 +25,8 @@ class Message:
         parts, starts, at = tuple(statements), [], 0
         for part in parts:
             starts.append(at)
-            at += len(part.text) + len(SEPARATOR)
-        return cls(SEPARATOR.join(part.text for part in parts), parts, tuple(starts))
+            at += len(part.text) + len(script.SEPARATOR)
+        return cls(script.SEPARATOR.join(part.text for part in parts), parts, tuple(starts))
 
     def find(self, position: int) -> tuple[Sql, int]:
         """The statement at a position (from 0, in characters of the text), and the position in it."""

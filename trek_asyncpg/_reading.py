@@ -8,8 +8,7 @@ import asyncpg
 
 from trek_asyncpg import _failure
 from trek_asyncpg._wire import rows
-from trek_core.errors import ConfigError, ConnectError, TrekError
-from trek_core.plugin import Facts, Rows, Sql
+from trek_core.plugin import ConfigError, ConnectError, Facts, Rows, Sql, TrekError
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from trek_core.errors import ConfigError
 from trek_core.plugin import (
     Action,
     Advisory,
     Catalog,
+    ConfigError,
     Facts,
     Guard,
     History,
@@ -31,6 +31,7 @@ from trek_core.plugin import (
     create_schema,
     quote_ident,
     quote_literal,
+    state_of,
 )
 
 COLUMNS = (
@@ -129,20 +130,8 @@ class NativeStore(VersionStore):
         )
         return (warning,)
 
-    def state(self, history: History, catalog: Catalog) -> State:  # noqa: ARG002 - the history says it all
-        applied: dict[str, HistoryRow] = {}
-        unfinished: dict[str, HistoryRow] = {}
-        for row in history.rows:
-            if row.state == "step":
-                continue
-            unfinished.pop(row.revision, None)
-            if row.state != "done":
-                unfinished[row.revision] = row
-                continue
-            applied.pop(row.revision, None)  # a rerun moves it to the end
-            if row.verb not in ("revert", "unmark"):
-                applied[row.revision] = row
-        return State(tuple(applied), applied, tuple(unfinished.values()))
+    def state(self, history: History, catalog: Catalog) -> State:
+        return state_of(history, catalog)
 
     def locks(self, history: History) -> Sequence[Lock]:  # noqa: ARG002
         return (Advisory(advisory_key(f"trek\0{self.identity}")),)

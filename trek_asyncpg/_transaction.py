@@ -10,8 +10,7 @@ from trek_asyncpg import _failure
 from trek_asyncpg._message import WHERE_MARKED, Message, marked
 from trek_asyncpg._unit import GONE, SAVEPOINT, Unit, UnitFailed, only_sql, unknown_if_gone
 from trek_asyncpg._wire import rows, to_the_end
-from trek_core import script
-from trek_core.plugin import Call, Failure, Sql, Statement
+from trek_core.plugin import Call, Failure, Sql, Statement, script
 
 NUMBER = "SELECT pg_catalog.to_jsonb(COALESCE(pg_catalog.pg_current_xact_id_if_assigned()::text, ''))"
 

@@ -11,23 +11,21 @@ from trek_core import _actions
 from trek_core._blame import blame, expect, expect_all
 from trek_core._catalog import EntryCatalog, arrange, build, smell
 from trek_core._planner import route
+from trek_core._recording import records
 from trek_core._status import status
 from trek_core._tree import FolderTree
 from trek_core.errors import ConfigError, UnknownRevision
 from trek_core.model import (
-    Action,
     Direction,
     Entry,
     Facts,
     History,
     HistoryRow,
     Hop,
-    Record,
     Route,
     Rules,
     Script,
     State,
-    Statement,
 )
 from trek_core.plans import Plan, Status
 
@@ -141,30 +139,7 @@ class Workspace:
     ) -> Plan:
         actions = _actions.build(hops, self._tree, self.layout)
         told = (*history.warnings, *warnings)
-        return Plan(target, actions, self._records(actions, history), told, direction, history, self)
-
-    def _records(self, actions: tuple[Action, ...], history: History) -> tuple[Record, ...]:
-        records: list[Record] = []
-        following = history
-        for action in actions:
-            with blame(self.store, "VersionStore.record"):
-                record = self.store.value.record(action, following)
-            self._check_record(record)
-            records.append(record)
-            following = record.history
-        if records:
-            with blame(self.store, "VersionStore.prepare"):
-                prepare = self.store.value.prepare(history)
-            prepare = expect_all(self.store, "VersionStore.prepare", prepare, Statement)
-            records[0] = replace(records[0], begin=(*prepare, *records[0].begin))
-        return tuple(records)
-
-    def _check_record(self, record: Record) -> None:
-        where = "VersionStore.record"
-        expect(self.store, where, record, Record)
-        expect(self.store, f"{where}: history", record.history, History)
-        for name in ("begin", "finish", "failed"):
-            expect_all(self.store, f"{where}: {name}", getattr(record, name), Statement)
+        return Plan(target, actions, records(self.store, actions, history), told, direction, history, self)
 
 
 def _never(entry: Entry, row: HistoryRow) -> str:  # noqa: ARG001 - the planner's signature

@@ -11,6 +11,8 @@ A plugin is a module (or an object) with functions marked `@hookimpl`, found by 
 Subclass `TrekHooks` instead to have a type checker compare the signatures.
 """
 
+from trek_core import script
+from trek_core._folding import state_of
 from trek_core._hooks import TrekHooks, hookimpl
 from trek_core._host import PluginHost
 from trek_core.backend import Backend
@@ -26,7 +28,19 @@ from trek_core.contracts import (
     Tree,
     VersionStore,
 )
-from trek_core.errors import ConfigError, ConnectError, LoadError, LockTimeout, PlanError
+from trek_core.errors import (
+    ConfigError,
+    ConnectError,
+    Cycle,
+    Duplicate,
+    Irreversible,
+    LoadError,
+    LockTimeout,
+    Missing,
+    PlanError,
+    TrekError,
+    UnknownRevision,
+)
 from trek_core.events import (
     Done,
     Event,
@@ -71,7 +85,7 @@ from trek_core.model import (
     Statement,
     Verb,
 )
-from trek_core.text import advisory_key, create_schema, decode, quote_ident, quote_literal
+from trek_core.text import advisory_key, create_schema, decode, quote_ident, quote_literal, redact_dsn
 
 __all__ = [
     "Action",
@@ -84,8 +98,10 @@ __all__ = [
     "ConfigError",
     "ConnectError",
     "Copy",
+    "Cycle",
     "Direction",
     "Done",
+    "Duplicate",
     "Entry",
     "Event",
     "Executor",
@@ -99,6 +115,7 @@ __all__ = [
     "HistoryRow",
     "Hop",
     "Ignored",
+    "Irreversible",
     "Layout",
     "LoadError",
     "Loader",
@@ -107,6 +124,7 @@ __all__ = [
     "LockWaiting",
     "Locked",
     "Lost",
+    "Missing",
     "Mode",
     "NoSettings",
     "Observer",
@@ -129,7 +147,9 @@ __all__ = [
     "Statement",
     "StatementDone",
     "Tree",
+    "TrekError",
     "TrekHooks",
+    "UnknownRevision",
     "Verb",
     "VersionStore",
     "advisory_key",
@@ -138,4 +158,7 @@ __all__ = [
     "hookimpl",
     "quote_ident",
     "quote_literal",
+    "redact_dsn",
+    "script",
+    "state_of",
 ]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trek_core.errors import LoadError
-from trek_core.model import Body, Copy, Sql
+from trek_core.plugin import Body, Copy, LoadError, Sql
 from trek_loaders._scanner import Scanner
 from trek_loaders._statements import UNLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trek_core.model import Mode
+    from trek_core.plugin import Mode
     from trek_loaders._directives import Directives
 
 _UNLOCK_ALL = re.compile(r"\bpg_advisory_unlock_all\b", re.IGNORECASE)

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trek_core.errors import Cycle, LoadError, UnknownRevision
+from trek_core.plugin import Cycle, LoadError, UnknownRevision
 from trek_loaders._names import natural_key
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from trek_core.errors import LoadError
+from trek_core.plugin import LoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

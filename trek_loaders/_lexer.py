@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from trek_core.model import Copy, Sql
+from trek_core.plugin import Copy, Sql
 from trek_loaders._scanner import NOTE, Note, Scanner, Token
 from trek_loaders._statements import TELLING, changes_settings, controls_transaction, reads_stdin, refuses_block
 

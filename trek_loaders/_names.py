@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trek_core.errors import Duplicate, LoadError
-from trek_core.model import Direction, File
+from trek_core.plugin import Direction, Duplicate, File, LoadError
 from trek_loaders._directives import REVISION
 
 if TYPE_CHECKING:

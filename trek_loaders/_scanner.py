@@ -9,7 +9,7 @@ import re
 from bisect import bisect_left
 from typing import NamedTuple
 
-from trek_core.errors import LoadError
+from trek_core.plugin import LoadError
 
 _START = r"A-Za-z_\x80-\U0010ffff"  # to PostgreSQL every character beyond ASCII is a letter, even a space
 _BLANK = r"[ \t\n\r\f\v]"

@@ -13,11 +13,21 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from trek_core.contracts import Layout, Provider
-from trek_core.errors import ConfigError, LoadError
-from trek_core.model import Arrangement, Direction, Entry, File, Ignored, Script, Source
-from trek_core.plugin import hookimpl
-from trek_core.text import decode
+from trek_core.plugin import (
+    Arrangement,
+    ConfigError,
+    Direction,
+    Entry,
+    File,
+    Ignored,
+    Layout,
+    LoadError,
+    Provider,
+    Script,
+    Source,
+    decode,
+    hookimpl,
+)
 from trek_loaders._chain import Draft, expand, parents
 from trek_loaders._directives import Directives, read_directives
 from trek_loaders._names import RUNS, Key, Named, natural_key, pair_up, read_name
@@ -26,7 +36,7 @@ from trek_loaders.python import read_constants
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from trek_core.contracts import Tree
+    from trek_core.plugin import Tree
 
 _MIGRATION = re.compile(r"[0-9][A-Za-z0-9.]*_")
 _README = re.compile(r"readme(\.|$)", re.IGNORECASE)

@@ -17,11 +17,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from trek_core.contracts import Loader
-from trek_core.errors import LoadError
-from trek_core.model import Body, Call, Direction, Mode, Script, Source
-from trek_core.plugin import hookimpl
-from trek_core.text import decode
+from trek_core.plugin import Body, Call, Direction, Loader, LoadError, Mode, Script, Source, decode, hookimpl
 from trek_loaders._directives import Directives, check_duration, read_duration, read_replaces, read_requires
 
 if TYPE_CHECKING:

@@ -9,10 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trek_core.errors import LoadError
-from trek_core.model import Body, Direction, Script, Source
-from trek_core.plugin import Loader, hookimpl
-from trek_core.text import decode
+from trek_core.plugin import Body, Direction, Loader, LoadError, Script, Source, decode, hookimpl
 from trek_loaders._bodies import make_body, shorten
 from trek_loaders._directives import read_directives
 from trek_loaders._lexer import notes, split

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from trek_core.errors import ConfigError
+    from trek_core.plugin import ConfigError
 
 
 class Identity(TypedDict, total=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trek_core.errors import ConfigError, ConnectError
+from trek_core.plugin import ConfigError, ConnectError
 
 
 def refused(problem: str, advice: str) -> ConfigError:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trek_core.contracts import Layout, Provider, VersionStore
-from trek_core.plugin import hookimpl
+from trek_core.plugin import Layout, Provider, VersionStore, hookimpl
 from trek_loaders.formats.asyncpg_trek._layout import make_layout
 from trek_loaders.formats.asyncpg_trek._store import AsyncpgTrekSettings, make_store
 

@@ -12,13 +12,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trek_core.errors import Duplicate, LoadError
-from trek_core.model import Direction, File, Ignored
+from trek_core.plugin import Direction, Duplicate, File, Ignored, LoadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trek_core.contracts import Tree
+    from trek_core.plugin import Tree
 
 INITIAL = "initial"
 PATTERN = "YYYYMMDD_<from>_(up|down)_<to>.(sql|py)"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, cast
 
-from trek_core.model import Direction
+from trek_core.plugin import Direction
 from trek_loaders.formats.asyncpg_trek._edges import INITIAL, Edge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from trek_core.contracts import Catalog
+    from trek_core.plugin import Catalog
 
 EDGES = "edges"
 """The key of `Entry.meta` under which an entry keeps the edges of its files."""

@@ -6,9 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from trek_core.contracts import Layout, Tree
-from trek_core.errors import PlanError
-from trek_core.model import Arrangement, Direction, Entry, File, Script
+from trek_core.plugin import Arrangement, Direction, Entry, File, Layout, PlanError, Script, Tree
 from trek_loaders.formats.asyncpg_trek._edges import INITIAL, PATTERN, Edge, parse, read_edges
 from trek_loaders.formats.asyncpg_trek._graph import EDGES, Graph
 from trek_loaders.formats.asyncpg_trek._load import load_body

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trek_core.errors import LoadError
-from trek_core.model import Body, Direction, Source
+from trek_core.plugin import Body, Direction, LoadError, Source
 from trek_loaders.python import load_function
 
 if TYPE_CHECKING:
-    from trek_core.contracts import Tree
+    from trek_core.plugin import Tree
     from trek_loaders.formats.asyncpg_trek._edges import Edge
 
 

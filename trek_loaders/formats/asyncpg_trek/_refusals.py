@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trek_core.errors import Cycle, Irreversible, Missing, PlanError
-from trek_core.model import Direction, State
+from trek_core.plugin import Cycle, Direction, Irreversible, Missing, PlanError, State
 from trek_loaders.formats.asyncpg_trek._edges import INITIAL, Edge, nearest
 
 if TYPE_CHECKING:

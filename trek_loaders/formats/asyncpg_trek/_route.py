@@ -13,8 +13,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from trek_core.errors import PlanError, UnknownRevision
-from trek_core.model import Body, Direction, Hop, State
+from trek_core.plugin import Body, Direction, Hop, PlanError, State, UnknownRevision
 from trek_loaders.formats.asyncpg_trek import _refusals as refusals
 from trek_loaders.formats.asyncpg_trek._edges import INITIAL, Edge, nearest
 from trek_loaders.formats.asyncpg_trek._graph import Graph, graph_of
@@ -23,7 +22,7 @@ from trek_loaders.formats.asyncpg_trek._load import load_body
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trek_core.contracts import Catalog, Tree
+    from trek_core.plugin import Catalog, Tree
 
 
 def route(catalog: Catalog, state: State, target: str, direction: Direction | None) -> Sequence[Hop]:

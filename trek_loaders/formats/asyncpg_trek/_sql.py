@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from trek_core.model import Sql
-from trek_core.text import create_schema, quote_ident, quote_literal
+from trek_core.plugin import Sql, create_schema, quote_ident, quote_literal
 from trek_loaders.formats.asyncpg_trek._edges import INITIAL
 
 TABLE = "migrations"

@@ -16,24 +16,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from trek_core.contracts import Catalog, VersionStore
-from trek_core.errors import ConfigError, PlanError
-from trek_core.model import (
+from trek_core.plugin import (
     Action,
     Advisory,
+    Catalog,
+    ConfigError,
     Facts,
     Guard,
     History,
     HistoryRow,
     Lock,
+    PlanError,
     Record,
     Row,
     Rows,
     Sql,
     State,
     Verb,
+    VersionStore,
+    advisory_key,
 )
-from trek_core.text import advisory_key
 from trek_loaders.formats.asyncpg_trek import _sql
 from trek_loaders.formats.asyncpg_trek._edges import INITIAL
 from trek_loaders.formats.asyncpg_trek._graph import ways_down

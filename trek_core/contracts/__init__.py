@@ -1,0 +1,26 @@
+"""What plugins implement. Hooks only register such objects; everything awaited is a method of one of them.
+
+The numbered sentences are the contract; the tests of the conformance kits in `trek_core.testing` carry their numbers.
+Where trek is the subject it is trek's promise, and trek's own tests carry the number.
+"""
+
+from trek_core.contracts._executor import Executor
+from trek_core.contracts._layout import Layout
+from trek_core.contracts._loader import Loader
+from trek_core.contracts._observer import Observer
+from trek_core.contracts._providers import ExecutorProvider, NoSettings, Provider
+from trek_core.contracts._store import VersionStore
+from trek_core.contracts._tree import Catalog, Tree
+
+__all__ = [
+    "Catalog",
+    "Executor",
+    "ExecutorProvider",
+    "Layout",
+    "Loader",
+    "NoSettings",
+    "Observer",
+    "Provider",
+    "Tree",
+    "VersionStore",
+]

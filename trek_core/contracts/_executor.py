@@ -1,0 +1,79 @@
+"""Executors: an open session with a database."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from trek_core.model import Action, Facts, Lock, Locked, Record, Rows, Sql
+
+if TYPE_CHECKING:
+    from trek_core.events import LockWaiting, Result
+
+
+class Executor(ABC):
+    """One open session with a database. Kit: `trek_core.testing.ExecutorSuite`.
+
+    E1. trek uses a session from one task, one call at a time.
+    """
+
+    @property
+    @abstractmethod
+    def connection(self) -> Any:
+        """What a `Call` is given."""
+
+    @abstractmethod
+    async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
+        """Facts and rows in one round trip; None if the table does not exist, with the facts that the driver knows then.
+
+        E2. `read` gives one mapping a row, decoded, whatever characters its texts have.
+        E3. Without the table the rows are None, and the session stays usable.
+        E4. The facts name database and user, and say whether the caller has a transaction open.
+        E5. Any other refusal of the query is a `ConfigError`; a lost connection is a `ConnectError`.
+        """
+
+    @abstractmethod
+    def lock(
+        self, locks: Sequence[Lock], timeout: float, waiting: Callable[[LockWaiting], Awaitable[None]]
+    ) -> AbstractAsyncContextManager[Locked]:
+        """Holds the locks, in their order. Polls: a session that waits blocks nobody.
+
+        E6. A lock excludes every other session that asks for it, and no other lock.
+        E7. After `timeout` seconds of waiting it raises `LockTimeout`, and holds nothing.
+        E8. While it waits it tells `waiting`.
+        E9. `Locked.waited` says whether somebody else had the lock; `Locked.facts` are complete.
+        E10. The lock is released at the end of the block, after an error in it, and after a cancellation in it.
+        E11. A cancellation while it waits leaves nothing held.
+        E12. The lock of a session that was lost is free.
+        """
+
+    @abstractmethod
+    def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        """Carries the units out in order and stops after the first that fails or is lost.
+
+        It may glue statements together, never cut one.
+
+        E13. Each unit gives `Started` first, and one of `Done`, `Failed` and `Lost` last.
+        E14. In a transaction begin, body and finish run in this order, and nobody sees a part of them.
+        E15. After a failure in a transaction nothing of the unit remains, and what was done before it does.
+        E16. After the first unit that fails or is lost no other begins.
+        E17. `Failure.statement` is the statement that failed, `message` and `sqlstate` are the database's.
+        E18. `Failure.position` is the place in the statement's text where the database gives one.
+        E19. A violation of `Record.guard` is `Lost`, and any other unique violation is `Failed`.
+        E20. Outside a transaction what ran before a failure stays, and the outcome is "partial".
+        E21. Outside a transaction a statement that refuses a transaction block runs in none.
+        E22. Outside a transaction `progress` stands around every statement, in its phases, and `failed` follows a failure.
+        E23. Outside a transaction every statement gives `StatementDone`, with its number and how many there are.
+        E24. A `Call` is awaited with `connection`, in its place among the statements and inside the unit's transaction.
+        E25. An exception of a `Call` is `Failed`, with the exception as `cause` and the `Call` as `statement`.
+        E26. A unit without a body only writes its record.
+        E27. After the end, a failure, a cancellation or `aclose` the session is usable, and no transaction is open.
+        E28. A cancelled unit leaves nothing of its transaction.
+        E29. Settings of the session that a body changed are as they were.
+        E30. The lock timeout of a body holds for that body and no longer.
+        E31. In mode "message" each `Sql` is one simple query, never cut.
+        E32. A `Copy` sends its data.
+        E33. A transaction of the caller is left open, usable, and undone by the caller's rollback.
+        """

@@ -1,0 +1,1 @@
+"""Door 3: what a plugin author tests with."""
