@@ -85,12 +85,7 @@ def test_every_heading_has_its_sentences() -> None:
 
 
 def test_no_contract_is_forgotten() -> None:
-    public = {
-        name
-        for name, value in vars(contracts).items()
-        if inspect.isclass(value) and value.__module__ == contracts.__name__
-    }
-    assert public == {kind.__name__ for kind in KINDS} | {"NoSettings"}
+    assert set(contracts.__all__) == {kind.__name__ for kind in KINDS} | {"NoSettings"}
 
 
 # --------------------------------------------------------------------------- names
