@@ -1,0 +1,1 @@
+"""Observers of runs, one module a library that they tell."""
