@@ -14,7 +14,7 @@ from trek_core import _checks
 from trek_core._blame import Offer, blame, expect, expect_all
 from trek_core._explain import NOT_ALLOWED, explain
 from trek_core.errors import ConfigError, MigrationFailed, TrekError, Unfinished
-from trek_core.events import Done, Event, Failed, Lost, RunFinished, RunStarted
+from trek_core.events import Done, Event, Failed, Lost, RunFailed, RunFinished, RunStarted
 from trek_core.model import Facts, History, HistoryRow, Lock, Locked, Rows, Sql
 from trek_core.plans import Plan, Ran, Report
 
@@ -91,12 +91,16 @@ class Runner:
 
     # ----------------------------------------------------------------------- the run
     async def _report(self, plan: Plan, replan: Planner) -> Report:
-        if plan:
+        if not plan:
+            return self._so_far(plan)
+        try:
             await self._tell(RunStarted(plan))
             await self._under_lock(plan, replan)
+        except BaseException as error:
+            await self._tell(RunFailed(error))
+            raise
         report = self._so_far(plan)
-        if plan:
-            await self._tell(RunFinished(report))
+        await self._tell(RunFinished(report))
         return report
 
     async def _under_lock(self, plan: Plan, replan: Planner) -> None:
@@ -155,13 +159,18 @@ class Runner:
         return Report(plan.target, tuple(self.ran), plan.warnings, time.monotonic() - self.begun)
 
     async def _tell(self, event: Event) -> None:
-        """Observers cannot fail a run: what they raise is logged with their plugin's name."""
+        """Observers cannot fail a run: what they raise is logged. A cancellation goes on once all of them heard the event."""
+        ended: BaseException | None = None
         for observer in self.observers:
             try:
                 with blame(observer, "notify"):
                     await observer.value.notify(event)
             except TrekError as error:
                 log.warning("observer %r: %s", observer.value.name, error, exc_info=error)
+            except BaseException as error:  # noqa: BLE001 - no observer is left without the end of a run
+                ended = ended or error
+        if ended is not None:
+            raise ended
 
 
 def _whose(store: Offer[VersionStore], query: Sql) -> str:

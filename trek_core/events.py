@@ -99,4 +99,11 @@ class RunFinished:
     report: Report
 
 
-Event = RunStarted | LockWaiting | Result | RunFinished
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """The run ended with an error, which is raised once every observer heard of it. A cancellation is one too."""
+
+    error: BaseException
+
+
+Event = RunStarted | LockWaiting | Result | RunFinished | RunFailed

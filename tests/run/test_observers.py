@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 from tests.run.folders import applied, two, write
 from trek_asyncpg import migrate
 from trek_core import ConfigError, MigrationFailed, Observer
-from trek_core.events import Done, Failed, RunFinished, RunStarted, Started, StatementDone
+from trek_core.events import Done, Failed, RunFailed, RunFinished, RunStarted, Started, StatementDone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,15 +58,66 @@ async def test_nothing_to_do_is_no_run(connection: Connection, tmp_path: Path) -
     assert ear.events == []
 
 
-async def test_a_failure_is_heard_and_nothing_after_it(connection: Connection, tmp_path: Path) -> None:
+async def test_a_failure_is_heard_and_then_that_the_run_failed(connection: Connection, tmp_path: Path) -> None:
     ear = Ear()
     folder = write(tmp_path, {"1_a.sql": "SELECT 1;", "2_b.sql": "SELECT 1/0;", "3_c.sql": "SELECT 1;"})
     with pytest.raises(MigrationFailed) as failed:
         await migrate(connection, folder, observers=[ear.observer])
-    assert ear.kinds == [RunStarted, Started, Done, Started, Failed]
-    last = ear.events[-1]
-    assert isinstance(last, Failed)
-    assert last.failure is failed.value.failure
+    assert ear.kinds == [RunStarted, Started, Done, Started, Failed, RunFailed]
+    failure, last = ear.events[-2:]
+    assert isinstance(failure, Failed)
+    assert failure.failure is failed.value.failure
+    assert isinstance(last, RunFailed)
+    assert last.error is failed.value
+
+
+async def test_a_cancelled_run_is_heard_to_have_failed_by_observers_that_take_their_time(
+    connection: Connection, tmp_path: Path
+) -> None:
+    begun, heard = asyncio.Event(), []
+
+    async def slowly(event: Event) -> None:
+        await asyncio.sleep(0.01)
+        heard.append(event)
+        if isinstance(event, Started):
+            begun.set()
+
+    folder = write(tmp_path, {"1_a.sql": "SELECT pg_sleep(30);"})
+    run = asyncio.create_task(migrate(connection, folder, observers=[Observer("slow", slowly)]))
+    await begun.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert [type(event) for event in heard] == [RunStarted, Started, RunFailed]
+    assert isinstance(heard[-1].error, asyncio.CancelledError)
+
+
+@pytest.mark.parametrize("kind", [RunStarted, Started, Done])
+async def test_a_cancellation_in_one_observer_leaves_no_other_without_the_event_and_the_end(
+    connection: Connection, tmp_path: Path, kind: type
+) -> None:
+    ear = Ear()
+
+    async def give_up(event: Event) -> None:
+        if isinstance(event, kind):
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await migrate(connection, two(tmp_path), observers=[Observer("tired", give_up), ear.observer])
+    assert ear.kinds[0] is RunStarted
+    assert ear.kinds[-2:] == [kind, RunFailed]
+
+
+async def test_a_cancellation_at_the_end_leaves_it_the_end(connection: Connection, tmp_path: Path) -> None:
+    ear = Ear()
+
+    async def give_up(event: Event) -> None:
+        if isinstance(event, RunFinished):
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await migrate(connection, two(tmp_path), observers=[Observer("tired", give_up), ear.observer])
+    assert [kind for kind in ear.kinds if kind in (RunFinished, RunFailed)] == [RunFinished]
 
 
 @pytest.mark.parametrize("text", ["CREATE TABLE taken (id int);", "CREATE TYPE taken AS ENUM ('a');"])
@@ -76,7 +128,7 @@ async def test_a_body_that_looks_like_a_lost_race_is_heard_as_a_failure(
     await connection.execute(text)
     with pytest.raises(MigrationFailed):
         await migrate(connection, write(tmp_path, {"1_a.sql": text}), observers=[ear.observer])
-    assert ear.kinds == [RunStarted, Started, Failed]
+    assert ear.kinds == [RunStarted, Started, Failed, RunFailed]
 
 
 @pytest.mark.parametrize("raised", [ValueError("ouch"), ConfigError("ouch"), TimeoutError("ouch")], ids=repr)

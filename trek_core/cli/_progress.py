@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Self
 
 from trek_core.cli._output import complain, count, lasted, plain, say
 from trek_core.contracts import Observer
-from trek_core.events import Done, Event, Failed, LockWaiting, Lost, RunFinished, RunStarted, Started, StatementDone
+from trek_core.events import (
+    Done,
+    Event,
+    Failed,
+    LockWaiting,
+    Lost,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    Started,
+    StatementDone,
+)
 from trek_core.model import Action, Verb
 
 if TYPE_CHECKING:
@@ -81,6 +92,8 @@ class Lines:
                 self.running = None
             case Failed() | RunFinished():
                 self.running = None
+                self.close()
+            case RunFailed():  # `running` stays: what was interrupted is told afterwards
                 self.close()
 
     def begin(self, total: int) -> None:
