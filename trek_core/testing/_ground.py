@@ -7,14 +7,15 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from trek_core.contracts import Executor
-from trek_core.model import Call, Copy, Guard, Sql, Statement
+from trek_core.model import Call, Copy, Guard, RowLock, Sql, Statement
 
 
 class Ground(ABC):
     """An empty database of one test. `trek_asyncpg.testing.ground()` gives one of PostgreSQL, `MemoryGround` one in memory.
 
     The words are statements that a suite builds its migrations of. Notes are words that a statement leaves in the
-    database, with and within its transaction; a table for them is there.
+    database, with and within its transaction; a table for them is there. What only the tests of a capability call
+    (`ExecutorSuite.capabilities`) may raise for an executor that lacks it.
     """
 
     @abstractmethod
@@ -31,7 +32,15 @@ class Ground(ABC):
 
     @abstractmethod
     async def cut(self, session: Executor) -> None:
-        """The session's connection is lost, as when its server process dies."""
+        """The session's connection is lost, as when its server process dies. Returns when nothing of it is left."""
+
+    @abstractmethod
+    def transaction(self, session: Executor) -> AbstractAsyncContextManager[None]:
+        """A transaction that a caller has open on the session's connection, rolled back at the end (READ COMMITTED)."""
+
+    @abstractmethod
+    async def setting(self, session: Executor) -> str:
+        """What `change_setting` changes, as it is now in the session."""
 
     # ----------------------------------------------------------------------- words
     @abstractmethod
@@ -40,7 +49,15 @@ class Ground(ABC):
 
     @abstractmethod
     def note_outside(self, word: str) -> Sql:
-        """Leaves a note, and refuses a transaction block."""
+        """Leaves a note, and refuses a transaction block. `Sql.refuses_block` says so."""
+
+    @abstractmethod
+    def all_notes(self) -> Sql:
+        """A query for `Executor.read`: one object a note, the word under the key "note"."""
+
+    @abstractmethod
+    def no_table(self) -> Sql:
+        """The same query of a table that is not there."""
 
     @abstractmethod
     def wrong(self) -> tuple[Sql, str]:
@@ -57,6 +74,18 @@ class Ground(ABC):
     @abstractmethod
     def sleep(self, seconds: float) -> Sql:
         """Takes its time."""
+
+    @abstractmethod
+    def hold(self) -> Sql:
+        """Takes a lock of the database until the end of the transaction, and waits while another session has it."""
+
+    @abstractmethod
+    def change_setting(self) -> Sql:
+        """Changes a setting of the session, beyond its transaction. `Sql.changes_settings` says so."""
+
+    @abstractmethod
+    def row_lock(self) -> RowLock:
+        """A migration lock that is a row of a table, which is there."""
 
     @abstractmethod
     def call(self, word: str) -> Call:

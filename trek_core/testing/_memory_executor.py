@@ -1,0 +1,249 @@
+"""The reference executor: a session with a database in memory, which keeps every sentence of the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+
+from trek_core import script
+from trek_core.contracts import Executor
+from trek_core.errors import ConfigError, ConnectError, LockTimeout
+from trek_core.events import Done, Failed, Failure, LockWaiting, Lost, Result, Started, StatementDone
+from trek_core.model import (
+    Action,
+    Advisory,
+    Copy,
+    Facts,
+    Lock,
+    Locked,
+    Record,
+    RowLock,
+    Rows,
+    Sql,
+    Statement,
+)
+from trek_core.testing._memory_connection import MemoryConnection
+from trek_core.testing._memory_database import (
+    CONNECTION_LOST,
+    DUPLICATE_TABLE,
+    UNDEFINED_TABLE,
+    UNIQUE_VIOLATION,
+    MemoryDatabaseError,
+)
+
+Waiting = Callable[[LockWaiting], Awaitable[None]]
+PAUSE = 0.01  # seconds
+
+
+class UnitFailed(Exception):
+    """Carries a failure out of a unit."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(failure.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An action and what is written around it."""
+
+    action: Action
+    record: Record
+
+    @property
+    def body(self) -> tuple[Statement, ...]:
+        return script.statements(self.action)
+
+    def holds(self, statement: Statement | None) -> bool:
+        """Whether it is the body's own, and none of the store's."""
+        return any(statement is own for own in self.body)
+
+
+class MemoryExecutor(Executor):
+    """Runs migrations on a connection that the caller owns."""
+
+    def __init__(self, connection: MemoryConnection) -> None:
+        self._connection = connection
+
+    @property
+    def connection(self) -> MemoryConnection:
+        return self._connection
+
+    # ----------------------------------------------------------------------- reading
+    async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
+        try:
+            rows = await self._connection.query(query.text)
+        except MemoryDatabaseError as error:
+            if error.sqlstate == UNDEFINED_TABLE:
+                return self.facts(), None
+            advice = "Nothing was changed."
+            if error.sqlstate == CONNECTION_LOST:
+                msg = f"the connection was lost while the history was read. {advice} Run again on a new one."
+                raise ConnectError(msg) from error
+            msg = f"reading the history was refused: {error}. {advice}"
+            raise ConfigError(msg) from error
+        return self.facts(), [dict(row) for row in rows]
+
+    def facts(self) -> Facts:
+        return Facts(
+            database=self._connection.database.name,
+            schema="public",
+            user="memory",
+            session_user="memory",
+            backend_pid=self._connection.pid,
+            in_transaction=self._connection.in_transaction,
+        )
+
+    # ----------------------------------------------------------------------- locking
+    @asynccontextmanager
+    async def lock(self, locks: Sequence[Lock], timeout: float, waiting: Waiting) -> AsyncIterator[Locked]:
+        end, waited = time.monotonic() + timeout, False
+        async with contextlib.AsyncExitStack() as stack:
+            for lock in locks:
+                waited |= await self._take(lock, end, waiting)
+                stack.push_async_callback(self.release, lock)
+            yield Locked(waited, self.facts())
+
+    async def _take(self, lock: Lock, end: float, waiting: Waiting) -> bool:
+        """Whether the lock had to be waited for."""
+        begun, waited = time.monotonic(), False
+        while not await self.try_lock(lock):
+            holder = self._holder(lock, time.monotonic() - begun)
+            if time.monotonic() >= end:
+                msg = f"the migration lock was not free within {holder.waited:.1f} s: held by session {holder.pid}."
+                raise LockTimeout(msg, holder)
+            await waiting(holder)
+            await asyncio.sleep(PAUSE)
+            waited = True
+        return waited
+
+    async def try_lock(self, lock: Lock) -> bool:
+        """Whether the lock is ours now. It never waits: a session that waits blocks nobody."""
+        if isinstance(lock, RowLock):
+            return bool(await self._connection.query(lock.take.text))
+        await self._connection.turn()
+        return self._connection.try_lock(_name(lock))
+
+    async def release(self, lock: Lock) -> None:
+        if self._connection.closed:  # its locks went with it
+            return
+        if isinstance(lock, RowLock):
+            await self._connection.execute(lock.release.text)
+        else:
+            self._connection.unlock(_name(lock))
+
+    def _holder(self, lock: Lock, waited: float) -> LockWaiting:
+        holder = self._connection.database.holder(_name(lock)) if isinstance(lock, Advisory) else None
+        return LockWaiting(waited, holder.pid if holder else None)
+
+    # ----------------------------------------------------------------------- running
+    async def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        for action, record in units:
+            result: Result = Started(action)
+            yield result
+            async with contextlib.aclosing(self.carry_out(Unit(action, record))) as results:
+                async for result in results:
+                    yield result
+            if not isinstance(result, Done):
+                return
+
+    async def carry_out(self, unit: Unit) -> AsyncGenerator[Result]:
+        """The results of one unit; the last is `Done`, `Failed` or `Lost`."""
+        begun = time.monotonic()
+        try:
+            if unit.action.mode == "transaction":
+                await self.in_transaction(unit)
+            else:
+                async with contextlib.aclosing(self.outside(unit)) as steps:
+                    async for step in steps:
+                        yield step
+        except UnitFailed as failed:
+            lost = self.is_lost(unit, failed.failure)
+            yield Lost(unit.action, failed.failure) if lost else Failed(unit.action, failed.failure)
+        else:
+            yield Done(unit.action, time.monotonic() - begun)
+
+    async def in_transaction(self, unit: Unit) -> None:
+        """All or nothing: a transaction of ours, or a savepoint of the caller's."""
+        with self._connection.transaction():
+            with self.same_settings():
+                await self.send(script.opening(unit.action, unit.record))
+                await self.send(unit.body)
+            await self.send(unit.record.finish)
+
+    async def outside(self, unit: Unit) -> AsyncGenerator[StatementDone]:
+        """A statement at a time. The history is told of a failure, if it was told of the beginning."""
+        number, total, ours = 0, len(unit.body), False
+        with self.same_settings():
+            try:
+                for query in script.queries(unit.action, unit.record):
+                    begun = time.monotonic()
+                    await self.send_query(query)
+                    ours = True
+                    if unit.holds(query[0]):
+                        number += 1
+                        yield StatementDone(unit.action, number, total, time.monotonic() - begun)
+            except UnitFailed as failed:
+                await self.tell_failed(unit if ours else None)
+                raise UnitFailed(self.partial(failed.failure)) from failed.failure.cause
+
+    async def tell_failed(self, unit: Unit | None) -> None:
+        if unit is not None and not self._connection.closed:
+            await self.send(unit.record.failed)
+
+    async def send_query(self, query: Sequence[Statement]) -> None:
+        """What stands together is one transaction; what stands alone has none around it."""
+        with self._connection.transaction() if len(query) > 1 else contextlib.nullcontext():
+            await self.send(query)
+
+    async def send(self, statements: Iterable[Statement]) -> None:
+        for statement in statements:
+            try:
+                await self.send_one(statement)
+            except Exception as error:
+                raise UnitFailed(self.failure(error, statement)) from error
+
+    async def send_one(self, statement: Statement) -> None:
+        if isinstance(statement, Sql):
+            await self._connection.execute(statement.text)
+        elif isinstance(statement, Copy):
+            await self._connection.copy(statement.data)
+        else:
+            await statement.function(self._connection)
+
+    @contextmanager
+    def same_settings(self) -> Iterator[None]:
+        """Afterwards the session's settings are as they were."""
+        before = dict(self._connection.settings)
+        try:
+            yield
+        finally:
+            self._connection.settings = before
+
+    # ----------------------------------------------------------------------- failures
+    def failure(self, error: Exception, statement: Statement) -> Failure:
+        if not isinstance(error, MemoryDatabaseError):
+            return Failure(error, f"{type(error).__name__}: {error}", statement)
+        outcome = "unknown" if error.sqlstate == CONNECTION_LOST else "rolled back"
+        return Failure(error, error.message, statement, error.position, error.sqlstate, outcome=outcome)
+
+    def partial(self, failure: Failure) -> Failure:
+        """A failure outside a transaction: what ran before stays."""
+        return failure if failure.outcome == "unknown" else replace(failure, outcome="partial")
+
+    def is_lost(self, unit: Unit, failure: Failure) -> bool:
+        """Whether somebody was faster: he wrote the row of the guard, or made the table that a store prepares."""
+        error, guard = failure.cause, unit.record.guard
+        if not isinstance(error, MemoryDatabaseError):
+            return False
+        if error.sqlstate == UNIQUE_VIOLATION and guard is not None:
+            return (error.schema, error.table, error.constraint) == (guard.schema, guard.table, guard.constraint)
+        return error.sqlstate == DUPLICATE_TABLE and not unit.holds(failure.statement)
+
+
+def _name(lock: Advisory) -> Hashable:
+    return ("advisory", lock.key)
