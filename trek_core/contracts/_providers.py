@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from trek_core.contracts._executor import Executor
 
 T_co = TypeVar("T_co", covariant=True)
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,14 @@ class Provider(Generic[T_co]):
     create: Callable[[Any], T_co]
     settings: type = NoSettings
 
+    if TYPE_CHECKING:  # the dataclass's own, and create must take what settings says
+
+        @overload
+        def __init__(self, name: str, create: Callable[[NoSettings], T_co]) -> None: ...
+        @overload
+        def __init__(self, name: str, create: Callable[[S], T_co], settings: type[S]) -> None: ...
+        def __init__(self, name: str, create: Callable[[Any], T_co], settings: type = NoSettings) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutorProvider:
@@ -41,3 +50,28 @@ class ExecutorProvider:
     schemes: tuple[str, ...]
     connect: Callable[[str, Any], AbstractAsyncContextManager[Executor]]
     settings: type = NoSettings
+
+    if TYPE_CHECKING:  # the dataclass's own, and connect must take what settings says
+
+        @overload
+        def __init__(
+            self,
+            name: str,
+            schemes: tuple[str, ...],
+            connect: Callable[[str, NoSettings], AbstractAsyncContextManager[Executor]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            name: str,
+            schemes: tuple[str, ...],
+            connect: Callable[[str, S], AbstractAsyncContextManager[Executor]],
+            settings: type[S],
+        ) -> None: ...
+        def __init__(
+            self,
+            name: str,
+            schemes: tuple[str, ...],
+            connect: Callable[[str, Any], AbstractAsyncContextManager[Executor]],
+            settings: type = NoSettings,
+        ) -> None: ...
