@@ -30,7 +30,18 @@ from trek_core.testing._memory_connection import MemoryConnection
 from trek_core.testing._memory_database import NO_DATA, MemoryDatabaseError, constraint
 from trek_core.text import advisory_key
 
-COLUMNS = ("seq", "revision", "verb", "title", "checksum", "state", "step", "started_at", "finished_at", "duration")
+COLUMNS: tuple[str, ...] = (
+    "seq",
+    "revision",
+    "verb",
+    "title",
+    "checksum",
+    "state",
+    "step",
+    "started_at",
+    "finished_at",
+    "duration",
+)
 
 
 class MemoryStore(VersionStore):
