@@ -12,13 +12,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
 
-from tests.support import databases, versions
-from tests.support.databases import Database, Roles, Server
-from tests.support.servers import PROVIDERS, Address, NoServer, chosen_bindir, start
+from tests.support import versions
+from tests.support.databases import Database, Roles
+from tests.support.servers import chosen_bindir, start
+from trek_asyncpg import testing
 from trek_asyncpg.embedded import EmbeddedServer
+from trek_asyncpg.testing import NoServer, Server
+from trek_asyncpg.testing._chain import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -51,7 +53,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
 
 
-def _start(config: pytest.Config, version: int | None, stack: ExitStack) -> Address:
+def _start(config: pytest.Config, version: int | None, stack: ExitStack) -> Server:
     try:
         return start(config.getoption("--pg-provider"), version, stack)
     except NoServer as error:
@@ -84,18 +86,11 @@ def pg_bindir(pg_version: int | None) -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def address(request: pytest.FixtureRequest, pg_version: int | None) -> Iterator[Address]:
+def server(request: pytest.FixtureRequest, pg_version: int | None) -> Iterator[Server]:
+    """The server of the run: `.base` is its superuser's DSN."""
     shared = getattr(request.config, "workerinput", {}).get("trek_servers")
     with ExitStack() as stack:
-        yield Address(*shared[str(pg_version)]) if shared else _start(request.config, pg_version, stack)
-
-
-@pytest.fixture(scope="session")
-async def server(address: Address) -> AsyncIterator[Server]:
-    """The server of the run: `.version`, `.dsn(database)`, `.admin`."""
-    admin = await asyncpg.connect(address.base)
-    yield Server(address, admin.get_server_version().major, admin)
-    await admin.close()
+        yield Server(*shared[str(pg_version)]) if shared else _start(request.config, pg_version, stack)
 
 
 @pytest.fixture
@@ -109,9 +104,8 @@ async def make_role(server: Server) -> AsyncIterator[Roles]:
 @pytest.fixture
 async def database(server: Server, make_role: Roles) -> AsyncIterator[Database]:
     """An empty database: `.dsn`, `.name`, `await .connect(…)`. It ends before the roles that own things in it."""
-    made = await databases.create(server)
-    yield made
-    await databases.drop(server, made)
+    async with testing.database(server) as made:
+        yield made
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.examples.schema import schema
-from tests.support import databases
-from trek_asyncpg import AsyncpgBackend, migrate
+from trek_asyncpg import AsyncpgBackend, migrate, testing
 from trek_core import Irreversible, Migrator
 
 if TYPE_CHECKING:
@@ -90,12 +89,11 @@ async def test_a_database_in_the_middle_of_the_originals_goes_on_with_them_and_t
 async def test_both_ways_lead_to_the_same_schema_and_the_same_goods(connection: Connection, server: Server) -> None:
     await go(connection)
     over_the_squash = (await schema(connection), await catalogue(connection))
-    second = await databases.create(server)
-    other = await second.connect()
-    await go(other, "0003")
-    await go(other)
-    over_the_originals = (await schema(other), await catalogue(other))
-    await databases.drop(server, second)
+    async with testing.database(server) as second:
+        other = await second.connect()
+        await go(other, "0003")
+        await go(other)
+        over_the_originals = (await schema(other), await catalogue(other))
     assert over_the_squash == over_the_originals
     assert len(over_the_squash[0]) > 150
     assert len(over_the_squash[1]) == 6

@@ -1,4 +1,4 @@
-"""The fixtures keep their own promises, and the chain of servers says why it ends."""
+"""The fixtures keep their own promises."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import asyncpg
 import pytest
 
 from tests.support import servers, versions
+from trek_asyncpg.testing import NoServer
 
 if TYPE_CHECKING:
-    from tests.support.databases import Connection, Database, Roles, Server
+    from tests.support.databases import Connection, Database, Roles
     from trek_asyncpg.embedded import EmbeddedServer
 
 
@@ -23,9 +24,8 @@ async def test_each_test_has_an_empty_database(connection: Connection, other: Co
     await other.execute("BEGIN; LOCK TABLE mine")  # left open: the end of the test closes it
 
 
-async def test_the_server_is_of_the_version_that_was_asked_for(server: Server, pg_version: int | None) -> None:
-    found = await server.admin.fetchval("SELECT current_setting('server_version_num')::int / 10000")
-    assert server.version == found
+async def test_the_server_is_of_the_version_that_was_asked_for(connection: Connection, pg_version: int | None) -> None:
+    found = await connection.fetchval("SELECT current_setting('server_version_num')::int / 10000")
     assert pg_version in (None, found)
 
 
@@ -60,29 +60,9 @@ async def test_the_standby_is_in_recovery_and_refuses_writes(standby: EmbeddedSe
         await connection.close()
 
 
-def test_where_no_server_can_be_had_each_reason_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(name: str) -> None:
-        reason = f"{name} is not here"
-        raise servers.NoServer(reason)
-
-    starters = {name: lambda _, name=name: refuse(name) for name in ("dsn", "docker", "wheel", "local")}
-    monkeypatch.setattr(servers, "_STARTERS", starters)
-    monkeypatch.delenv("TREK_PG_BIN", raising=False)
-    with ExitStack() as stack, pytest.raises(servers.NoServer) as caught:
-        servers.start("auto", None, stack)
-    assert [line.split(":")[0].strip() for line in str(caught.value).splitlines()[1:]] == list(starters)
-    assert str(caught.value).count("is not here") == 4
-
-
-def test_a_provider_that_was_asked_for_is_the_only_one_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TREK_TEST_DSN", raising=False)
-    with ExitStack() as stack, pytest.raises(servers.NoServer, match=r"\ATREK_TEST_DSN is not set\Z"):
-        servers.start("dsn", None, stack)
-
-
 def test_versions_are_refused_with_a_server_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TREK_TEST_DSN", "postgresql://somewhere")
-    with ExitStack() as stack, pytest.raises(servers.NoServer, match="TREK_TEST_PG brings its own servers"):
+    with ExitStack() as stack, pytest.raises(NoServer, match="TREK_TEST_PG brings its own servers"):
         servers.start("auto", 18, stack)
 
 

@@ -1,0 +1,79 @@
+"""An empty database for one test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from trek_asyncpg._connect import from_dsn
+from trek_asyncpg.testing._server import NoServer, Server, server
+from trek_core.plugin import TrekError
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+FILE_COPY = 15  # the first version that has it; three times as fast as its default where fsync is off
+
+
+@dataclass(slots=True)
+class Database:
+    """An empty database of one test, with a name that no other test has, in this process or another."""
+
+    name: str
+    dsn: str = field(repr=False)
+    _opened: list[Connection] = field(default_factory=list, init=False, repr=False)
+
+    async def connect(self, **options: Any) -> Connection:
+        """One more connection, independent of all others; `options` go to asyncpg.connect, for example user=.
+
+        It is closed with the database at the latest.
+        """
+        connection: Connection = await asyncpg.connect(self.dsn, **options)
+        self._opened.append(connection)
+        return connection
+
+    async def close(self) -> None:
+        """Closes every connection that `connect` gave."""
+        while self._opened:
+            connection = self._opened.pop()
+            try:
+                await connection.close(timeout=5)
+            except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError, TimeoutError):
+                connection.terminate()
+
+
+@asynccontextmanager
+async def database(at: Server | None = None) -> AsyncIterator[Database]:
+    """An empty database, dropped at the end with whatever is still connected to it.
+
+    at: a server; None: the one of this process. Its role must be allowed to make databases. Raises `NoServer`.
+    A run that is killed leaves its database behind on a server that is not its own: trek_test_ and sixteen digits.
+    """
+    at = at or server()
+    name = f"trek_test_{secrets.token_hex(8)}"
+    async with _admin(at) as admin:
+        strategy = "STRATEGY file_copy" if admin.get_server_version().major >= FILE_COPY else ""
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0 {strategy}')
+    made = Database(name, at.dsn(name))
+    try:
+        yield made
+    finally:
+        await made.close()
+        async with _admin(at) as admin:
+            await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@asynccontextmanager
+async def _admin(at: Server) -> AsyncIterator[Connection]:
+    async with AsyncExitStack() as stack:
+        try:
+            session = await stack.enter_async_context(from_dsn(at.base))
+        except TrekError as error:
+            msg = f"the server to test with ({at.provider}) cannot be used: {error}"
+            raise NoServer(msg) from None
+        yield session.connection
