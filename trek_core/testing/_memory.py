@@ -25,37 +25,43 @@ def memory_backend(
     layout: str = "native",
     store: VersionStore | None = None,
     plugins: Iterable[object] = (),
+    executor: type[MemoryExecutor] = MemoryExecutor,
 ) -> Backend:
     """A backend of a database in memory, so that a whole `Migrator(backend, folder).migrate()` runs without a server.
 
     layout: by its name. plugins: those under test, beside the installed ones. SQL is not understood, only noted as run:
-    `database.ran`. What it must do to fail, or to leave a note, says `MemoryGround`.
+    `database.ran`. `DIVIDE BY ZERO` fails, `SLEEP 0.1` takes its time (seconds), `NOTE word` leaves a note.
     """
     database = database or MemoryDatabase()
     return Backend(
-        lambda: memory_session(database), layout=layout, store=store or MemoryStore(), host=PluginHost(plugins)
+        lambda: memory_session(database, executor),
+        layout=layout,
+        store=store or MemoryStore(),
+        host=PluginHost(plugins),
     )
 
 
 @asynccontextmanager
-async def memory_session(database: MemoryDatabase) -> AsyncIterator[MemoryExecutor]:
+async def memory_session(
+    database: MemoryDatabase, executor: type[MemoryExecutor] = MemoryExecutor
+) -> AsyncIterator[MemoryExecutor]:
     """A session on a connection of its own, closed at the end."""
     connection = MemoryConnection(database)
     try:
-        yield MemoryExecutor(connection)
+        yield executor(connection)
     finally:
         connection.close()
 
 
 class MemoryGround(Ground):
-    """An empty database in memory."""
+    """An empty database in memory. `executor` makes the sessions."""
 
-    def __init__(self, database: MemoryDatabase | None = None) -> None:
-        self.database = database or MemoryDatabase()
+    def __init__(self, database: MemoryDatabase | None = None, executor: type[MemoryExecutor] = MemoryExecutor) -> None:
+        self.database, self.executor = database or MemoryDatabase(), executor
         self._outside = MemoryConnection(self.database)
 
     def session(self) -> contextlib.AbstractAsyncContextManager[Executor]:
-        return memory_session(self.database)
+        return memory_session(self.database, self.executor)
 
     async def notes(self) -> list[str]:
         return [row["note"] for row in await self._outside.rows(NOTES)]
