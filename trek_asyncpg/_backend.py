@@ -60,6 +60,7 @@ class AsyncpgBackend(Backend):
             layout_settings=layout_settings,
             store_settings=given,
             host=PluginHost(plugins),
+            executor="asyncpg",
         )
 
 

@@ -30,11 +30,15 @@ PAUSE = (0.1, 1.0)  # seconds: the shortest pause, and the longest
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """One lock as SQL: `take` is an expression or a query that yields a row if it got the lock."""
+    """One lock as SQL: `take` is an expression or a query that yields a row if it got the lock.
+
+    tells: the row is the session's settings.
+    """
 
     take: str
     release: str
     holder: str
+    tells: bool = False
 
 
 def polled(lock: Lock, *, nested: bool) -> Polled:
@@ -51,6 +55,7 @@ def polled(lock: Lock, *, nested: bool) -> Polled:
         " FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
         " WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database"
         f" WHERE datname = pg_catalog.current_database()) AND l.classid = {high} AND l.objid = {low} AND l.objsubid = 1",
+        tells=True,
     )
 
 
@@ -94,7 +99,7 @@ async def _take(connection: Connection, sql: Polled, end: float, waiting: Waitin
         await waiting(holder)
         await asyncio.sleep(min(pause * random.uniform(0.5, 1.5), max(0.0, end - time.monotonic())))  # noqa: S311
         pause = min(pause * 1.5, PAUSE[1])
-    return Held(tries > 0, got[0] if isinstance(got[0], dict) else None)
+    return Held(tries > 0, got[0] if sql.tells else None)
 
 
 async def _holder(connection: Connection, sql: Polled, waited: float) -> LockWaiting:

@@ -33,7 +33,7 @@ VARIES = (
     (re.compile(r"(?<=, user )'[^']*'"), "'app'"),
     (re.compile(r"(?<=within )[\d.]+(?= s)"), "60.0"),
     (re.compile(r"(?<=busy for )\d+(?= s)"), "95"),
-    (re.compile(r"trek_test_\d+_\d+"), "shop"),
+    (re.compile(r"trek_test_[0-9a-f]{16}"), "shop"),
     (re.compile(r"trek_role_\d+_\d+"), "reporting"),
 )
 """What runs or systems do not share, and what stands for it: times, error numbers, pids, users, durations, databases, roles."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from trek_asyncpg._connect import from_dsn
 from trek_asyncpg.testing._database import Database, database
 from trek_asyncpg.testing._server import Server
-from trek_core.plugin import Call, Copy, Executor, Guard, Sql, Statement, quote_literal
+from trek_core.plugin import Call, Copy, Executor, Guard, RowLock, Sql, Statement, quote_literal
 from trek_core.testing import Ground
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FURNITURE = """
 CREATE TABLE public.notes (number bigint GENERATED ALWAYS AS IDENTITY, word text NOT NULL);
 CREATE TABLE public.taken (word text CONSTRAINT taken_key PRIMARY KEY);
+CREATE TABLE public.held (word text);
+INSERT INTO public.held VALUES ('it');
+CREATE TABLE public.row_lock (word text PRIMARY KEY);
 CREATE PROCEDURE public.note_outside(word text) LANGUAGE plpgsql
     AS 'BEGIN INSERT INTO public.notes (word) VALUES (word); COMMIT; END'
 """
@@ -27,7 +30,7 @@ GONE_WITHIN = 10_000  # milliseconds
 class PostgresGround(Ground):
     """An empty database of PostgreSQL. Its sessions are executors of asyncpg, on connections of their own.
 
-    For another driver derive from it: `session` and `server_pid`, and `call` if its connections have no `execute(sql)`.
+    For another driver derive from it: `session`, `server_pid`, `transaction`, `setting` and `call` know asyncpg's connections.
     """
 
     def __init__(self, made: Database, onlooker: Connection) -> None:
@@ -52,12 +55,29 @@ class PostgresGround(Ground):
             msg = f"server process {pid} did not end within {GONE_WITHIN} ms"
             raise RuntimeError(msg)
 
+    @asynccontextmanager
+    async def transaction(self, session: Executor) -> AsyncIterator[None]:
+        await session.connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        try:
+            yield
+        finally:
+            await session.connection.execute("ROLLBACK")
+
+    async def setting(self, session: Executor) -> str:
+        return str(await session.connection.fetchval("SELECT pg_catalog.current_setting('work_mem')"))
+
     # ----------------------------------------------------------------------- words
     def note(self, word: str) -> Sql:
         return Sql(f"INSERT INTO public.notes (word) VALUES ({quote_literal(word)})")
 
     def note_outside(self, word: str) -> Sql:
         return Sql(f"CALL public.note_outside({quote_literal(word)})", refuses_block="CALL of a procedure with COMMIT")
+
+    def all_notes(self) -> Sql:
+        return Sql("SELECT pg_catalog.jsonb_build_object('note', word) FROM public.notes ORDER BY number")
+
+    def no_table(self) -> Sql:
+        return Sql("SELECT pg_catalog.to_jsonb(t) FROM public.nowhere t")
 
     def wrong(self) -> tuple[Sql, str]:
         return Sql("SELECT 1 / 0"), "22012"
@@ -72,6 +92,16 @@ class PostgresGround(Ground):
 
     def sleep(self, seconds: float) -> Sql:
         return Sql(f"SELECT pg_catalog.pg_sleep({seconds})")
+
+    def hold(self) -> Sql:
+        return Sql("SELECT FROM public.held FOR UPDATE")
+
+    def change_setting(self) -> Sql:
+        return Sql("SET work_mem = '123kB'", changes_settings=True)
+
+    def row_lock(self) -> RowLock:
+        take = "INSERT INTO public.row_lock AS t VALUES ('it') ON CONFLICT DO NOTHING RETURNING pg_catalog.to_jsonb(t)"
+        return RowLock(Sql(take), Sql("DELETE FROM public.row_lock"))
 
     def call(self, word: str) -> Call:
         async def leave_note(connection: Any) -> None:
