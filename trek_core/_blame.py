@@ -5,19 +5,19 @@ from __future__ import annotations
 import difflib
 import inspect
 import reprlib
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Generic, NoReturn, TypeVar, get_args
 
-from trek_core._hooks import TrekHooks
-from trek_core.contracts import ExecutorProvider, Loader, Observer, Provider
-from trek_core.errors import PluginConflict, PluginContractError, PluginError, TrekError
+from trek_core import _trace
+from trek_core._trace import raised as raised  # noqa: PLC0414 - a word of blame as well
+from trek_core.errors import PluginContractError, PluginError, TrekError
+from trek_core.text import redact_dsn
 
 T_co = TypeVar("T_co", covariant=True)
 GIVEN = "(given)"  # stands for the plugin of an object that the caller made
-HOOKS = tuple(name for name in vars(TrekHooks) if name.startswith("trek_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +29,31 @@ class Offer(Generic[T_co]):
     distribution: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What one hook offers: the word for it, its type, and its checks: (is it right, what is wrong)."""
-
-    word: str
-    type: type
-    checks: tuple[tuple[Callable[[Any], bool], str], ...]
-
-
 @contextmanager
-def blame(source: Offer[Any] | str, where: str, through: type[TrekError] = TrekError) -> Iterator[None]:
+def blame(
+    source: Offer[Any] | str, where: str, through: type[TrekError] = TrekError, *, secret: str = ""
+) -> Iterator[None]:
     """Turns what a plugin raises into a `PluginError` naming plugin, distribution and `where`.
 
     Errors of the class `through` pass as they are, and so does all that is no `Exception` (cancellation, Ctrl-C).
+    secret: a DSN, which is shown without its password; the cause may hold it too, and is left out.
     """
+    offer = source if isinstance(source, Offer) else Offer(None, source)
     try:
-        yield
+        with _trace.call(offer, where, secret, redact_dsn(secret) if secret else ""):
+            yield
     except through:
         raise
-    except Exception as error:
-        offer = source if isinstance(source, Offer) else Offer(None, source)
-        problem = raised(error) + way_out(offer.plugin)
-        raise PluginError(offer.plugin, offer.distribution, where, problem) from error
+    except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+        problem = raised(error).replace(secret, redact_dsn(secret)) if secret else raised(error)
+        problem += _whom_to_tell(offer.plugin) + way_out(offer.plugin)
+        raise PluginError(offer.plugin, offer.distribution, where, problem) from (None if secret else error)
+
+
+def _whom_to_tell(plugin: str) -> str:
+    if plugin == GIVEN:
+        return ""
+    return "\nThat is a fault of the plugin. Tell its authors, with the traceback: TREK_TRACEBACK=1 shows it."
 
 
 def way_out(plugin: str) -> str:
@@ -59,15 +61,6 @@ def way_out(plugin: str) -> str:
     if plugin == GIVEN:
         return ""
     return f"\nTo run without it: --no-plugin {plugin}, or TREK_DISABLE_PLUGINS={plugin}"
-
-
-def raised(error: BaseException) -> str:
-    """The words "raised KeyError: 'x'", whatever the exception's own `__str__` does."""
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - foreign code, and we are already reporting its failure
-        text = ""
-    return f"raised {type(error).__name__}" + (f": {text}" if text else "")
 
 
 def shown(value: object) -> str:
@@ -124,138 +117,3 @@ def _words(wanted: type | UnionType) -> str:
     kinds = (wanted,) if isinstance(wanted, type) else get_args(wanted)
     *names, last = ["None" if kind is NoneType else kind.__name__ for kind in kinds]
     return f"{', '.join(names)} or {last}" if names else last
-
-
-# --------------------------------------------------------------------------- before a plugin is registered
-def check_plugin_object(plugin: Offer[object]) -> None:
-    """Refuses what pluggy would take in silence: a class, and a hook without its mark. Raises `PluginContractError`."""
-    if inspect.isclass(plugin.value):
-        _refuse(plugin, f"{shown(plugin.value)} is registered, want an instance of it: {plugin.value.__name__}()")
-    for name in dir(plugin.value):
-        if name.startswith("trek_") and _lacks_mark(plugin.value, name):
-            advice = "decorate it with @hookimpl" if name in HOOKS else "no hook has this name." + _right_name(name)
-            _refuse(plugin, f"{name} lacks @hookimpl and would never be called: {advice}")
-
-
-def check_hookimpl(plugin: Offer[object], name: str, options: dict[str, Any]) -> None:
-    """Refuses a misspelled hook and every option that has no meaning for hooks that only register."""
-    if name not in HOOKS:
-        _refuse(plugin, f"no hook is named {name!r}.{_right_name(name)}")
-    for option in ("optionalhook", "wrapper", "hookwrapper"):
-        if options.get(option):
-            _refuse(plugin, f"{name} is marked {option}=True: hooks of trek only register, write a plain @hookimpl")
-
-
-def _lacks_mark(plugin: object, name: str) -> bool:
-    static = inspect.getattr_static(plugin, name)
-    function = getattr(static, "__func__", static)
-    if not inspect.isroutine(function) or hasattr(function, "trek_impl"):
-        return False
-    ours = function is inspect.getattr_static(TrekHooks, name, None)
-    return not ours and (name.startswith("trek_register") or bool(difflib.get_close_matches(name, HOOKS, 1, 0.8)))
-
-
-def _right_name(name: str) -> str:
-    return nearest(name, HOOKS) + f" Hooks: {', '.join(HOOKS)}"
-
-
-def _refuse(plugin: Offer[object], problem: str) -> None:
-    raise PluginContractError(plugin.plugin, plugin.distribution, "registering", problem)
-
-
-# --------------------------------------------------------------------------- what its hooks give
-def drain(source: Offer[object], hook: str, function: Callable[[], object]) -> list[Any]:
-    """All that one hook of one plugin offers, checked.
-
-    A generator runs in here, so that its errors are the plugin's too. Raises `PluginError`, `PluginContractError`.
-    """
-    kind, where = KINDS[hook], f"hook {hook}"
-    with blame(source, where):
-        result = function()
-        if isinstance(result, kind.type) or not isinstance(result, Iterable):
-            raise PluginContractError(source.plugin, source.distribution, where, _not_iterable(result, kind.type))
-        values = list(result)
-    for value in values:
-        expect(source, where, value, kind.type)
-        _check_fields(source, where, value, kind)
-    return values
-
-
-def keys(hook: str, value: Any) -> Iterator[tuple[str, str]]:
-    """What only one plugin may offer: (kind of name, name)."""
-    yield KINDS[hook].word, value.name
-    if isinstance(value, Loader):
-        yield from (("suffix", suffix) for suffix in dict.fromkeys(value.suffixes))
-    if isinstance(value, ExecutorProvider):
-        yield from (("scheme", scheme) for scheme in dict.fromkeys(map(str.lower, value.schemes)))
-
-
-def described(hook: str, value: Any) -> str:
-    """The offer as `trek plugins` shows it: "loader sql (.sql)"."""
-    details = getattr(value, "suffixes", None) or getattr(value, "schemes", None)
-    return f"{KINDS[hook].word} {value.name}" + (f" ({', '.join(details)})" if details else "")
-
-
-def conflict(offer: Offer[Any], where: str, what: str, other: Offer[Any]) -> PluginConflict:
-    """The error for a name that `other` has offered before."""
-    problem = f"it offers {what} twice"
-    if other.plugin != offer.plugin:
-        origin = f" ({other.distribution})" if other.distribution else ""
-        way_out = f"Block one of them: --no-plugin {offer.plugin}, or --no-plugin {other.plugin}"
-        problem = f"{what} is taken by plugin {other.plugin!r}{origin}\n{way_out}"
-    return PluginConflict(offer.plugin, offer.distribution, where, problem)
-
-
-def _not_iterable(result: object, wanted: type) -> str:
-    found = shown(result)
-    if inspect.iscoroutine(result):
-        result.close()
-        found = "a coroutine"
-    if found == "a coroutine" or isinstance(result, AsyncGenerator):
-        return (
-            f"gave {found}, want an iterable of {wanted.__name__}: hooks are plain functions, def instead of async def"
-        )
-    advice = "return or yield what it offers" if result is None else f"yield each {wanted.__name__}, or return a list"
-    return f"gave {found}, want an iterable of {wanted.__name__}: {advice}"
-
-
-def _check_fields(source: Offer[object], where: str, value: object, kind: Kind) -> None:
-    for right, problem in kind.checks:
-        if not right(value):
-            raise PluginContractError(source.plugin, source.distribution, where, f"gave {shown(value)}: {problem}")
-
-
-def _texts(values: object) -> bool:
-    return isinstance(values, tuple) and bool(values) and all(isinstance(value, str) for value in values)
-
-
-def _suffixes(values: object) -> bool:
-    return _texts(values) and isinstance(values, Collection) and all(v[:1] == "." and len(v) > 1 for v in values)
-
-
-_NAME = (lambda offered: isinstance(offered.name, str) and bool(offered.name), "its name must be text, and not empty")
-_SETTINGS = (
-    lambda offered: inspect.isclass(offered.settings) and is_dataclass(offered.settings),
-    "its settings must be a dataclass, the class and not an instance",
-)
-_CREATE = (lambda offered: callable(offered.create), "its create must be callable")
-_LOADER = (
-    _NAME,
-    (lambda offered: _suffixes(offered.suffixes), 'its suffixes must be a tuple of texts with their dot: (".sql",)'),
-    (lambda offered: callable(offered.load), "its load must be callable"),
-)
-_EXECUTOR = (
-    _NAME,
-    (lambda offered: _texts(offered.schemes), 'its schemes must be a tuple of texts: ("postgresql",)'),
-    (lambda offered: callable(offered.connect), "its connect must be callable"),
-    _SETTINGS,
-)
-_OBSERVER = (_NAME, (lambda offered: callable(offered.notify), "its notify must be callable"))
-
-KINDS = {
-    "trek_register_layouts": Kind("layout", Provider, (_NAME, _CREATE, _SETTINGS)),
-    "trek_register_loaders": Kind("loader", Loader, _LOADER),
-    "trek_register_version_stores": Kind("store", Provider, (_NAME, _CREATE, _SETTINGS)),
-    "trek_register_executors": Kind("executor", ExecutorProvider, _EXECUTOR),
-    "trek_register_observers": Kind("observer", Observer, _OBSERVER),
-}

@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import importlib.metadata
-import inspect
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pluggy
 
-from trek_core._blame import (
-    GIVEN,
-    HOOKS,
-    Offer,
-    blame,
-    check_hookimpl,
-    check_plugin_object,
-    conflict,
-    described,
-    drain,
-    expect,
-    keys,
-    nearest,
-    raised,
-    shown,
-    way_out,
-)
+from trek_core import _found, _trace
+from trek_core._blame import GIVEN, Offer, blame, expect, nearest, shown
 from trek_core._config import make_settings
 from trek_core._hooks import PROJECT, TrekHooks
-from trek_core.contracts import ExecutorProvider, Layout, Loader, Observer, Provider, VersionStore
-from trek_core.errors import ConfigError, PluginConflict, PluginContractError, PluginError, PluginImportError, TrekError
+from trek_core._kinds import conflict, described, drain, keys
+from trek_core.contracts import Executor, ExecutorProvider, Layout, Loader, Observer, Provider, VersionStore
+from trek_core.errors import ConfigError, TrekError
 from trek_core.text import redact_dsn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from trek_core._found import Found
 
 T = TypeVar("T")
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
@@ -46,34 +33,18 @@ __all__ = ["Offer", "PluginHost", "PluginInfo", "blame"]
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
-    """One line of `trek plugins`. `offers` are like "loader sql (.sql)"; `error` is empty for a plugin that works."""
+    """One line of `trek plugins`.
+
+    distribution, version: empty for one given by hand. offers: like "loader sql (.sql)". error: empty for one that works.
+    """
 
     name: str
     distribution: str = ""
+    version: str = ""
+    state: Literal["works", "broken", "blocked"] = "works"
     hooks: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
-    blocked: bool = False
     error: str = ""
-
-
-@dataclass(slots=True)
-class _Found:
-    """A plugin on its way in. `get` gives the object, and imports it if need be."""
-
-    name: str
-    distribution: str
-    get: Callable[[], object]
-    origin: str
-    given: bool = False
-    hooks: list[str] = field(default_factory=list)
-    offers: list[str] = field(default_factory=list)
-    error: TrekError | None = None
-
-    def offer(self, value: T) -> Offer[T]:
-        return Offer(value, self.name, self.distribution)
-
-    def __str__(self) -> str:
-        return f"plugin {self.name!r}" + (f" ({self.distribution})" if self.distribution else "")
 
 
 class PluginHost:
@@ -134,20 +105,28 @@ class PluginHost:
         """All observers, by name."""
         return tuple(self._index["observer", name] for name in self._names("observer"))
 
+    def session(self, executor: str, session: Executor) -> Offer[Executor]:
+        """The session under the plugin that offers the executor of that name, if there is one."""
+        offer = self._index.get(("executor", executor), Offer(None, GIVEN))
+        return Offer(session, offer.plugin, offer.distribution)
+
     def describe(self) -> tuple[PluginInfo, ...]:
         """Every plugin, the broken and the blocked too, by name. Never fails on account of a plugin."""
         blocked = self._all_blocked
         infos = [self._info(found) for found in self._plugins]
         unknown = blocked - {info.name for info in infos}
-        infos += [PluginInfo(name, blocked=True, error="blocked, but no plugin has this name") for name in unknown]
-        return tuple(sorted(infos, key=lambda info: (info.name, info.distribution)))
+        infos += [PluginInfo(name, state="blocked", error="blocked, but no plugin has this name") for name in unknown]
+        return tuple(sorted(infos, key=lambda info: (info.name, info.distribution, info.version)))
+
+    def errors(self) -> tuple[TrekError, ...]:
+        """What is wrong with each broken plugin."""
+        return tuple(found.error for found in self._plugins if found.error)
 
     # ----------------------------------------------------------------------- looking up
     @cached_property
     def _index(self) -> dict[tuple[str, str], Offer[Any]]:
-        for found in self._plugins:
-            if found.error is not None:
-                raise found.error.with_traceback(None)
+        for error in self.errors():
+            raise error.with_traceback(None)
         return self._offers
 
     def _names(self, space: str) -> tuple[str, ...]:
@@ -160,11 +139,14 @@ class PluginHost:
         scheme = f"no executor serves the scheme {redact_dsn(name)!r}."
         subject = scheme if space == "scheme" else f"no {space} {name!r} is on offer."
         blocked = f" Blocked plugins: {_join(self._all_blocked)}." if self._all_blocked else ""
-        msg = (
-            f"{subject}{nearest(name, known)} On offer: {_join(known)}.{blocked}\n"
-            "Correct the name, or install the plugin that offers it: `trek plugins` lists what is there."
-        )
+        msg = f"{subject}{nearest(name, known)} On offer: {_join(known)}.{blocked}\n{self._advice}"
         raise ConfigError(msg)
+
+    @property
+    def _advice(self) -> str:
+        if self._entry_points and all(found.given for found in self._plugins):
+            return NOT_INSTALLED
+        return "Correct the name, or install the plugin that offers it: `trek plugins` lists what is there."
 
     def _create(self, offer: Offer[Provider[T]], given: Mapping[str, object], wanted: type, where: str) -> Offer[T]:
         settings = self._settings(offer, given, where)
@@ -188,42 +170,48 @@ class PluginHost:
         return {}
 
     @cached_property
-    def _plugins(self) -> tuple[_Found, ...]:
+    def _plugins(self) -> tuple[Found, ...]:
+        _trace.look()
         manager = pluggy.PluginManager(PROJECT)
         manager.add_hookspecs(TrekHooks)
         for name in self._all_blocked:
             manager.set_blocked(name)
         plugins = tuple(self._find())
         for found in plugins:
-            if found.name not in self._all_blocked:
-                try:
-                    self._load(manager, found, plugins)
-                except TrekError as error:
-                    found.error = _closed(found, error)
+            if found.plugin in self._all_blocked:
+                _trace.note(found, "blocked")
+                continue
+            try:
+                self._load(manager, found, plugins)
+            except TrekError as error:
+                found.error = _found.closed(found, error)
         return plugins
 
-    def _find(self) -> Iterator[_Found]:
-        yield from map(_given, self._given)
+    def _find(self) -> Iterator[Found]:
+        for plugin in self._given:
+            yield (found := _found.given(plugin))
+            _trace.note(found, "given")
         if self._entry_points:
             points = importlib.metadata.entry_points(group=PROJECT)
             for point in sorted(points, key=lambda point: (point.name, point.value)):
-                distribution = f"{point.dist.name} {point.dist.version}" if point.dist else ""
-                yield _Found(point.name, distribution, point.load, f"importing {point.value}")
+                yield (found := _found.installed(point))
+                _trace.note(found, f"found {point.value}")
 
-    def _load(self, manager: pluggy.PluginManager, found: _Found, plugins: tuple[_Found, ...]) -> None:
-        plugin = _import(found)
+    def _load(self, manager: pluggy.PluginManager, found: Found, plugins: tuple[Found, ...]) -> None:
+        plugin = _found.imported(found)
         twin = next((other for other in plugins if other.given and other.get() is plugin), None)
         if twin and not found.given:  # the caller gave by hand what is installed as well: one plugin, not two
-            found.offers.append(f"the same as plugin {twin.name!r}")
+            found.offers.append(f"the same as plugin {twin.plugin!r}")
+            _trace.note(found, found.offers[-1])
             return
-        _refuse_second(found, next(other for other in plugins if other.name == found.name))
-        _register(manager, found, plugin)
+        _found.refuse_second(found, next(other for other in plugins if other.plugin == found.plugin))
+        _found.register(manager, found, plugin)
         for caller in manager.get_hookcallers(plugin) or ():
             for implementation in caller.get_hookimpls():
                 if implementation.plugin is plugin:
                     self._collect(found, caller.name, implementation.function)
 
-    def _collect(self, found: _Found, hook: str, function: Callable[[], object]) -> None:
+    def _collect(self, found: Found, hook: str, function: Callable[[], object]) -> None:
         found.hooks.append(hook)
         for value in drain(found.offer(None), hook, function):
             offer = found.offer(value)
@@ -232,69 +220,26 @@ class PluginHost:
                 if other is not offer:
                     raise conflict(offer, f"hook {hook}", f"the {space} {key!r}", other)
             found.offers.append(described(hook, value))
+            _trace.note(found, f"offers {found.offers[-1]}")
 
-    def _info(self, found: _Found) -> PluginInfo:
-        error = str(found.error) if found.error else ""
-        hooks, offers = tuple(sorted(set(found.hooks))), tuple(sorted(found.offers))
-        return PluginInfo(found.name, found.distribution, hooks, offers, found.name in self._all_blocked, error)
-
-
-def _given(plugin: object) -> _Found:
-    match plugin:
-        case (str(name), value):
-            return _Found(name, "", lambda: value, "registering", given=True)
-        case ModuleType():
-            name = plugin.__name__
-        case _:
-            name = plugin.__name__ if inspect.isclass(plugin) else type(plugin).__name__
-    return _Found(name, "", lambda: plugin, "registering", given=True)
-
-
-def _import(found: _Found) -> object:
-    try:
-        return found.get()
-    except (Exception, SystemExit) as error:
-        raise PluginImportError(found.name, found.distribution, found.origin, raised(error)) from error
-
-
-def _closed(found: _Found, error: TrekError) -> TrekError:
-    """The error that every lookup will raise; it names the way out unless it has its own."""
-    way = way_out(found.name)
-    if isinstance(error, PluginConflict) or not isinstance(error, PluginError) or error.problem.endswith(way):
-        return error
-    closed = type(error)(error.plugin, error.distribution, error.where, error.problem + way)
-    closed.__cause__ = error.__cause__
-    return closed
-
-
-def _refuse_second(found: _Found, first: _Found) -> None:
-    if found is first:
-        return
-    by_hand = found.given or first.given
-    advice = "Give one of them another name: (name, object)." if by_hand else "Uninstall one of them."
-    problem = f"the plugin name {found.name!r} is taken by {first}, and blocking it would block both. {advice}"
-    raise PluginConflict(found.name, found.distribution, found.origin, problem)
-
-
-def _register(manager: pluggy.PluginManager, found: _Found, plugin: object) -> None:
-    with blame(found.offer(plugin), "registering"):
-        check_plugin_object(found.offer(plugin))
-        marked = {name: options for name in dir(plugin) if (options := manager.parse_hookimpl_opts(plugin, name))}
-        for name, options in marked.items():
-            check_hookimpl(found.offer(plugin), options.get("specname") or name, dict(options))
-        if not marked:
-            problem = f"{shown(plugin)} has no function marked @hookimpl. Hooks: {', '.join(HOOKS)}"
-            raise PluginContractError(found.name, found.distribution, "registering", problem)
-        if (taken := manager.get_name(plugin)) is not None:
-            problem = f"the same object is registered as plugin {taken!r} already"
-            raise PluginConflict(found.name, found.distribution, "registering", problem)
-        try:
-            manager.register(plugin, found.name)
-            manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            problem = f"{str(error).splitlines()[-1]}: hooks of trek take no arguments"
-            raise PluginContractError(found.name, found.distribution, "registering", problem) from error
+    def _info(self, found: Found) -> PluginInfo:
+        return PluginInfo(
+            found.plugin,
+            found.project,
+            found.version,
+            "blocked" if found.plugin in self._all_blocked else "broken" if found.error else "works",
+            tuple(sorted(set(found.hooks))),
+            tuple(sorted(found.offers)),
+            str(found.error) if found.error else "",
+        )
 
 
 def _join(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"
+
+
+NOT_INSTALLED = """\
+No plugin is installed, those of trek neither: no distribution here has an entry point of the group "trek". That is so in
+frozen applications and in source trees that were never installed. Give the plugins by hand:
+    import trek_asyncpg.plugin, trek_loaders.native, trek_loaders.python, trek_loaders.sql
+    plugins=[trek_loaders.sql, trek_loaders.python, trek_loaders.native, trek_asyncpg.plugin]"""

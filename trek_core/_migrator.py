@@ -95,7 +95,8 @@ class Migrator:
 
         given = tuple(Offer(observer, GIVEN) for observer in self.observers)
         workspace = workspace or Workspace(self.backend, self.directory, self.rules)
-        return Runner(session, workspace, (*self.backend.host.observers(), *given), self.lock_wait)
+        observers = (*self.backend.host.observers(), *given)
+        return Runner(self.backend.offered(session), workspace, observers, self.lock_wait)
 
 
 async def plan(

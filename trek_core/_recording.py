@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Literal
 
-from trek_core._blame import Offer, blame, breach, expect, expect_all
+from trek_core import script
+from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core.contracts import VersionStore
 from trek_core.model import Action, History, Record, Sql, Statement
 
-_CONTROLS = re.compile(
-    r"\s*(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION)\b", re.IGNORECASE
+Phase = Literal["begin", "done", "whole"]
+Progress = Callable[[int, Phase], tuple[Statement, ...]]
+
+_WORDS = r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION"
+_CONTROLS = re.compile(rf"(?:^|;)\s*({_WORDS})\b", re.IGNORECASE)
+_NO_WORDS = re.compile(
+    r"""--[^\n]* | /\*.*?\*/ | \be'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "[^"]*" | \$(\w*)\$.*?\$\1\$
+    | \bBEGIN\s+ATOMIC\b.*?;\s*END\b""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
+"""Comments, texts, names, and the bodies of functions, in which words mean something else."""
 
 
 def records(store: Offer[VersionStore], actions: Iterable[Action], history: History) -> tuple[Record, ...]:
@@ -22,8 +32,7 @@ def records(store: Offer[VersionStore], actions: Iterable[Action], history: Hist
     for action in actions:
         with blame(store, "VersionStore.record"):
             record = store.value.record(action, following)
-        _check(store, record)
-        found.append(record)
+        found.append(_check(store, action, record))
         following = record.history
     if found:
         with blame(store, "VersionStore.prepare"):
@@ -33,21 +42,48 @@ def records(store: Offer[VersionStore], actions: Iterable[Action], history: Hist
     return tuple(found)
 
 
-def _check(store: Offer[VersionStore], record: Record) -> None:
+def _check(store: Offer[VersionStore], action: Action, record: Record) -> Record:
     where = "VersionStore.record"
     expect(store, where, record, Record)
     expect(store, f"{where}: history", record.history, History)
     for name in ("begin", "finish", "failed"):
         _checked(store, f"{where}: {name}", getattr(record, name))
+    if record.progress is None:
+        return record
+    if not callable(record.progress):
+        breach(
+            store, f"{where}: progress", f"gave {shown(record.progress)}, want a function of number and phase, or None"
+        )
+    record = replace(record, progress=_blamed(store, record.progress))
+    if action.mode != "transaction":
+        for _ in script.queries(action, record):  # calls progress as the executor will, before anything runs
+            pass
+    return record
+
+
+def _blamed(store: Offer[VersionStore], progress: Progress) -> Progress:
+    def checked(number: int, phase: Phase) -> tuple[Statement, ...]:
+        where = f"Record.progress({number}, {phase!r})"
+        with blame(store, where):
+            given = progress(number, phase)
+        return _checked(store, where, given)
+
+    return checked
 
 
 def _checked(store: Offer[VersionStore], where: str, given: object) -> tuple[Statement, ...]:
     statements = expect_all(store, where, given, Statement)
     for statement in statements:
-        if isinstance(statement, Sql) and (word := _CONTROLS.match(statement.text)):
+        if isinstance(statement, Sql) and (word := _controls(statement.text)):
             problem = (
-                f"gave the statement {word[1].upper()}: the executor begins and ends transactions, so that a row and its "
+                f"gave the statement {word}: the executor begins and ends transactions, so that a row and its "
                 "migration are one.\nA store only writes its rows: leave that statement out."
             )
             breach(store, where, problem)
     return statements
+
+
+def _controls(text: str) -> str:
+    """The words that begin or end a transaction, at the beginning of one of the text's statements."""
+    found = _CONTROLS.search(_NO_WORDS.sub(" ", text))
+    return " ".join(found[1].upper().split()) if found else ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from trek_core import _checks
 from trek_core._blame import Offer, blame, expect, expect_all
 from trek_core._explain import NOT_ALLOWED, explain
+from trek_core._session import Session
 from trek_core.errors import ConfigError, MigrationFailed, TrekError, Unfinished
 from trek_core.events import Done, Event, Failed, Lost, RunFailed, RunFinished, RunStarted
 from trek_core.model import Facts, History, HistoryRow, Lock, Locked, Rows, Sql
@@ -30,13 +31,14 @@ class Runner:
     """One run on one session."""
 
     def __init__(
-        self, session: Executor, workspace: Workspace, observers: Sequence[Offer[Observer]], lock_wait: float
+        self, session: Offer[Executor], workspace: Workspace, observers: Sequence[Offer[Observer]], lock_wait: float
     ) -> None:
-        self.session, self.workspace = session, workspace
+        self.session, self.workspace = Session(session), workspace
         self.observers, self.lock_wait = observers, lock_wait
         self.ran: list[Ran] = []
         self.facts = Facts()
         self.begun = time.monotonic()
+        self._clumsy: set[str] = set()
 
     async def history(self) -> History:
         """The history as it is now: one round trip."""
@@ -135,7 +137,7 @@ class Runner:
         raise self._failed(plan, Failed(lost.action, lost.failure))
 
     async def _carry_out(self, plan: Plan) -> Lost | None:
-        units = zip(plan.actions, plan.records, strict=True)
+        units = tuple(zip(plan.actions, plan.records, strict=True))
         async with contextlib.aclosing(self.session.run(units)) as results:
             async for result in results:
                 if isinstance(result, Done):
@@ -163,14 +165,20 @@ class Runner:
         ended: BaseException | None = None
         for observer in self.observers:
             try:
-                with blame(observer, "notify"):
+                with blame(observer, f"Observer.notify({type(event).__name__})"):
                     await observer.value.notify(event)
             except TrekError as error:
-                log.warning("observer %r: %s", observer.value.name, error, exc_info=error)
+                self._warn(observer.value.name, error)
             except BaseException as error:  # noqa: BLE001 - no observer is left without the end of a run
                 ended = ended or error
         if ended is not None:
             raise ended
+
+    def _warn(self, observer: str, error: TrekError) -> None:
+        """With what to do about it once a run, and not at every event."""
+        text = str(error).partition("\n")[0] if observer in self._clumsy else f"{error}\nThe run goes on."
+        self._clumsy.add(observer)
+        log.warning("observer %r: %s", observer, text, exc_info=error)
 
 
 def _whose(store: Offer[VersionStore], query: Sql) -> str:

@@ -21,6 +21,7 @@ class Backend:
     open: opens a session, as `ExecutorProvider.connect` does.
     format: picks layout and store of that name; `layout` and `store` pick one alone.
     host: where plugins come from; by default every installed one.
+    executor: the name of the `ExecutorProvider` whose sessions these are: errors name its plugin.
     """
 
     def __init__(
@@ -33,8 +34,9 @@ class Backend:
         layout_settings: Mapping[str, object] | None = None,
         store_settings: Mapping[str, object] | None = None,
         host: PluginHost | None = None,
+        executor: str = "",
     ) -> None:
-        self._open, self._host = open, host
+        self._open, self._host, self._executor = open, host, executor
         self._layout, self._layout_settings = layout or format, layout_settings or {}
         self._store, self._store_settings = store or format, store_settings or {}
         self._sessions: dict[asyncio.Task[Any] | None, Executor] = {}
@@ -52,6 +54,10 @@ class Backend:
     @cached_property
     def layout(self) -> Offer[Layout]:
         return self.host.layout(self._layout, self._layout_settings)
+
+    def offered(self, session: Executor) -> Offer[Executor]:
+        """The session, and whose fault it is what it does wrong."""
+        return self.host.session(self._executor, session)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Executor]:

@@ -134,7 +134,11 @@ class PluginImportError(PluginError):
 
 
 class PluginConflict(PluginError):
-    """Two plugins offer the same name."""
+    """Two plugins offer the same name. `other` is the plugin that had it first."""
+
+    def __init__(self, plugin: str, distribution: str, where: str, problem: str, other: str = "") -> None:
+        self.other = other
+        super().__init__(plugin, distribution, where, problem)
 
 
 class PluginContractError(PluginError):

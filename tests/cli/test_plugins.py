@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,8 +38,10 @@ def test_each_plugin_is_listed_with_what_it_offers(offline: Project) -> None:
     listed = {plugin["name"]: plugin for plugin in offline.run("plugins", "--json").json["plugins"]}
     assert set(listed) >= OURS
     assert listed["sql"]["offers"] == ["loader sql (.sql)"]
-    assert listed["sql"]["distribution"].startswith("trek-migrate ")
     assert listed["sql"]["hooks"] == ["trek_register_loaders"]
+    assert listed["sql"]["distribution"] == "trek-migrate"
+    assert listed["sql"]["version"] == importlib.metadata.version("trek-migrate")
+    assert (listed["sql"]["state"], listed["sql"]["error"]) == ("works", "")
 
 
 def test_a_piped_table_has_one_uncut_line_a_plugin(offline: Project) -> None:
@@ -72,7 +75,9 @@ def test_an_unknown_name_to_leave_out_is_a_usage_error_with_the_nearest(offline:
     assert (ended.code, ended.json["error"]["type"]) == (2, "UsageError")
     message = ended.json["error"]["message"]
     assert message.startswith("--no-plugin asyncpg-terk: no plugin has this name. Did you mean 'asyncpg-trek'?")
-    assert "asyncpg, asyncpg-trek, native, python, sql" in message
+    there = message.partition("There are: ")[2].removesuffix(".").split(", ")
+    assert there == sorted(there)
+    assert set(there) >= OURS
     assert not (offline.folder / "migrations").exists()
 
 

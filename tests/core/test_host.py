@@ -671,7 +671,7 @@ def test_a_blocked_plugin_is_not_even_imported(install, monkeypatch, by):
     plugins = PluginHost(blocked=["bad"] if by == "argument" else ())
     assert plugins.suffixes() == ()
     assert "bad_plugin" not in sys.modules
-    assert PluginInfo("bad", "trek-bad 1.0", blocked=True) in plugins.describe()
+    assert PluginInfo("bad", "trek-bad", "1.0", "blocked") in plugins.describe()
 
 
 @pytest.mark.usefixtures("installed_only")
@@ -759,7 +759,9 @@ def test_a_blocked_name_that_nobody_has_is_listed_and_breaks_nothing(monkeypatch
     monkeypatch.setenv("TREK_DISABLE_PLUGINS", "nobody")
     plugins = host(plugin(loaders=lambda: [sql_loader()]))
     assert plugins.suffixes() == (".sql",)
-    assert plugins.describe()[1] == PluginInfo("nobody", blocked=True, error="blocked, but no plugin has this name")
+    assert plugins.describe()[1] == PluginInfo(
+        "nobody", state="blocked", error="blocked, but no plugin has this name"
+    )
 
 
 # --------------------------------------------------------------------------- blame
@@ -769,6 +771,7 @@ def test_blame_names_plugin_distribution_place_and_error():
         raise error
     assert str(blamed.value) == (
         "plugin 'mine' (trek-mine 1.0): doing it: raised TypeError: no\n"
+        "That is a fault of the plugin. Tell its authors, with the traceback: TREK_TRACEBACK=1 shows it.\n"
         "To run without it: --no-plugin mine, or TREK_DISABLE_PLUGINS=mine"
     )
     assert blamed.value.__cause__ is error

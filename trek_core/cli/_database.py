@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from trek_core._blame import raised
+from trek_core._blame import blame, expect
 from trek_core._config import Settings
 from trek_core._host import Offer, PluginHost
 from trek_core._migrator import Migrator
 from trek_core.backend import Backend
 from trek_core.contracts import Executor, ExecutorProvider, Observer
-from trek_core.errors import ConfigError, PluginError, TrekError
+from trek_core.errors import ConfigError
 from trek_core.model import Rules
 from trek_core.text import redact_dsn
 
@@ -30,14 +30,16 @@ NO_DATABASE = (
 def migrator(settings: Settings, observers: Iterable[Observer] = ()) -> Migrator:
     """Raises `ConfigError` and `PluginError`. Nothing is opened yet."""
     host = PluginHost(blocked=settings.disable_plugins)
+    offer = _executor(settings, host)
     backend = Backend(
-        _opener(settings, host),
+        lambda: _open(offer, settings.dsn or "", host.settings(offer, settings.executor_settings)),
         format=settings.format,
         layout=settings.layout,
         store=settings.store,
         layout_settings=settings.layout_settings,
         store_settings=settings.store_settings,
         host=host,
+        executor=offer.value.name,
     )
     rules = _rules(settings, backend.layout.value.rules)
     return Migrator(backend, settings.directory, rules=rules, lock_wait=settings.lock_wait, observers=observers)
@@ -49,28 +51,23 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(coroutine)
 
 
-def _opener(settings: Settings, host: PluginHost) -> Callable[[], AbstractAsyncContextManager[Executor]]:
+def _executor(settings: Settings, host: PluginHost) -> Offer[ExecutorProvider]:
     if not settings.dsn:
         raise ConfigError(NO_DATABASE)
     scheme, colon, _ = settings.dsn.partition(":")
     if not colon:
         msg = f"the DSN {redact_dsn(settings.dsn)!r} has no scheme. It looks like postgresql://user@host:5432/name"
         raise ConfigError(msg)
-    offer = host.executor(scheme)
-    return lambda: _open(offer, settings.dsn or "", host.settings(offer, settings.executor_settings))
+    return host.executor(scheme)
 
 
 @asynccontextmanager
 async def _open(offer: Offer[ExecutorProvider], dsn: str, given: object) -> AsyncIterator[Executor]:
+    where = f"executor {offer.value.name}: connecting to {redact_dsn(dsn)}"
     async with AsyncExitStack() as stack:
-        try:
+        with blame(offer, where, secret=dsn):
             session = await stack.enter_async_context(offer.value.connect(dsn, given))
-        except TrekError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a plugin's; its text may hold the DSN, and so may its cause
-            where = f"executor {offer.value.name}: connecting to {redact_dsn(dsn)}"
-            problem = raised(error).replace(dsn, redact_dsn(dsn))
-            raise PluginError(offer.plugin, offer.distribution, where, problem) from None
+        expect(offer, where, session, Executor)
         yield session
 
 

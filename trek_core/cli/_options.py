@@ -51,9 +51,8 @@ def _refuse_unknown(names: tuple[str, ...], blocked: tuple[str, ...]) -> None:
     from trek_core._host import PluginHost  # noqa: PLC0415
 
     found = PluginHost(blocked=blocked).describe()
-    unknown = {
-        info.name for info in found if info.blocked and info.error
-    }  # what is blocked and installed is not loaded
+    # what is blocked and installed is not loaded, so it has no error
+    unknown = {info.name for info in found if info.state == "blocked" and info.error}
     known = [info.name for info in found if info.name not in unknown]
     for name in names:
         if name.strip() not in known:

@@ -38,5 +38,10 @@ def plugins(context: click.Context) -> None:
 
 
 def _row(info: PluginInfo) -> tuple[str, ...]:
-    state = "blocked" if info.blocked else "broken" if info.error else "works"
-    return info.name, info.distribution, state, ", ".join(info.offers), ", ".join(info.hooks)
+    return (
+        info.name,
+        f"{info.distribution} {info.version}".strip(),
+        info.state,
+        ", ".join(info.offers),
+        ", ".join(info.hooks),
+    )

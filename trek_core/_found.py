@@ -1,0 +1,123 @@
+"""One plugin on its way in: imported, looked at, registered."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pluggy
+
+from trek_core import _trace
+from trek_core._blame import Offer, blame, shown, way_out
+from trek_core._kinds import HOOKS, check_hookimpl, check_plugin_object
+from trek_core.errors import PluginConflict, PluginContractError, PluginError, PluginImportError, TrekError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from importlib.metadata import EntryPoint
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Found:
+    """A plugin that was found. `get` gives the object, and imports it if need be."""
+
+    plugin: str
+    get: Callable[[], object]
+    origin: str
+    project: str = ""
+    version: str = ""
+    given: bool = False
+    hooks: list[str] = field(default_factory=list)
+    offers: list[str] = field(default_factory=list)
+    error: TrekError | None = None
+
+    @property
+    def distribution(self) -> str:
+        """Name and version; empty for one given by hand."""
+        return f"{self.project} {self.version}".strip()
+
+    def offer(self, value: T) -> Offer[T]:
+        return Offer(value, self.plugin, self.distribution)
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin!r}" + (f" ({self.distribution})" if self.distribution else "")
+
+
+def installed(point: EntryPoint) -> Found:
+    """The plugin behind an entry point."""
+    project, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
+    return Found(point.name, point.load, f"importing {point.value}", project, version)
+
+
+def given(plugin: object) -> Found:
+    """A module, an object, or a tuple (name, object)."""
+    match plugin:
+        case (str(name), value):
+            return Found(name, lambda: value, "registering", given=True)
+        case ModuleType():
+            name = plugin.__name__
+        case _:
+            name = plugin.__name__ if inspect.isclass(plugin) else type(plugin).__name__
+    return Found(name, lambda: plugin, "registering", given=True)
+
+
+def imported(found: Found) -> object:
+    """The plugin's object. Raises `PluginImportError`."""
+    if found.given:
+        return found.get()
+    try:
+        with _trace.call(found, found.origin):
+            return found.get()
+    except (Exception, SystemExit) as error:
+        raise PluginImportError(found.plugin, found.distribution, found.origin, _trace.raised(error)) from error
+
+
+def closed(found: Found, error: TrekError) -> TrekError:
+    """The error that every lookup will raise; it names the way out unless it has its own."""
+    way = way_out(found.plugin)
+    if isinstance(error, PluginConflict) or not isinstance(error, PluginError) or error.problem.endswith(way):
+        return error
+    ended = type(error)(error.plugin, error.distribution, error.where, error.problem + way)
+    ended.__cause__ = error.__cause__
+    return ended
+
+
+def refuse_second(found: Found, first: Found) -> None:
+    """Raises `PluginConflict` where another plugin had the name before."""
+    if found is first:
+        return
+    by_hand = found.given or first.given
+    advice = "Give one of them another name: (name, object)." if by_hand else "Uninstall one of them."
+    problem = f"the plugin name {found.plugin!r} is taken by {first}, and blocking it would block both. {advice}"
+    raise PluginConflict(found.plugin, found.distribution, found.origin, problem, first.plugin)
+
+
+def register(manager: pluggy.PluginManager, found: Found, plugin: object) -> None:
+    """Raises `PluginContractError` for all that pluggy would take in silence, and for what it refuses."""
+    offer = found.offer(plugin)
+    with blame(offer, "registering"):
+        check_plugin_object(offer)
+        _check_marked(manager, offer)
+        if (taken := manager.get_name(plugin)) is not None:
+            problem = f"the same object is registered as plugin {taken!r} already"
+            raise PluginConflict(found.plugin, found.distribution, "registering", problem, taken)
+        try:
+            manager.register(plugin, found.plugin)
+            manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            problem = f"{str(error).splitlines()[-1]}: hooks of trek take no arguments"
+            raise PluginContractError(found.plugin, found.distribution, "registering", problem) from error
+
+
+def _check_marked(manager: pluggy.PluginManager, offer: Offer[Any]) -> None:
+    plugin = offer.value
+    marked = {name: options for name in dir(plugin) if (options := manager.parse_hookimpl_opts(plugin, name))}
+    for name, options in marked.items():
+        check_hookimpl(offer, options.get("specname") or name, dict(options))
+    if not marked:
+        problem = f"{shown(plugin)} has no function marked @hookimpl. Hooks: {', '.join(HOOKS)}"
+        raise PluginContractError(offer.plugin, offer.distribution, "registering", problem)

@@ -1,0 +1,160 @@
+"""What each hook may offer: its type, its checks, and what must be right of a plugin before it is registered."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, is_dataclass
+from typing import Any
+
+from trek_core._blame import Offer, blame, expect, nearest, shown
+from trek_core._hooks import TrekHooks
+from trek_core.contracts import ExecutorProvider, Loader, Observer, Provider
+from trek_core.errors import PluginConflict, PluginContractError
+
+HOOKS = tuple(name for name in vars(TrekHooks) if name.startswith("trek_"))
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What one hook offers: the word for it, its type, and its checks: (is it right, what is wrong)."""
+
+    word: str
+    type: type
+    checks: tuple[tuple[Callable[[Any], bool], str], ...]
+
+
+# --------------------------------------------------------------------------- before a plugin is registered
+def check_plugin_object(plugin: Offer[object]) -> None:
+    """Refuses what pluggy would take in silence: a class, and a hook without its mark. Raises `PluginContractError`."""
+    if inspect.isclass(plugin.value):
+        _refuse(plugin, f"{shown(plugin.value)} is registered, want an instance of it: {plugin.value.__name__}()")
+    for name in dir(plugin.value):
+        if name.startswith("trek_") and _lacks_mark(plugin.value, name):
+            advice = "decorate it with @hookimpl" if name in HOOKS else "no hook has this name." + _right_name(name)
+            _refuse(plugin, f"{name} lacks @hookimpl and would never be called: {advice}")
+
+
+def check_hookimpl(plugin: Offer[object], name: str, options: dict[str, Any]) -> None:
+    """Refuses a misspelled hook and every option that has no meaning for hooks that only register."""
+    if name not in HOOKS:
+        _refuse(plugin, f"no hook is named {name!r}.{_right_name(name)}")
+    for option in ("optionalhook", "wrapper", "hookwrapper"):
+        if options.get(option):
+            _refuse(plugin, f"{name} is marked {option}=True: hooks of trek only register, write a plain @hookimpl")
+
+
+def _lacks_mark(plugin: object, name: str) -> bool:
+    static = inspect.getattr_static(plugin, name)
+    function = getattr(static, "__func__", static)
+    if not inspect.isroutine(function) or hasattr(function, "trek_impl"):
+        return False
+    ours = function is inspect.getattr_static(TrekHooks, name, None)
+    return not ours and (name.startswith("trek_register") or bool(difflib.get_close_matches(name, HOOKS, 1, 0.8)))
+
+
+def _right_name(name: str) -> str:
+    return nearest(name, HOOKS) + f" Hooks: {', '.join(HOOKS)}"
+
+
+def _refuse(plugin: Offer[object], problem: str) -> None:
+    raise PluginContractError(plugin.plugin, plugin.distribution, "registering", problem)
+
+
+# --------------------------------------------------------------------------- what its hooks give
+def drain(source: Offer[object], hook: str, function: Callable[[], object]) -> list[Any]:
+    """All that one hook of one plugin offers, checked.
+
+    A generator runs in here, so that its errors are the plugin's too. Raises `PluginError`, `PluginContractError`.
+    """
+    kind, where = KINDS[hook], f"hook {hook}"
+    with blame(source, where):
+        result = function()
+        if isinstance(result, kind.type) or not isinstance(result, Iterable):
+            raise PluginContractError(source.plugin, source.distribution, where, _not_iterable(result, kind.type))
+        values = list(result)
+    for value in values:
+        expect(source, where, value, kind.type)
+        _check_fields(source, where, value, kind)
+    return values
+
+
+def keys(hook: str, value: Any) -> Iterator[tuple[str, str]]:
+    """What only one plugin may offer: (kind of name, name)."""
+    yield KINDS[hook].word, value.name
+    if isinstance(value, Loader):
+        yield from (("suffix", suffix) for suffix in dict.fromkeys(value.suffixes))
+    if isinstance(value, ExecutorProvider):
+        yield from (("scheme", scheme) for scheme in dict.fromkeys(map(str.lower, value.schemes)))
+
+
+def described(hook: str, value: Any) -> str:
+    """The offer as `trek plugins` shows it: "loader sql (.sql)"."""
+    details = getattr(value, "suffixes", None) or getattr(value, "schemes", None)
+    return f"{KINDS[hook].word} {value.name}" + (f" ({', '.join(details)})" if details else "")
+
+
+def conflict(offer: Offer[Any], where: str, what: str, other: Offer[Any]) -> PluginConflict:
+    """The error for a name that `other` has offered before."""
+    problem = f"it offers {what} twice"
+    if other.plugin != offer.plugin:
+        origin = f" ({other.distribution})" if other.distribution else ""
+        way_out = f"Block one of them: --no-plugin {offer.plugin}, or --no-plugin {other.plugin}"
+        problem = f"{what} is taken by plugin {other.plugin!r}{origin}\n{way_out}"
+    return PluginConflict(offer.plugin, offer.distribution, where, problem, other.plugin)
+
+
+def _not_iterable(result: object, wanted: type) -> str:
+    found = shown(result)
+    if inspect.iscoroutine(result):
+        result.close()
+        found = "a coroutine"
+    if found == "a coroutine" or isinstance(result, AsyncGenerator):
+        return (
+            f"gave {found}, want an iterable of {wanted.__name__}: hooks are plain functions, def instead of async def"
+        )
+    advice = "return or yield what it offers" if result is None else f"yield each {wanted.__name__}, or return a list"
+    return f"gave {found}, want an iterable of {wanted.__name__}: {advice}"
+
+
+def _check_fields(source: Offer[object], where: str, value: object, kind: Kind) -> None:
+    for right, problem in kind.checks:
+        if not right(value):
+            raise PluginContractError(source.plugin, source.distribution, where, f"gave {shown(value)}: {problem}")
+
+
+def _texts(values: object) -> bool:
+    return isinstance(values, tuple) and bool(values) and all(isinstance(value, str) for value in values)
+
+
+def _suffixes(values: object) -> bool:
+    return _texts(values) and isinstance(values, Collection) and all(v[:1] == "." and len(v) > 1 for v in values)
+
+
+_NAME = (lambda offered: isinstance(offered.name, str) and bool(offered.name), "its name must be text, and not empty")
+_SETTINGS = (
+    lambda offered: inspect.isclass(offered.settings) and is_dataclass(offered.settings),
+    "its settings must be a dataclass, the class and not an instance",
+)
+_CREATE = (lambda offered: callable(offered.create), "its create must be callable")
+_LOADER = (
+    _NAME,
+    (lambda offered: _suffixes(offered.suffixes), 'its suffixes must be a tuple of texts with their dot: (".sql",)'),
+    (lambda offered: callable(offered.load), "its load must be callable"),
+)
+_EXECUTOR = (
+    _NAME,
+    (lambda offered: _texts(offered.schemes), 'its schemes must be a tuple of texts: ("postgresql",)'),
+    (lambda offered: callable(offered.connect), "its connect must be callable"),
+    _SETTINGS,
+)
+_OBSERVER = (_NAME, (lambda offered: callable(offered.notify), "its notify must be callable"))
+
+KINDS = {
+    "trek_register_layouts": Kind("layout", Provider, (_NAME, _CREATE, _SETTINGS)),
+    "trek_register_loaders": Kind("loader", Loader, _LOADER),
+    "trek_register_version_stores": Kind("store", Provider, (_NAME, _CREATE, _SETTINGS)),
+    "trek_register_executors": Kind("executor", ExecutorProvider, _EXECUTOR),
+    "trek_register_observers": Kind("observer", Observer, _OBSERVER),
+}

@@ -1,0 +1,93 @@
+"""An executor's session as a run uses it: what it raises is its plugin's fault, what it gives is checked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from trek_core._blame import Offer, blame, breach, expect, shown
+from trek_core.contracts import Executor
+from trek_core.events import Done, Failed, LockWaiting, Lost, Result
+from trek_core.model import Action, Facts, Lock, Locked, Record, Rows, Sql
+
+Units = Sequence[tuple[Action, Record]]
+
+
+class Session:
+    """The methods of `Executor`, blamed. What happens inside a lock, or between two results, is not the executor's."""
+
+    def __init__(self, offer: Offer[Executor]) -> None:
+        self._offer, self._executor = offer, offer.value
+
+    async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
+        where = "Executor.read"
+        with blame(self._offer, where):
+            given = await self._executor.read(query)
+        if not isinstance(given, tuple) or len(given) != 2 or not isinstance(given[0], Facts):  # noqa: PLR2004
+            breach(self._offer, where, f"gave {shown(given)}, want a tuple of Facts and rows")
+        if given[1] is not None:
+            self._check_rows(given[1])
+        return given
+
+    def _check_rows(self, rows: object) -> None:
+        if isinstance(rows, str | bytes) or not isinstance(rows, Sequence):
+            breach(self._offer, "Executor.read: rows", f"gave {shown(rows)}, want a list of mappings, or None")
+        wrong = next((row for row in rows if not isinstance(row, Mapping)), self)
+        if wrong is not self:
+            breach(self._offer, "Executor.read: rows", f"gave the row {shown(wrong)}, want a mapping")
+
+    @asynccontextmanager
+    async def lock(
+        self, locks: Sequence[Lock], timeout: float, waiting: Callable[[LockWaiting], Awaitable[None]]
+    ) -> AsyncIterator[Locked]:
+        where = "Executor.lock"
+        with blame(self._offer, where):
+            manager = self._executor.lock(locks, timeout, waiting)
+            expect(self._offer, where, manager, AbstractAsyncContextManager)
+            locked = await manager.__aenter__()
+        try:
+            expect(self._offer, where, locked, Locked)
+            yield locked
+        except BaseException as error:
+            await self._release(manager, error)
+            raise
+        await self._release(manager, None)
+
+    async def _release(self, manager: AbstractAsyncContextManager[Any], error: BaseException | None) -> None:
+        """What the body raised goes through the executor's hands, and is not its fault."""
+        with blame(self._offer, "Executor.lock: releasing"):
+            try:
+                await manager.__aexit__(type(error) if error else None, error, error.__traceback__ if error else None)
+            except BaseException as raised:
+                if raised is not error:
+                    raise
+
+    async def run(self, units: Units) -> AsyncGenerator[Result]:
+        where, done, last = "Executor.run", 0, None
+        with blame(self._offer, where):
+            results = self._executor.run(units)
+        expect(self._offer, where, results, AsyncGenerator)
+        try:
+            while (result := await self._next(results)) is not None:
+                done, last = done + isinstance(result, Done), result
+                yield result
+        finally:
+            with blame(self._offer, "Executor.run: closing"):
+                await results.aclose()
+        if done < len(units) and not isinstance(last, Failed | Lost):
+            breach(self._offer, where, _stopped(done, len(units), last))
+
+    async def _next(self, results: AsyncGenerator[Result]) -> Result | None:
+        with blame(self._offer, "Executor.run"):
+            result = await anext(results, None)
+        expect(self._offer, "Executor.run", result, Result | None)
+        return result
+
+
+def _stopped(done: int, total: int, last: Result | None) -> str:
+    after = type(last).__name__ if last else "nothing"
+    return (
+        f"ended after {after} with {done} of {total} actions done, want Done for each, or Failed or Lost for the last.\n"
+        "What it did besides is not known: `trek status` shows where the database stands."
+    )
