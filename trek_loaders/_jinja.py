@@ -142,5 +142,5 @@ def _refused(error: Exception, values: Mapping[str, Any], lines: list[int], file
 
 def _line_in(error: Exception) -> int | None:
     """The innermost line of the template in the traceback, which Jinja has rewritten to name such lines."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
-    return frames[-1].lineno if frames else None
+    lines = [at for frame, at in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == "<template>"]
+    return lines[-1] if lines else None
