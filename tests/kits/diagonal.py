@@ -35,7 +35,7 @@ def _outcome(suite: type[Suite], name: str) -> str:
         getattr(suite(), name)()
     except pytest.skip.Exception as skipped:
         return f"skipped: {skipped}"
-    except (Exception, pytest.fail.Exception) as error:
+    except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - any failure is an answer
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         return f"failed: {type(error).__name__}: {error}{notes}"
     return "passed"

@@ -6,11 +6,11 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from memory_tree import MemoryTree
 
 from trek_core.contracts import Loader
 from trek_core.errors import ConfigError, Cycle, Duplicate, LoadError, TrekError, UnknownRevision
 from trek_core.model import Arrangement, Body, Call, Direction, Entry, Rules, Script, Source, Sql
+from trek_core.testing import MemoryTree
 from trek_core.text import decode
 from trek_loaders import python, sql
 from trek_loaders.native import arrange, natural_key, new, smells, trek_register_layouts

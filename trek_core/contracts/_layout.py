@@ -20,18 +20,20 @@ class Layout:
 
     A1. trek calls `smells`, then `arrange`, once a run each, after the history was read and before a plan is made.
     A2. `arrange` gives every revision of the folder once, in the format's order; the order breaks ties.
-    A3. Every file of the tree is in the `files` of an entry or in `ignored`: none is skipped in silence.
+    A3. Every file of the tree is in the `files` of an entry or in `ignored` with a reason: none is skipped in silence.
     A4. A parent is a revision or an alias of the arrangement, or replaced by one of its entries; no entry is its own ancestor.
     A5. `arrange`, `smells` and the functions of an entry read through the tree only.
     A6. The same files give the same arrangement and the same checksums, wherever the folder is.
     A7. `arrange` loads nothing: `Tree.load` waits for `Entry.load`.
     A8. `Entry.load` gives a `Script` with a way up, for every entry that is not skipped.
-    A9. A folder that cannot be arranged is a `LoadError` or a `PlanError`, and nothing else; it names a file.
+    A9. Any folder is arranged or refused with a `LoadError` or a `PlanError` that names a file, and nothing else is raised.
     A10. A folder without a file gives an arrangement without an entry.
     A11. Checksums are texts, and others when the way up was edited.
     A12. `smells` gives None for the format's own folders, and the reason as text for another tool's.
-    A13. The files of `new` fit the folder: arranged with the others they are one more revision, the last.
-    A14. `route` leads from an empty history to the target, from there back to the base, and nowhere when it is there.
+    A13. The files of `new` fit the folder: arranged with the others they are one more revision, the last;
+        where none can be made `new` raises `ConfigError` or `PlanError`.
+    A14. `route` leads from an empty history to the target, from there back to the base, and nowhere when it is there;
+        each `Hop.before` is the `Hop.after` of the one before it.
     """
 
     arrange: Callable[[Tree], Arrangement]

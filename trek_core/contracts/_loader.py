@@ -21,11 +21,11 @@ class Loader:
     L3. `load` does no I/O: it opens no file and no connection, starts no process and prints nothing.
     L4. The same source gives the same script, whatever was loaded in between.
     L5. For any bytes at all `load` returns a `Script` or raises `LoadError`, and nothing else.
-    L6. A `LoadError` names the file as `str(source.file)`, and a line that the file has or None.
+    L6. A wrong file is refused with a `LoadError` that names it as `str(source.file)`, and a line that it has or None.
     L7. Every statement names its file as `str(source.file)`, and a line that the file has.
     L8. With a direction the other way's body is None.
     L9. The function of a `Call` is async, and nothing of the migration runs while it is loaded.
-    L10. No statement is empty, and none ends with its semicolon.
+    L10. No statement is empty, and none ends with its semicolon, unless the mode is "message".
     L11. A BOM in front and CRLF line ends change neither the number of statements nor their lines.
     """
 
