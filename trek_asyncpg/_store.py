@@ -74,7 +74,7 @@ class NativeStore(VersionStore):
                 )
                 raise ConfigError(msg)
         self.name = f"{quote_ident(self.schema)}.{quote_ident(self.table)}"
-        self.key = "trek_history_key"
+        self.key = _key(self.table)
 
     @property
     def identity(self) -> str:
@@ -140,7 +140,7 @@ class NativeStore(VersionStore):
         if history.exists:
             return ()
         columns = ",\n  ".join(f"{name} {kind}" for name, kind in COLUMNS)
-        table = f"CREATE TABLE {self.name} (\n  {columns},\n  CONSTRAINT {self.key} PRIMARY KEY (seq)\n)"
+        table = f"CREATE TABLE {self.name} (\n  {columns},\n  CONSTRAINT {quote_ident(self.key)} PRIMARY KEY (seq)\n)"
         schema = () if self.schema == "public" else (Sql(create_schema(self.schema)),)
         return (*schema, Sql(table))
 
@@ -216,6 +216,12 @@ _NOW = "pg_catalog.clock_timestamp()"
 _SINCE_QUERY = f"pg_catalog.date_part('epoch', {_NOW} - pg_catalog.statement_timestamp())"
 """Seconds since the server got the query: the statement's own time, where its row is written by the same query."""
 _STAMP = f"finished_at = {_NOW}, duration = pg_catalog.date_part('epoch', {_NOW} - started_at)"
+
+
+def _key(table: str) -> str:
+    """The primary key's name, which is an index's too: two histories of one schema need two."""
+    name = f"{table}_key"
+    return name if len(name.encode()) <= NAME_BYTES else f"trek_{advisory_key(table) % 2**64:x}_key"
 
 
 def _used(history: History, rows: int) -> History:
