@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from trek_core._blame import GIVEN, Offer
+from trek_core._blame import GIVEN, Offer, raised
 from trek_core._catalog import EntryCatalog, build
 from trek_core._recording import records
 from trek_core.contracts import Executor, Tree, VersionStore
+from trek_core.errors import PluginError, TrekError
 from trek_core.events import Result
 from trek_core.model import (
     Action,
     Arrangement,
     Body,
     Entry,
+    Facts,
     History,
     Mode,
     Record,
+    Rows,
     Script,
     State,
     Statement,
     Verb,
 )
+from trek_core.testing._origin import origin
 
 WITHOUT_BODY = ("mark", "unmark", "repair")
 
@@ -61,18 +65,69 @@ async def carry_out(session: Executor, units: Iterable[tuple[Action, Record]]) -
         return [result async for result in results]
 
 
+async def read(session: Executor, store: VersionStore) -> tuple[Facts, Rows | None]:
+    """What the store's query gives now."""
+    with asking(store, "query"):
+        query = store.query()
+    return await session.read(query)
+
+
 async def history(session: Executor, store: VersionStore) -> History:
     """The history as it is now."""
-    facts, rows = await session.read(store.query())
-    return store.history(rows, facts)
+    facts, rows = await read(session, store)
+    return understood(store, rows, facts)
+
+
+def understood(store: VersionStore, rows: Rows | None, facts: Facts) -> History:
+    """The rows as the store understands them."""
+    with asking(store, "history", _given(rows)):
+        return store.history(rows, facts)
 
 
 async def state(session: Executor, store: VersionStore, *entries: Entry | str) -> State:
     """Which revisions are applied now; `entries` are what the folder holds."""
-    return store.state(await history(session, store), catalog(*entries))
+    found = await history(session, store)
+    with asking(store, "state"):
+        return store.state(found, catalog(*entries))
+
+
+def units(store: VersionStore, actions: Sequence[Action], found: History) -> list[tuple[Action, Record]]:
+    """The actions as the store records them. What it must not give is an `AssertionError` that names the store."""
+    try:
+        return list(zip(actions, records(Offer(store, GIVEN), actions, found), strict=True))
+    except PluginError as error:
+        msg = f"{named(store)}: {error.where}: {error.problem}"
+        raise AssertionError(msg) from error
 
 
 async def run(session: Executor, store: VersionStore, actions: Sequence[Action]) -> list[Result]:
     """Reads the history, has the actions recorded by the store, and carries them out."""
-    found = records(Offer(store, GIVEN), actions, await history(session, store))
-    return await carry_out(session, zip(actions, found, strict=True))
+    return await carry_out(session, units(store, actions, await history(session, store)))
+
+
+def named(store: VersionStore) -> str:
+    """The store, for messages: its class, and the plugin that it comes from."""
+    return f"{type(store).__name__} of {origin(store)}"
+
+
+@contextlib.contextmanager
+def asking(store: VersionStore, method: str, given: str = "") -> Iterator[None]:
+    """What a method raises by mistake is an `AssertionError` that says whose method it was, and what it was given."""
+    try:
+        yield
+    except TrekError:
+        raise
+    except Exception as error:
+        msg = (
+            f"{named(store)}: VersionStore.{method} {raised(error)}{given}\n"
+            "A run would stop with this and blame the plugin. What a store cannot work with is a ConfigError (a table of "
+            "another shape) or a PlanError (a step that it cannot record) whose message says what to do; anything else is "
+            "a mistake in that method."
+        )
+        raise AssertionError(msg) from error
+
+
+def _given(rows: Rows | None) -> str:
+    if not rows:
+        return f"\nIt was given the rows {rows!r}."
+    return f"\nIt was given {len(rows)} rows, as the query reads them; the first is {dict(rows[0])!r}."

@@ -1,0 +1,132 @@
+"""What the suite of stores works with: a store, where it keeps its history, and a session that migrates with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+
+from trek_core._blame import shown
+from trek_core.contracts import Executor, VersionStore
+from trek_core.events import Done, Failed, Lost, Result
+from trek_core.model import Action, Entry, Facts, History, Record, Rows, State, Statement
+from trek_core.testing import _drive
+from trek_core.testing._drive import named
+from trek_core.testing._ground import Ground
+from trek_core.testing._suite import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCase:
+    """A store at the beginning of a test, and the empty database that it works in.
+
+    other: the same kind of store with settings that name another table, in the same database.
+    other_shape: a statement that makes a table of another shape where the store's own would be.
+    """
+
+    store: VersionStore
+    ground: Ground
+    other: VersionStore | None = None
+    other_shape: Statement | None = None
+
+
+class Bench:
+    """A store and a session. It knows the revisions that it applied, so that every action says where it begins and ends."""
+
+    def __init__(self, case: StoreCase, session: Executor) -> None:
+        self.case, self.session = case, session
+        self.store, self.ground = case.store, case.ground
+        self._path: tuple[str, ...] = ()
+        self._entries: dict[str, Entry] = {}
+
+    @property
+    def who(self) -> str:
+        """The store, for messages."""
+        return named(self.store)
+
+    # ----------------------------------------------------------------------- looking
+    async def read(self) -> tuple[Facts, Rows]:
+        """The facts and rows of a history that exists."""
+        facts, rows = await _drive.read(self.session, self.store)
+        assert rows is not None, f"{self.who}: its query finds no table where a migration was recorded a moment ago"
+        return facts, rows
+
+    async def history(self, session: Executor | None = None) -> History:
+        return await _drive.history(session or self.session, self.store)
+
+    async def state(self, session: Executor | None = None) -> State:
+        """The state, for a folder that holds every revision that was in a plan."""
+        return await _drive.state(session or self.session, self.store, *self._entries.values())
+
+    async def applied(self) -> tuple[str, ...]:
+        return tuple((await self.state()).applied)
+
+    # ----------------------------------------------------------------------- migrating
+    def placed(self, *actions: Action) -> list[Action]:
+        """The actions as steps of one plan: each says where it stands in it, and the heads before and after."""
+        path, found = self._path, list[Action]()
+        for index, action in enumerate(actions):
+            after = _moved(path, action)
+            found.append(replace(action, index=index, before=path[-1:], after=after[-1:]))
+            self._entries[action.revision] = action.entry
+            path = after
+        return found
+
+    async def units(self, *actions: Action) -> list[tuple[Action, Record]]:
+        """The actions with their records, from the history as it is now."""
+        return _drive.units(self.store, self.placed(*actions), await self.history())
+
+    async def run(self, *actions: Action) -> list[Result]:
+        """One plan, carried out."""
+        results = await _drive.carry_out(self.session, await self.units(*actions))
+        for result in results:
+            if isinstance(result, Done):
+                self._path = _moved(self._path, result.action)
+        return results
+
+    async def done(self, *actions: Action) -> None:
+        """One plan, which must come to its end."""
+        results = await self.run(*actions)
+        ended = [result for result in results if isinstance(result, Done)]
+        assert len(ended) == len(actions), f"{self.who}: {told(results)}, and all of it should have been done"
+
+    async def fails(self, *actions: Action) -> None:
+        """One plan, whose body was made to fail."""
+        results = await self.run(*actions)
+        assert isinstance(results[-1], Failed), f"{self.who}: {told(results)}, and its body should have failed"
+
+
+class StoreTests(Suite):
+    """The base of the parts of `VersionStoreSuite`."""
+
+    def case(self) -> AbstractAsyncContextManager[StoreCase]:
+        """A store and an empty database. Called once a test, or more often; what it gives is closed at the test's end."""
+        msg = f"{type(self).__name__} lacks its one method: case(), an @asynccontextmanager that yields a StoreCase"
+        raise NotImplementedError(msg)
+
+    @asynccontextmanager
+    async def bench(self) -> AsyncIterator[Bench]:
+        made = self.case()
+        if not isinstance(made, AbstractAsyncContextManager):
+            name = type(self).__name__
+            msg = f"{name}.case() gave {shown(made)}, want an async context manager: decorate it with @asynccontextmanager"
+            raise TypeError(msg)
+        async with made as case:
+            if not isinstance(case, StoreCase):
+                msg = f"{type(self).__name__}.case() yields {shown(case)}, want StoreCase(store, ground, …)"
+                raise TypeError(msg)
+            async with case.ground.session() as session:
+                yield Bench(case, session)
+
+
+def told(results: Sequence[Result]) -> str:
+    """The last of an executor's results, in words."""
+    result = results[-1]
+    if isinstance(result, Failed | Lost):
+        return f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}: {result.failure.message}"
+    return f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}"
+
+
+def _moved(path: tuple[str, ...], action: Action) -> tuple[str, ...]:
+    left = tuple(one for one in path if one != action.revision and one not in action.entry.replaces)
+    return left if action.verb in ("revert", "unmark") else (*left, action.revision)

@@ -1,0 +1,62 @@
+"""Two runners at once, which no lock keeps apart: as behind a pooler, or after a lock was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from trek_core.events import Done, Lost, Result
+from trek_core.model import Action, Call, Record
+from trek_core.testing._drive import action, carry_out
+from trek_core.testing._store_case import Bench, StoreTests, told
+from trek_core.testing._suite import needs
+
+BUSY = 0.05  # seconds that a body takes, so that the other runner comes to its own
+
+
+class RaceTests(StoreTests):
+    """S20 and S24."""
+
+    async def test_s20_of_two_that_make_the_table_at_once_one_fails(self) -> None:
+        async with self.bench() as bench:
+            ran: list[str] = []
+            both = [await bench.units(action(name, _busy(ran, name))) for name in ("a", "b")]
+            ended = await _at_once(bench, both)
+            done = [result.action.revision for result in ended if isinstance(result, Done)]
+            assert len(done) == 1, (
+                f"{bench.who}: of two runners that found no table and made it at once, {' and '.join(told([e]) for e in ended)}"
+                ". One must fail: CREATE TABLE without IF NOT EXISTS, in `prepare`."
+            )
+            applied = await bench.applied()
+            assert list(applied) == done, f"{bench.who}: of two that made the table {done} won, and applied is {applied}"
+
+    @needs("guard")
+    async def test_s24_of_two_that_write_the_same_step_one_loses_before_its_body(self) -> None:
+        async with self.bench() as bench:
+            await bench.done(action("a", bench.ground.note("a")))
+            ran: list[str] = []
+            both = [await bench.units(action("b", _busy(ran, name))) for name in ("one", "two")]
+            ended = await _at_once(bench, both)
+            kinds = sorted(type(result).__name__ for result in ended)
+            assert kinds == [Done.__name__, Lost.__name__], (
+                f"{bench.who}: of two runners of one step, {' and '.join(told([e]) for e in ended)}: want one Done and one Lost, "
+                "by the unique key that `Record.guard` names"
+            )
+            assert len(ran) == 1, f"{bench.who}: both runners ran the body before one lost: write the row in `Record.begin`"
+
+
+def _busy(ran: list[str], name: str) -> Call:
+    async def work(connection: Any) -> None:  # noqa: ARG001 - a Call's signature
+        ran.append(name)
+        await asyncio.sleep(BUSY)
+
+    return Call(work, f"work of {name}")
+
+
+async def _at_once(bench: Bench, both: Iterable[list[tuple[Action, Record]]]) -> list[Result]:
+    """What each of two sessions says last."""
+    one, two = both
+    async with bench.ground.session() as other:
+        results = await asyncio.gather(carry_out(bench.session, one), carry_out(other, two))
+    return [result[-1] for result in results]

@@ -1,0 +1,115 @@
+"""What a store concludes: what is applied, what is unfinished, what was edited."""
+
+from __future__ import annotations
+
+import contextlib
+
+from trek_core.events import StatementDone
+from trek_core.model import Row
+from trek_core.testing._drive import action, entry
+from trek_core.testing._store_case import Bench, StoreTests
+from trek_core.testing._suite import needs
+
+
+class StateTests(StoreTests):
+    """S11 to S17."""
+
+    async def test_s11_what_was_applied_is_in_the_order_in_which_it_happened(self) -> None:
+        async with self.bench() as bench:
+            names = ("zebra", "ape", "mole")
+            for name in names:
+                await bench.done(action(name, bench.ground.note(name)))
+            found = await bench.applied()
+            assert found == names, f"{bench.who}: applied is {found}, want {names}, in the order in which that happened"
+
+    async def test_s11_each_applied_revision_has_its_row(self) -> None:
+        async with self.bench() as bench:
+            for name in ("a", "b"):
+                await bench.done(action(name, bench.ground.note(name)))
+            found = {name: row.revision for name, row in (await bench.state()).rows.items()}
+            assert found == {"a": "a", "b": "b"}, f"{bench.who}: State.rows tells of {found}, want a row of 'a' and of 'b'"
+
+    async def test_s12_what_was_reverted_may_be_applied_again(self) -> None:
+        async with self.bench() as bench:
+            for name in ("a", "b"):
+                await bench.done(action(name, bench.ground.note(name)))
+            await bench.done(action("b", bench.ground.note("not b"), verb="revert"))
+            found = await bench.applied()
+            assert found == ("a",), f"{bench.who}: after 'b' was reverted applied is {found}, want ('a',)"
+            await bench.done(action("b", bench.ground.note("b")))
+            found = await bench.applied()
+            assert found == ("a", "b"), f"{bench.who}: 'b' was applied again, and applied is {found}, want ('a', 'b')"
+
+    @needs("outside", "unfinished")
+    async def test_s13_what_failed_outside_a_transaction_is_unfinished(self) -> None:
+        async with self.bench() as bench:
+            await _fail_outside(bench, "a")
+            await _check_unfinished(bench, "'a' failed outside a transaction")
+
+    @needs("outside", "unfinished")
+    async def test_s13_what_was_interrupted_outside_a_transaction_is_unfinished(self) -> None:
+        async with self.bench() as bench:
+            made = action("a", bench.ground.note("1"), bench.ground.note("2"), mode="autocommit")
+            async with contextlib.aclosing(bench.session.run(await bench.units(made))) as results:
+                async for result in results:
+                    if isinstance(result, StatementDone):
+                        break
+            await _check_unfinished(bench, "'a' was interrupted between two statements (`Record.failed` did not run)")
+
+    @needs("outside", "unfinished")
+    async def test_s14_a_repair_decides(self) -> None:
+        async with self.bench() as bench:
+            for name in ("a", "b"):
+                await _fail_outside(bench, name)
+            await bench.done(action("a", verb="mark"))
+            await bench.done(action("b", verb="unmark"))
+            state = await bench.state()
+            left = [row.revision for row in state.unfinished]
+            right = tuple(state.applied) == ("a",) and not left
+            assert right, (
+                f"{bench.who}: 'a' and 'b' failed, then 'a' was marked and 'b' unmarked: applied is {state.applied}, want "
+                f"('a',), and unfinished are {left}, want none"
+            )
+
+    async def test_s15_a_reverted_squash_takes_along_what_it_replaces(self) -> None:
+        async with self.bench() as bench:
+            for name in ("a", "b"):
+                await bench.done(action(name, bench.ground.note(name)))
+            squash = entry("c", replaces=("a", "b"))
+            await bench.done(action(squash, bench.ground.note("none"), verb="revert"))
+            found = await bench.applied()
+            assert not found, f"{bench.who}: 'c', which replaces 'a' and 'b', was reverted, and applied is {found}, want ()"
+
+    # ----------------------------------------------------------------------- edited files
+    async def test_s16_a_row_is_unchanged_for_the_checksum_that_was_written(self) -> None:
+        async with self.bench() as bench:
+            row = await _written(bench, "sum 1")
+            for checksums in (("sum 1",), ("sum 2", "sum 1"), ()):
+                said = bench.store.changed(checksums, row)
+                assert not said, f"{bench.who}: 'sum 1' was written, and for {checksums} it says that the file was edited"
+
+    @needs("checksums")
+    async def test_s17_a_row_is_changed_for_another_checksum(self) -> None:
+        async with self.bench() as bench:
+            row = await _written(bench, "sum 1")
+            said = bench.store.changed(("sum 2", "sum 3"), row)
+            assert said, f"{bench.who}: 'sum 1' was written, and for 'sum 2', 'sum 3' it says that nothing changed"
+
+
+async def _fail_outside(bench: Bench, name: str) -> None:
+    await bench.fails(action(name, bench.ground.note(name), bench.ground.wrong()[0], mode="autocommit"))
+
+
+async def _check_unfinished(bench: Bench, what: str) -> None:
+    state = await bench.state()
+    found = [row.revision for row in state.unfinished]
+    right = found == ["a"] and not state.applied
+    assert right, f"{bench.who}: {what}: unfinished is {found}, want ['a'], and applied is {state.applied}, want ()"
+
+
+async def _written(bench: Bench, checksum: str) -> Row:
+    """The raw row of a migration with that checksum, as a plan asks about it."""
+    await bench.done(action("a", bench.ground.note("a"), checksum=checksum))
+    rows = (await bench.state()).rows
+    assert "a" in rows, f"{bench.who}: State.rows has no row of 'a', which is applied"
+    return rows["a"].data

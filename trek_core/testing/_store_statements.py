@@ -1,0 +1,101 @@
+"""All that a store gives when it is asked for everything: to compare, and to look through."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from trek_core.errors import TrekError
+from trek_core.model import Action, Call, Copy, Facts, History, Mode, Record, Rows, Sql, Statement, Verb
+from trek_core.script import statements
+from trek_core.testing._drive import action, asking, catalog, understood
+from trek_core.testing._store_case import Bench
+
+_TRANSACTIONS = re.compile(
+    r"(?:\s|;|--[^\n]*\n|/\*.*?\*/)*"
+    r"(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_MODES: tuple[Mode, ...] = ("transaction", "autocommit", "message")
+_BODIES: tuple[tuple[str, Verb], ...] = (("b", "apply"), ("a", "rerun"), ("a", "revert"))
+_PHASES: tuple[Literal["begin", "done", "whole"], ...] = ("begin", "done", "whole")
+
+
+def verb_of_transactions(statement: Sql | Copy) -> str:
+    """The words with which the statement begins or ends a transaction, or nothing."""
+    found = _TRANSACTIONS.match(statement.text)
+    return found[1].upper() if found else ""
+
+
+def answers(bench: Bench, rows: Rows, facts: Facts) -> dict[str, object]:
+    """Method -> what it gives, in a form that can be compared: a `Call` is its name."""
+    store = bench.store
+    history = understood(store, rows, facts)
+    entry = action("a").entry
+    return {
+        "identity": store.identity,
+        "query": store.query(),
+        "history of no table": understood(store, None, facts),
+        "history": history,
+        "state": store.state(history, catalog(entry)),
+        "changed": [store.changed(("x",), row.data) for row in history.rows],
+        "locks": tuple(store.locks(history)),
+        "prepare": [_comparable(one) for one in store.prepare(History(exists=False, facts=facts))],
+        "prepare of a table": [_comparable(one) for one in store.prepare(history)],
+        "record": [_compared(one, record) for one, record in _records(bench, history)],
+    }
+
+
+def statements_of(bench: Bench, history: History) -> Iterator[tuple[str, Sql | Copy]]:
+    """Every text that the store gives, with the method and the part of the record that it stands in."""
+    found: list[tuple[str, Statement]] = []
+    for exists in (False, True):
+        with asking(bench.store, "prepare"):
+            found += [("prepare", one) for one in bench.store.prepare(replace(history, exists=exists))]
+    for of, record in _records(bench, history):
+        if isinstance(record, Record):
+            where = f"record of {of.verb} in mode {of.mode!r}"
+            found += [(f"{where}, {part}", one) for part, given in _parts(of, record) for one in given]
+    yield from ((where, one) for where, one in found if not isinstance(one, Call))
+
+
+def _records(bench: Bench, history: History) -> Iterator[tuple[Action, Record | str]]:
+    """The record of each kind of action; the message where the store refuses to record it."""
+    for of in _actions(bench):
+        with asking(bench.store, "record"):
+            try:
+                yield of, bench.store.record(of, history)
+            except TrekError as refused:
+                yield of, str(refused)
+
+
+def _actions(bench: Bench) -> Iterator[Action]:
+    """Steps from where one revision, "a", is applied."""
+    body = (bench.ground.note("one"), bench.ground.note_outside("two"))
+    for of, verb in _BODIES:
+        for mode in _MODES:
+            yield bench.placed(action(of, *body, verb=verb, mode=mode))[0]
+    yield bench.placed(action("b", verb="mark"))[0]
+    yield bench.placed(action("a", verb="unmark"))[0]
+
+
+def _parts(of: Action, record: Record) -> Iterator[tuple[str, Sequence[Statement]]]:
+    yield "begin", record.begin
+    yield "finish", record.finish
+    yield "failed", record.failed
+    if record.progress is not None:
+        for number, _ in enumerate(statements(of), 1):
+            for phase in _PHASES:
+                yield f"progress({number}, {phase!r})", record.progress(number, phase)
+
+
+def _compared(of: Action, record: Record | str) -> object:
+    if isinstance(record, str):
+        return record
+    return record.guard, record.history, [(part, *map(_comparable, given)) for part, given in _parts(of, record)]
+
+
+def _comparable(statement: Statement) -> Statement | str:
+    return f"Call {statement.name}" if isinstance(statement, Call) else statement
