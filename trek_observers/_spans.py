@@ -46,13 +46,16 @@ class Run:
         if plan.history.facts.database:
             self._attributes["db.namespace"] = plan.history.facts.database
         self._tracer = trace.get_tracer("trek", tracer_provider=provider)
-        self._is_current = not _nested.get()
+        self._is_current = False
         self._tokens: list[Token[Context]] = []
         self._migration: Span | None = None
         about: dict[str, AttributeValue] = {"trek.target": plan.target, "trek.planned": len(plan.actions)}
+        before = trace.get_current_span().get_span_context()
         self._span = self._open("trek run", SpanKind.INTERNAL, about)
-        if self._is_current:
+        if not _nested.get() and self._span.get_span_context() != before:  # without an SDK no span is made
+            self._is_current = True
             _nested.set(True)
+            self._attach(self._span)
 
     # ----------------------------------------------------------------------- migrations
     def begin(self, action: Action) -> None:
@@ -62,6 +65,7 @@ class Run:
         self._migration = self._open(
             f"trek {action.verb}", SpanKind.CLIENT, {**about, "trek.mode": action.mode}, parent
         )
+        self._attach(self._migration)
 
     def statement(self, event: StatementDone) -> None:
         """A span that is over already: its beginning follows from the seconds."""
@@ -125,10 +129,11 @@ class Run:
     def _open(
         self, name: str, kind: SpanKind, about: Mapping[str, AttributeValue], parent: Context | None = None
     ) -> Span:
-        span = self._tracer.start_span(name, parent, kind, {**self._attributes, **about})
+        return self._tracer.start_span(name, parent, kind, {**self._attributes, **about})
+
+    def _attach(self, span: Span) -> None:
         if self._is_current:
             self._tokens.append(context.attach(trace.set_span_in_context(span)))
-        return span
 
     def _close(self, span: Span, outcome: str, problem: str = "", kind: str = "", code: str = "") -> None:
         """`kind` is the type of an error, which makes the span one that failed."""

@@ -14,7 +14,7 @@ from tests.run.folders import applied, tables, write
 from trek_asyncpg import migrate
 from trek_core import LoadError, MigrationFailed
 from trek_core.plugin import Body, Call, Direction, File, Script, Source, TrekHooks, hookimpl
-from trek_core.testing._loader import LoaderCase, LoaderSuite
+from trek_core.testing import LoaderCase, LoaderSuite
 from trek_loaders import jinja
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def test_lines_are_right_inside_and_after_every_tag(template: str, wanted: list[
     "made",
     [
         "{{ two() }}",
-        "{% call two() %}{% endcall %}",
+        "{% call around() %}SELECT 1;\n\nSELECT 2;{% endcall %}",
         "{% filter lower %}SELECT 1;\n\nSELECT 2;{% endfilter %}",
         "{{ text }}",
         "{% for x in [1, 2] recursive %}SELECT {{ x }};\n\n{% endfor %}",
@@ -115,9 +115,8 @@ def test_lines_are_right_inside_and_after_every_tag(template: str, wanted: list[
     ids=["macro", "call", "filter", "set", "recursive loop"],
 )
 def test_what_was_captured_has_the_line_where_it_is_put_in(made: str) -> None:
-    top = (
-        "{% macro two() %}SELECT 1;\n\nSELECT 2;\n{% endmacro %}{% set text %}SELECT 1;\n\nSELECT 2;\n{% endset %}\n\n"
-    )
+    top = "{% macro around() %}{{ caller() }}{% endmacro %}{% macro two() %}SELECT 1;\n\nSELECT 2;\n{% endmacro %}"
+    top += "{% set text %}SELECT 1;\n\nSELECT 2;\n{% endset %}\n\n"
     found = lines(load(f"{top}{made}\n-- trek: down\nSELECT 3;").up)
     assert [line for line, _ in found] == [9, 9]
 
