@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.project import USERS
+from tests.cli.test_terminal import terminal
 
 if TYPE_CHECKING:
     from tests.cli.project import Project
@@ -49,6 +50,45 @@ def test_a_piped_table_has_one_uncut_line_a_plugin(offline: Project) -> None:
     assert lines[0].split() == ["NAME", "DISTRIBUTION", "STATE", "OFFERS", "HOOKS"]
     assert {line.split()[0] for line in lines[1:]} >= OURS
     assert any("executor asyncpg (postgresql, postgres)" in line for line in lines)
+
+
+def test_the_document_has_every_field_of_every_plugin(broken: Project) -> None:
+    listed = {
+        plugin["name"]: plugin for plugin in broken.run("plugins", "--json", "--no-plugin", "sql").json["plugins"]
+    }
+    assert all(
+        set(plugin) == {"name", "distribution", "version", "state", "hooks", "offers", "error"}
+        for plugin in listed.values()
+    )
+    assert {name: listed[name]["state"] for name in ("acme", "sql", "native")} == {
+        "acme": "broken",
+        "sql": "blocked",
+        "native": "works",
+    }
+    assert (listed["acme"]["distribution"], listed["acme"]["version"]) == ("acme", "1.2")
+    assert "the acme licence expired" in listed["acme"]["error"]
+
+
+MANY = """
+from trek_core.plugin import Loader, hookimpl
+
+def load(source): ...
+
+@hookimpl
+def trek_register_loaders():
+    for number in range(12):
+        yield Loader(f"templates-number-{number}", (f".template-{number}",), load)
+"""
+
+
+def test_on_a_terminal_of_80_columns_nothing_is_cut_off(offline: Project) -> None:
+    offline.install("acme", MANY)
+    with terminal(offline, "plugins", columns=80) as shown:
+        code, text = shown.end()
+    assert code == 0
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert "…" not in text
+    assert all(f"(.template-{number})" in text for number in range(12))
 
 
 def test_a_broken_plugin_is_listed_with_its_error_and_the_exit_code_is_0(broken: Project) -> None:

@@ -60,8 +60,8 @@ class Terminal:
 
 
 @contextmanager
-def terminal(project: Project, *words: str) -> Iterator[Terminal]:
-    project.environ |= {"TERM": "xterm", "COLUMNS": "200"}
+def terminal(project: Project, *words: str, columns: int = 200) -> Iterator[Terminal]:
+    project.environ |= {"TERM": "xterm", "COLUMNS": str(columns)}
     screen, streams = pty.openpty()
     process = project.start(*words, stdin=streams, stdout=streams, stderr=streams, start_new_session=True)
     os.close(streams)

@@ -93,7 +93,9 @@ def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    shown = Table(*headings, box=SIMPLE_HEAD, pad_edge=False)
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        shown.add_column(heading, overflow="fold")  # a narrow terminal cuts nothing off
     for row in rows:
         shown.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
     Console().print(shown)

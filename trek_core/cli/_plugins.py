@@ -38,10 +38,5 @@ def plugins(context: click.Context) -> None:
 
 
 def _row(info: PluginInfo) -> tuple[str, ...]:
-    return (
-        info.name,
-        f"{info.distribution} {info.version}".strip(),
-        info.state,
-        ", ".join(info.offers),
-        ", ".join(info.hooks),
-    )
+    hooks = ", ".join(hook.removeprefix("trek_register_") for hook in info.hooks)
+    return info.name, f"{info.distribution} {info.version}".strip(), info.state, ", ".join(info.offers), hooks
