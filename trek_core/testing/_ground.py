@@ -42,6 +42,10 @@ class Ground(ABC):
     async def setting(self, session: Executor) -> str:
         """What `change_setting` changes, as it is now in the session."""
 
+    @abstractmethod
+    def held(self) -> AbstractAsyncContextManager[None]:
+        """The lock that `hold` takes is held by somebody else, that connection, until the end."""
+
     # ----------------------------------------------------------------------- words
     @abstractmethod
     def note(self, word: str) -> Sql:

@@ -81,6 +81,12 @@ class MemoryGround(Ground):
     async def setting(self, session: Executor) -> str:
         return str(session.connection.settings["memory"])
 
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        with self._outside.transaction():
+            await self._outside.execute(self.hold().text)
+            yield
+
     # ----------------------------------------------------------------------- words
     def note(self, word: str) -> Sql:
         return Sql(f"NOTE {word}")
