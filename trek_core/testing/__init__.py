@@ -1,5 +1,6 @@
 """Door 3: what a plugin author tests with."""
 
+from trek_core.testing._check import check_plugin
 from trek_core.testing._ground import Ground
 from trek_core.testing._layout import LayoutSuite
 from trek_core.testing._layout_case import Folder, LayoutCase
@@ -30,5 +31,6 @@ __all__ = [
     "MemoryTree",
     "StoreCase",
     "VersionStoreSuite",
+    "check_plugin",
     "memory_backend",
 ]
