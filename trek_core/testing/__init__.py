@@ -1,6 +1,7 @@
 """Door 3: what a plugin author tests with."""
 
 from trek_core.testing._check import check_plugin
+from trek_core.testing._executor import ExecutorSuite
 from trek_core.testing._ground import Ground
 from trek_core.testing._layout import LayoutSuite
 from trek_core.testing._layout_case import Folder, LayoutCase
@@ -16,6 +17,7 @@ from trek_core.testing._store_case import StoreCase
 from trek_core.testing._tree import MemoryTree
 
 __all__ = [
+    "ExecutorSuite",
     "Folder",
     "Ground",
     "LayoutCase",

@@ -1,0 +1,196 @@
+"""What the suite of executors works with: a ground, a session under test, and units made up of the ground's words."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any, ClassVar, Literal
+
+from trek_core._blame import shown
+from trek_core.contracts import Executor
+from trek_core.errors import TrekError
+from trek_core.events import Done, Failed, Failure, LockWaiting, Lost, Result
+from trek_core.model import Action, Call, Facts, Guard, History, Lock, Locked, Mode, Record, Rows, Statement, Verb
+from trek_core.testing import _drive
+from trek_core.testing._ground import Ground
+from trek_core.testing._origin import origin
+from trek_core.testing._suite import Suite
+
+A_MOMENT = 0.25  # seconds: what waits is waiting by then, and what should not wait is over
+PATIENCE = 3.0  # seconds
+BEGIN, FINISH = "begin", "finish"
+
+Unit = tuple[Action, Record]
+
+
+class Bench:
+    """A ground and a session under test. Every record leaves the notes "begin" and "finish", as a store leaves its row."""
+
+    def __init__(self, ground: Ground, session: Executor) -> None:
+        self.ground, self.session = ground, session
+        self.who = f"{type(session).__name__} of {origin(session)}"
+        self._numbers = itertools.count(1)
+
+    # ----------------------------------------------------------------------- units
+    def unit(
+        self,
+        *body: Statement,
+        mode: Mode = "transaction",
+        verb: Verb = "apply",
+        lock_timeout: float | None = None,
+        begin: Sequence[Statement] | None = None,
+        finish: Sequence[Statement] = (),
+        progress: Callable[[int, Literal["begin", "done", "whole"]], tuple[Statement, ...]] | None = None,
+        failed: Sequence[Statement] = (),
+        guard: Guard | None = None,
+    ) -> Unit:
+        """A made-up migration. `begin` stands instead of the note, `finish` in front of it."""
+        action = _drive.action(f"{next(self._numbers):04}", *body, verb=verb, mode=mode, lock_timeout=lock_timeout)
+        record = Record(
+            begin=(self.ground.note(BEGIN),) if begin is None else tuple(begin),
+            finish=(*finish, self.ground.note(FINISH)),
+            progress=progress,
+            failed=tuple(failed),
+            guard=guard,
+            history=History(exists=True),
+        )
+        return action, record
+
+    def failing(self, *before: Statement, mode: Mode = "transaction", failed: Sequence[Statement] = ()) -> Unit:
+        """A unit whose last statement the database refuses."""
+        return self.unit(*before, self.ground.wrong()[0], mode=mode, failed=failed)
+
+    async def run(self, *units: Unit) -> list[Result]:
+        return await _drive.carry_out(self.session, units)
+
+    async def done(self, *units: Unit) -> list[Result]:
+        """Every one of the units must come to its end."""
+        results = await self.run(*units)
+        ended = [result for result in results if isinstance(result, Done)]
+        assert len(ended) == len(units), f"{self.who}: {told(results)}, and all of it should have been done"
+        return results
+
+    async def fails(self, *units: Unit) -> Failure:
+        """The last of the units must fail; why it did."""
+        results = await self.run(*units)
+        last = results[-1] if results else None
+        assert isinstance(last, Failed), f"{self.who}: {told(results)}, and it should have failed"
+        return last.failure
+
+    # ----------------------------------------------------------------------- looking
+    async def read(self) -> tuple[Facts, Rows | None]:
+        return await self.session.read(self.ground.all_notes())
+
+    async def left(self) -> list[str]:
+        """The notes that somebody else sees, without those of the records."""
+        return [note for note in await self.ground.notes() if note not in (BEGIN, FINISH)]
+
+    def look(self, seen: list[str]) -> Call:
+        """A step of a migration at which somebody else looks at the notes."""
+
+        async def somebody_looks(connection: Any) -> None:  # noqa: ARG001 - a call's signature
+            seen.extend(await self.ground.notes())
+
+        return Call(somebody_looks, "somebody else looks")
+
+    async def check_usable(self, after: str) -> None:
+        """The session must be without a transaction, and work."""
+        facts, _ = await self.read()
+        assert not facts.in_transaction, f"{self.who}: after {after} a transaction is open"
+        await self.done(self.unit(self.ground.note("usable")))
+        left = await self.left()
+        assert "usable" in left, f"{self.who}: what ran after {after} is not committed: notes {left}"
+
+    @contextmanager
+    def expect(self, wanted: type[TrekError], what: str) -> Iterator[None]:
+        """Such an error must be raised."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, wanted):
+                return
+            msg = f"{self.who}: {what} raised {type(error).__name__}: {error}; want {wanted.__name__}"
+            raise AssertionError(msg) from error
+        msg = f"{self.who}: {what} raised nothing, want {wanted.__name__}"
+        raise AssertionError(msg)
+
+    # ----------------------------------------------------------------------- locks
+    def lock(self, *locks: Lock, timeout: float = PATIENCE, session: Executor | None = None) -> Any:
+        return (session or self.session).lock(locks, timeout, unheard)
+
+    async def is_free(self, lock: Lock) -> bool:
+        """Whether a new session gets the lock at once."""
+        try:
+            async with self.ground.session() as session, self.lock(lock, timeout=0, session=session):
+                return True
+        except (TrekError, TimeoutError):
+            return False
+
+    @asynccontextmanager
+    async def waiting(self, *locks: Lock, into: list[Locked]) -> AsyncIterator[asyncio.Task[None]]:
+        """The session under test, in a task, has begun to wait for the locks; `into` gets what it gets."""
+
+        async def wait() -> None:
+            async with self.lock(*locks) as locked:
+                into.append(locked)
+
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(A_MOMENT)
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+class ExecutorTests(Suite):
+    """The base of the parts of `ExecutorSuite`."""
+
+    capabilities: ClassVar = {
+        "copy": "data of a COPY … FROM STDIN",
+        "cut": "a connection that can be lost",
+        "message": 'mode "message": several statements in one query',
+        "nested": "a transaction that the caller has open",
+        "outside": "migrations outside a transaction",
+        "position": "the database says where in a statement it found a mistake",
+        "row locks": "a migration lock that is a row",
+        "settings": "settings of a session, beyond its transactions",
+    }
+
+    def ground(self) -> AbstractAsyncContextManager[Ground]:
+        """An empty database and its words. Called once a test; what it gives is closed at the test's end."""
+        msg = f"{type(self).__name__} lacks its one method: ground(), an async context manager of a Ground"
+        raise NotImplementedError(msg)
+
+    @asynccontextmanager
+    async def bench(self) -> AsyncIterator[Bench]:
+        made = self.ground()
+        if not isinstance(made, AbstractAsyncContextManager):
+            name = type(self).__name__
+            msg = f"{name}.ground() gave {shown(made)}, want an async context manager: decorate it with @asynccontextmanager"
+            raise TypeError(msg)
+        async with made as ground, ground.session() as session:
+            yield Bench(ground, session)
+
+
+def told(results: Sequence[Result]) -> str:
+    """The last of an executor's results, in words."""
+    if not results:
+        return "it gave no result"
+    result = results[-1]
+    ended = f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}"
+    return f"{ended}: {result.failure.message}" if isinstance(result, Failed | Lost) else ended
+
+
+async def unheard(waiting: LockWaiting) -> None:
+    """Nobody wants to hear of the waiting."""
+
+
+async def cancelled(task: asyncio.Task[Any]) -> None:
+    """Cancels it, and waits until it is over."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

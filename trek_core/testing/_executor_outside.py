@@ -1,0 +1,86 @@
+"""The sentences of `Executor.run` on migrations outside a transaction, on messages and on COPY."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from trek_core.events import StatementDone
+from trek_core.model import Sql, Statement
+from trek_core.script import SEPARATOR
+from trek_core.testing._executor_case import BEGIN, FINISH, ExecutorTests
+from trek_core.testing._suite import needs
+
+
+class Outside(ExecutorTests):
+    """E20 to E23, E29, E31, E32."""
+
+    @needs("outside")
+    async def test_e20_what_ran_before_a_failure_stays(self) -> None:
+        async with self.bench() as bench:
+            await bench.fails(bench.failing(bench.ground.note("a"), mode="autocommit"))
+            left = await bench.left()
+            assert "a" in left, f"{bench.who}: the second statement failed outside a transaction, and {left} remain"
+
+    @needs("outside")
+    async def test_e20_the_outcome_of_a_failure_is_partial(self) -> None:
+        async with self.bench() as bench:
+            failure = await bench.fails(bench.failing(bench.ground.note("a"), mode="autocommit"))
+            assert failure.outcome == "partial", f"{bench.who}: the outcome is {failure.outcome!r}, want 'partial'"
+
+    @needs("outside")
+    async def test_e21_a_statement_that_refuses_a_transaction_runs_in_none(self) -> None:
+        async with self.bench() as bench:
+            await bench.done(bench.unit(bench.ground.note_outside("a"), mode="autocommit"))
+            left = await bench.left()
+            assert left == ["a"], f"{bench.who}: a statement that refuses a transaction left {left}, want a"
+
+    @needs("outside")
+    async def test_e22_progress_stands_around_every_statement(self) -> None:
+        async with self.bench() as bench:
+
+            def progress(number: int, phase: Literal["begin", "done", "whole"]) -> tuple[Statement, ...]:
+                return (bench.ground.note(f"{phase} {number}"),)
+
+            body = bench.ground.call("a"), bench.ground.note("b")  # what is no SQL stands alone too
+            await bench.done(bench.unit(*body, mode="autocommit", progress=progress))
+            notes = await bench.ground.notes()
+            wanted = [BEGIN, "begin 1", "a", "done 1", "b", "whole 2", FINISH]
+            assert notes == wanted, f"{bench.who}: around a call and a statement it wrote {notes}, want {wanted}"
+
+    @needs("outside")
+    async def test_e22_failed_follows_a_failure(self) -> None:
+        async with self.bench() as bench:
+            failed = [bench.ground.note("failed")]
+            await bench.fails(bench.failing(mode="autocommit", failed=failed))
+            left = await bench.left()
+            assert "failed" in left, f"{bench.who}: a unit failed, and its record's `failed` did not run: notes {left}"
+
+    @needs("outside")
+    async def test_e23_every_statement_is_told_with_its_number(self) -> None:
+        async with self.bench() as bench:
+            results = await bench.done(bench.unit(bench.ground.note("a"), bench.ground.note("b"), mode="autocommit"))
+            found = [(result.number, result.total) for result in results if isinstance(result, StatementDone)]
+            assert found == [(1, 2), (2, 2)], f"{bench.who}: told of statements {found}, want 1 of 2 and 2 of 2"
+
+    @needs("outside", "settings")
+    async def test_e29_settings_are_as_they_were_outside_a_transaction(self) -> None:
+        async with self.bench() as bench:
+            before = await bench.ground.setting(bench.session)
+            await bench.done(bench.unit(bench.ground.change_setting(), mode="autocommit"))
+            after = await bench.ground.setting(bench.session)
+            assert after == before, f"{bench.who}: a body changed a setting from {before!r} to {after!r}, and it stays"
+
+    @needs("message")
+    async def test_e31_a_message_is_never_cut(self) -> None:
+        async with self.bench() as bench:
+            both = Sql(f"{bench.ground.note('a').text}{SEPARATOR}{bench.ground.wrong()[0].text}")
+            await bench.fails(bench.unit(both, mode="message"))
+            left = await bench.left()
+            assert not left, f"{bench.who}: the second statement of one query failed, and {left} of the first remain"
+
+    @needs("copy")
+    async def test_e32_a_copy_sends_its_data(self) -> None:
+        async with self.bench() as bench:
+            await bench.done(bench.unit(bench.ground.copy(("a", "b"))))
+            left = await bench.left()
+            assert left == ["a", "b"], f"{bench.who}: the data of a COPY left {left}, want a and b"

@@ -1,0 +1,232 @@
+"""The sentences of `Executor.run` on migrations in a transaction, and on what holds for all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from trek_core.events import Done, Failed, Lost, Result, Started
+from trek_core.model import Call, Guard
+from trek_core.testing._executor_case import A_MOMENT, BEGIN, FINISH, PATIENCE, Bench, ExecutorTests, cancelled, told
+from trek_core.testing._suite import needs
+
+
+class Transactions(ExecutorTests):
+    """E13 to E16, E26 to E30, E33."""
+
+    async def test_e13_a_unit_gives_started_first_and_one_outcome_last(self) -> None:
+        async with self.bench() as bench:
+            first, second = bench.unit(bench.ground.note("a")), bench.failing()
+            results = await bench.run(first, second)
+            found = [(type(result).__name__, result.action.revision) for result in results]
+            one, two = first[0].revision, second[0].revision
+            wanted = [("Started", one), ("Done", one), ("Started", two), ("Failed", two)]
+            assert found == wanted, f"{bench.who}: gave {found}, want {wanted}"
+
+    async def test_e14_begin_body_and_finish_run_in_this_order(self) -> None:
+        async with self.bench() as bench:
+            await bench.done(bench.unit(bench.ground.note("a"), bench.ground.note("b")))
+            notes, wanted = await bench.ground.notes(), [BEGIN, "a", "b", FINISH]
+            assert notes == wanted, f"{bench.who}: the notes came in the order {notes}, want {wanted}"
+
+    async def test_e14_nobody_sees_a_part_of_them(self) -> None:
+        async with self.bench() as bench:
+            seen: list[str] = []
+            await bench.done(bench.unit(bench.ground.note("a"), finish=[bench.look(seen)]))
+            assert not seen, f"{bench.who}: between body and finish somebody else saw {seen}"
+
+    async def test_e15_nothing_of_a_failed_unit_remains(self) -> None:
+        async with self.bench() as bench:
+            await bench.fails(bench.failing(bench.ground.note("a")))
+            notes = await bench.ground.notes()
+            assert not notes, f"{bench.who}: of a unit that failed {notes} remain"
+
+    async def test_e15_what_was_done_before_a_failure_remains(self) -> None:
+        async with self.bench() as bench:
+            await bench.fails(bench.unit(bench.ground.note("a")), bench.failing())
+            left = await bench.left()
+            assert "a" in left, f"{bench.who}: a unit was done, the next failed, and of the first remains {left}"
+
+    async def test_e16_after_a_failure_no_other_unit_begins(self) -> None:
+        async with self.bench() as bench:
+            results = await bench.run(bench.failing(), bench.unit(bench.ground.note("second")))
+            self._check_stopped(bench, results)
+
+    async def test_e16_after_a_loss_no_other_unit_begins(self) -> None:
+        async with self.bench() as bench:
+            statements, guard = bench.ground.twice()
+            results = await bench.run(
+                bench.unit(begin=statements, guard=guard), bench.unit(bench.ground.note("second"))
+            )
+            self._check_stopped(bench, results)
+
+    def _check_stopped(self, bench: Bench, results: list[Result]) -> None:
+        revisions = {result.action.revision for result in results}
+        assert len(revisions) == 1, f"{bench.who}: the first unit ended badly, and it went on to {told(results)}"
+
+    async def test_e26_a_unit_without_a_body_only_writes_its_record(self) -> None:
+        async with self.bench() as bench:
+            await bench.done(bench.unit(verb="mark"))
+            notes = sorted(await bench.ground.notes())
+            assert notes == [BEGIN, FINISH], f"{bench.who}: a unit without a body left {notes}, want its record"
+
+    # ----------------------------------------------------------------------- afterwards
+    async def test_e27_after_the_end_the_session_is_usable(self) -> None:
+        async with self.bench() as bench:
+            await bench.done(bench.unit(bench.ground.note("a")))
+            await bench.check_usable("a unit that was done")
+
+    async def test_e27_after_a_failure_the_session_is_usable(self) -> None:
+        async with self.bench() as bench:
+            await bench.run(bench.failing())
+            await bench.check_usable("a failure")
+
+    async def test_e27_after_a_cancellation_the_session_is_usable(self) -> None:
+        async with self.bench() as bench:
+            await self._cancel(bench)
+            await bench.check_usable("a cancellation")
+
+    async def test_e27_after_aclose_the_session_is_usable(self) -> None:
+        async with self.bench() as bench:
+            units = bench.unit(bench.ground.note("a")), bench.unit(bench.ground.note("b"))
+            async with contextlib.aclosing(bench.session.run(units)) as results:
+                async for result in results:
+                    if not isinstance(result, Started):
+                        break
+            await bench.check_usable("aclose in the middle of a run")
+
+    async def test_e28_a_cancelled_unit_leaves_nothing(self) -> None:
+        async with self.bench() as bench:
+            await self._cancel(bench)
+            left = await bench.left()
+            assert not left, f"{bench.who}: of a unit that was cancelled {left} remain"
+
+    async def _cancel(self, bench: Bench) -> None:
+        run = asyncio.create_task(bench.run(bench.unit(bench.ground.note("a"), bench.ground.sleep(PATIENCE * 4))))
+        await asyncio.sleep(A_MOMENT)
+        await cancelled(run)
+
+    # ----------------------------------------------------------------------- settings
+    @needs("settings")
+    async def test_e29_settings_are_as_they_were(self) -> None:
+        async with self.bench() as bench:
+            before = await bench.ground.setting(bench.session)
+            await bench.done(bench.unit(bench.ground.change_setting()))
+            after = await bench.ground.setting(bench.session)
+            assert after == before, f"{bench.who}: a body changed a setting from {before!r} to {after!r}, and it stays"
+
+    async def test_e30_the_lock_timeout_of_a_body_holds_for_it(self) -> None:
+        async with self.bench() as bench, bench.ground.held():
+            run = bench.run(bench.unit(bench.ground.hold(), lock_timeout=0.05))
+            results: list[Result] = []
+            with contextlib.suppress(TimeoutError):
+                results = await asyncio.wait_for(run, PATIENCE)
+            failed = results and isinstance(results[-1], Failed)
+            assert failed, f"{bench.who}: its lock_timeout was 50 ms, and it waited for {PATIENCE:g} s: {told(results)}"
+
+    async def test_e30_the_lock_timeout_of_a_body_holds_no_longer(self) -> None:
+        async with self.bench() as bench:
+            async with bench.ground.held():
+                units = bench.unit(bench.ground.note("a"), lock_timeout=0.05), bench.unit(bench.ground.hold())
+                run = asyncio.create_task(bench.run(*units))
+                await asyncio.sleep(A_MOMENT)
+            results = await run
+            done = isinstance(results[-1], Done)
+            assert done, f"{bench.who}: the body after the one with a lock_timeout has it too: {told(results)}"
+
+    # ----------------------------------------------------------------------- the caller's transaction
+    @needs("nested")
+    async def test_e33_the_callers_rollback_undoes_the_run(self) -> None:
+        async with self.bench() as bench:
+            async with bench.ground.transaction(bench.session):
+                await bench.done(bench.unit(bench.ground.note("a")))
+            notes = await bench.ground.notes()
+            assert not notes, f"{bench.who}: after the caller's rollback {notes} remain"
+
+    @needs("nested")
+    async def test_e33_a_failure_leaves_the_callers_transaction_usable(self) -> None:
+        async with self.bench() as bench, bench.ground.transaction(bench.session):
+            await bench.fails(bench.unit(bench.ground.note("a")), bench.failing(bench.ground.note("b")))
+            facts, rows = await bench.read()
+            assert facts.in_transaction, f"{bench.who}: after a failure the caller's transaction is over"
+            found = [row["note"] for row in rows or () if row["note"] not in (BEGIN, FINISH)]
+            assert found == ["a"], f"{bench.who}: the first unit was done, the second failed, and {found} remain"
+
+
+class Failures(ExecutorTests):
+    """E17 to E19, E24 and E25."""
+
+    async def test_e17_a_failure_names_the_statement(self) -> None:
+        async with self.bench() as bench:
+            wrong, _ = bench.ground.wrong()
+            failure = await bench.fails(bench.unit(bench.ground.note("a"), wrong, bench.ground.note("b")))
+            named = failure.statement
+            assert named == wrong, f"{bench.who}: the failure is laid at {named!r}, want {wrong!r}"
+
+    async def test_e17_a_failure_has_the_databases_message_and_sqlstate(self) -> None:
+        async with self.bench() as bench:
+            wrong, sqlstate = bench.ground.wrong()
+            failure = await bench.fails(bench.unit(wrong))
+            assert failure.sqlstate == sqlstate, f"{bench.who}: sqlstate is {failure.sqlstate!r}, want {sqlstate!r}"
+            said = failure.message and failure.message in str(failure.cause)
+            assert said, f"{bench.who}: the message is {failure.message!r}, and the database said {failure.cause}"
+
+    @needs("position")
+    async def test_e18_a_failure_has_its_place_in_the_statement(self) -> None:
+        async with self.bench() as bench:
+            statement, place = bench.ground.unknown_word()
+            failure = await bench.fails(bench.unit(bench.ground.note("a"), statement))
+            found = failure.position
+            assert found == place, f"{bench.who}: the place in {statement.text!r} is {found}, want {place}"
+
+    async def test_e19_a_violation_of_the_guard_is_lost(self) -> None:
+        async with self.bench() as bench:
+            statements, guard = bench.ground.twice()
+            results = await bench.run(bench.unit(begin=statements, guard=guard))
+            lost = results and isinstance(results[-1], Lost)
+            assert lost, f"{bench.who}: the guard was violated, and {told(results)}; want Lost"
+
+    async def test_e19_any_other_unique_violation_is_failed(self) -> None:
+        async with self.bench() as bench:
+            statements, guard = bench.ground.twice()
+            other = Guard(guard.schema, guard.table, f"{guard.constraint}_of_history")
+            results = await bench.run(bench.unit(*statements, guard=other))
+            failed = results and isinstance(results[-1], Failed)
+            assert failed, f"{bench.who}: a key that is not the guard was violated, and {told(results)}; want Failed"
+
+    async def test_e24_a_call_gets_the_connection(self) -> None:
+        given: list[object] = []
+
+        async def take(connection: Any) -> None:
+            given.append(connection)
+
+        async with self.bench() as bench:
+            await bench.done(bench.unit(Call(take, "take")))
+            right = len(given) == 1 and given[0] is bench.session.connection
+            assert right, f"{bench.who}: the call was given {given!r}, want [{bench.session.connection!r}]"
+
+    async def test_e24_a_call_runs_in_its_place(self) -> None:
+        async with self.bench() as bench:
+            word, call = bench.ground.note, bench.ground.call
+            await bench.done(bench.unit(word("a"), call("b"), word("c")))
+            left = await bench.left()
+            assert left == ["a", "b", "c"], f"{bench.who}: statement, call and statement left {left}, want a, b, c"
+
+    async def test_e24_a_call_runs_inside_the_units_transaction(self) -> None:
+        async with self.bench() as bench:
+            await bench.fails(bench.failing(bench.ground.call("called")))
+            left = await bench.left()
+            assert "called" not in left, f"{bench.who}: the unit failed, and what its call did remains"
+
+    async def test_e25_an_exception_of_a_call_is_failed(self) -> None:
+        error = LookupError("the call's own error")
+
+        async def fail(connection: Any) -> None:  # noqa: ARG001 - a call's signature
+            raise error
+
+        async with self.bench() as bench:
+            failure = await bench.fails(bench.unit(bench.ground.note("a"), Call(fail, "fail")))
+            assert failure.cause is error, f"{bench.who}: the cause is {failure.cause!r}, want {error!r}"
+            right = isinstance(failure.statement, Call) and failure.statement.function is fail
+            assert right, f"{bench.who}: the failure is laid at {failure.statement!r}, want the call"
