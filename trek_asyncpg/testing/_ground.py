@@ -66,6 +66,12 @@ class PostgresGround(Ground):
     async def setting(self, session: Executor) -> str:
         return str(await session.connection.fetchval("SELECT pg_catalog.current_setting('work_mem')"))
 
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        async with self.onlooker.transaction():
+            await self.onlooker.execute(self.hold().text)
+            yield
+
     # ----------------------------------------------------------------------- words
     def note(self, word: str) -> Sql:
         return Sql(f"INSERT INTO public.notes (word) VALUES ({quote_literal(word)})")
