@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from trek_core._blame import shown
 from trek_core.contracts import Executor, VersionStore
 from trek_core.events import Done, Failed, Lost, Result
-from trek_core.model import Action, Entry, Facts, History, Record, Rows, State, Statement
+from trek_core.model import Action, Entry, Facts, History, Mode, Record, Rows, State, Statement
 from trek_core.testing import _drive
 from trek_core.testing._drive import named
 from trek_core.testing._ground import Ground
@@ -90,10 +90,13 @@ class Bench:
         ended = [result for result in results if isinstance(result, Done)]
         assert len(ended) == len(actions), f"{self.who}: {told(results)}, and all of it should have been done"
 
-    async def fails(self, *actions: Action) -> None:
-        """One plan, whose body was made to fail."""
-        results = await self.run(*actions)
-        assert isinstance(results[-1], Failed), f"{self.who}: {told(results)}, and its body should have failed"
+    async def fails(self, name: str, *, mode: Mode = "transaction") -> None:
+        """One action, the second statement of whose body fails."""
+        wrong, sqlstate = self.ground.wrong()
+        results = await self.run(_drive.action(name, self.ground.note(name), wrong, mode=mode))
+        last = results[-1]
+        right = isinstance(last, Failed) and last.failure.sqlstate == sqlstate
+        assert right, f"{self.who}: {told(results)}, and its body should have failed with {sqlstate}"
 
 
 class StoreTests(Suite):
@@ -123,7 +126,9 @@ def told(results: Sequence[Result]) -> str:
     """The last of an executor's results, in words."""
     result = results[-1]
     if isinstance(result, Failed | Lost):
-        return f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}: {result.failure.message}"
+        return (
+            f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}: {result.failure.message}"
+        )
     return f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}"
 
 

@@ -29,7 +29,9 @@ class RaceTests(StoreTests):
                 ". One must fail: CREATE TABLE without IF NOT EXISTS, in `prepare`."
             )
             applied = await bench.applied()
-            assert list(applied) == done, f"{bench.who}: of two that made the table {done} won, and applied is {applied}"
+            assert list(applied) == done, (
+                f"{bench.who}: of two that made the table {done} won, and applied is {applied}"
+            )
 
     @needs("guard")
     async def test_s24_of_two_that_write_the_same_step_one_loses_before_its_body(self) -> None:
@@ -40,10 +42,12 @@ class RaceTests(StoreTests):
             ended = await _at_once(bench, both)
             kinds = sorted(type(result).__name__ for result in ended)
             assert kinds == [Done.__name__, Lost.__name__], (
-                f"{bench.who}: of two runners of one step, {' and '.join(told([e]) for e in ended)}: want one Done and one Lost, "
+                f"{bench.who}: of two runners of a step, {' and '.join(told([e]) for e in ended)}: want a Done and a Lost, "
                 "by the unique key that `Record.guard` names"
             )
-            assert len(ran) == 1, f"{bench.who}: both runners ran the body before one lost: write the row in `Record.begin`"
+            assert len(ran) == 1, (
+                f"{bench.who}: both runners ran the body before one lost: write the row in `Record.begin`"
+            )
 
 
 def _busy(ran: list[str], name: str) -> Call:

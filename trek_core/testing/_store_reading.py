@@ -53,7 +53,9 @@ class ReadingTests(StoreTests):
     async def test_s4_another_table_has_another_identity(self) -> None:
         async with self.bench() as bench:
             one, two = bench.store.identity, _other(bench).identity
-            assert one != two, f"{bench.who}: both identities are {one!r}: two tables, and one run would wait for the other"
+            assert one != two, (
+                f"{bench.who}: both identities are {one!r}: two tables, and one run would wait for the other"
+            )
 
     @needs("settings")
     async def test_s4_another_table_is_another_history(self) -> None:
@@ -92,7 +94,9 @@ class ReadingTests(StoreTests):
         async with self.bench() as bench, bench.ground.session() as watching:
             await bench.done(action("a", bench.ground.note("a")))
             seen = [await bench.history(watching) for _ in range(2)]
-            assert seen[0].rows == seen[1].rows, f"{bench.who}: the query, asked twice, gave {seen[0]!r} and {seen[1]!r}"
+            assert seen[0].rows == seen[1].rows, (
+                f"{bench.who}: the query, asked twice, gave {seen[0]!r} and {seen[1]!r}"
+            )
             await bench.done(action("b", bench.ground.note("b")))
             found = [row.revision for row in (await bench.history(watching)).rows]
             assert "b" in found, f"{bench.who}: another session recorded 'b', and this one still finds {found}"
@@ -103,7 +107,9 @@ class ReadingTests(StoreTests):
             await _prepare(bench)
             found = await bench.history()
             right = found.exists and not found.rows
-            assert right, f"{bench.who}: of its table without rows it says {found!r}, want History(exists=True, rows=())"
+            assert right, (
+                f"{bench.who}: of its table without rows it says {found!r}, want History(exists=True, rows=())"
+            )
 
     async def test_s8_the_rows_come_in_any_order_and_the_history_is_oldest_first(self) -> None:
         async with self.bench() as bench:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from trek_core.model import Call, HistoryRow
+from trek_core.model import Call, HistoryRow, Mode, Verb
 from trek_core.testing._drive import action, carry_out, entry
 from trek_core.testing._store_case import Bench, StoreTests, told
 from trek_core.testing._suite import needs
@@ -33,7 +33,7 @@ class RecordingTests(StoreTests):
     async def test_s21_several_actions_of_a_plan_are_recorded_each(self) -> None:
         async with self.bench() as bench:
             note = bench.ground.note("x")
-            mode = "transaction" if "outside" in self.without else "autocommit"
+            mode: Mode = "transaction" if "outside" in self.without else "autocommit"
             outside = action("b", note, note, mode=mode)
             back = action("c", note, verb="revert")
             await bench.done(action("a", note), outside, action("c", note), back, action("d", note))
@@ -59,7 +59,7 @@ class RecordingTests(StoreTests):
         async with self.bench() as bench:
             await bench.done(action("a", bench.ground.note("a")))
             before = (await bench.history()).rows
-            await bench.fails(action("b", bench.ground.note("b"), bench.ground.wrong()[0]))
+            await bench.fails("b")
             await _check_no_trace(bench, before, "a body that failed in a transaction")
 
     @needs("transaction")
@@ -96,7 +96,8 @@ class RecordingTests(StoreTests):
     # ----------------------------------------------------------------------- what is done when
     async def test_s25_the_history_is_written_without_a_body(self) -> None:
         async with self.bench() as bench:
-            for verb, want in (("mark", ("a",)), ("unmark", ())):
+            steps: tuple[tuple[Verb, tuple[str, ...]], ...] = (("mark", ("a",)), ("unmark", ()))
+            for verb, want in steps:
                 await bench.done(action("a", verb=verb))
                 found = await bench.applied()
                 assert found == want, f"{bench.who}: after {verb} of 'a' applied is {found}, want {want}"
@@ -116,7 +117,9 @@ class RecordingTests(StoreTests):
 
             body = (bench.ground.note("1"), bench.ground.note_outside("2"), Call(look, "look"))
             await bench.done(action("a", *body, mode="autocommit"))
-            assert not applied, f"{bench.who}: while its last statement ran, outside a transaction, 'a' was applied already"
+            assert not applied, (
+                f"{bench.who}: while its last statement ran, outside a transaction, 'a' was applied already"
+            )
             await _check_done(bench, "its last statement, outside a transaction")
 
 
@@ -132,9 +135,13 @@ async def _check_done(bench: Bench, after: str) -> None:
 
 async def _check_no_trace(bench: Bench, before: tuple[HistoryRow, ...], what: str) -> None:
     left = [row for row in (await bench.history()).rows if row not in before]
-    assert not left, f"{bench.who}: {what} left {left!r} in the history, want nothing. Write on the executor's connection."
+    assert not left, (
+        f"{bench.who}: {what} left {left!r} in the history, want nothing. Write on the executor's connection."
+    )
 
 
 def _check_names(bench: Bench, what: str, found: set[str]) -> None:
     gone, other = sorted(set(NAMES) - found), sorted(found - set(NAMES))
-    assert not gone, f"{bench.who}: of its {what} {gone!r} did not come back, and {other!r} did instead. Quote, and do no more."
+    assert not gone, (
+        f"{bench.who}: of its {what} {gone!r} did not come back, and {other!r} did instead. Quote, and do no more."
+    )

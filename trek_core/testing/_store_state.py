@@ -27,7 +27,9 @@ class StateTests(StoreTests):
             for name in ("a", "b"):
                 await bench.done(action(name, bench.ground.note(name)))
             found = {name: row.revision for name, row in (await bench.state()).rows.items()}
-            assert found == {"a": "a", "b": "b"}, f"{bench.who}: State.rows tells of {found}, want a row of 'a' and of 'b'"
+            assert found == {"a": "a", "b": "b"}, (
+                f"{bench.who}: State.rows tells of {found}, want a row of 'a' and of 'b'"
+            )
 
     async def test_s12_what_was_reverted_may_be_applied_again(self) -> None:
         async with self.bench() as bench:
@@ -43,7 +45,7 @@ class StateTests(StoreTests):
     @needs("outside", "unfinished")
     async def test_s13_what_failed_outside_a_transaction_is_unfinished(self) -> None:
         async with self.bench() as bench:
-            await _fail_outside(bench, "a")
+            await bench.fails("a", mode="autocommit")
             await _check_unfinished(bench, "'a' failed outside a transaction")
 
     @needs("outside", "unfinished")
@@ -60,7 +62,7 @@ class StateTests(StoreTests):
     async def test_s14_a_repair_decides(self) -> None:
         async with self.bench() as bench:
             for name in ("a", "b"):
-                await _fail_outside(bench, name)
+                await bench.fails(name, mode="autocommit")
             await bench.done(action("a", verb="mark"))
             await bench.done(action("b", verb="unmark"))
             state = await bench.state()
@@ -78,7 +80,9 @@ class StateTests(StoreTests):
             squash = entry("c", replaces=("a", "b"))
             await bench.done(action(squash, bench.ground.note("none"), verb="revert"))
             found = await bench.applied()
-            assert not found, f"{bench.who}: 'c', which replaces 'a' and 'b', was reverted, and applied is {found}, want ()"
+            assert not found, (
+                f"{bench.who}: 'c', which replaces 'a' and 'b', was reverted, and applied is {found}, want ()"
+            )
 
     # ----------------------------------------------------------------------- edited files
     async def test_s16_a_row_is_unchanged_for_the_checksum_that_was_written(self) -> None:
@@ -86,7 +90,9 @@ class StateTests(StoreTests):
             row = await _written(bench, "sum 1")
             for checksums in (("sum 1",), ("sum 2", "sum 1"), ()):
                 said = bench.store.changed(checksums, row)
-                assert not said, f"{bench.who}: 'sum 1' was written, and for {checksums} it says that the file was edited"
+                assert not said, (
+                    f"{bench.who}: 'sum 1' was written, and for {checksums} it says that the file was edited"
+                )
 
     @needs("checksums")
     async def test_s17_a_row_is_changed_for_another_checksum(self) -> None:
@@ -94,10 +100,6 @@ class StateTests(StoreTests):
             row = await _written(bench, "sum 1")
             said = bench.store.changed(("sum 2", "sum 3"), row)
             assert said, f"{bench.who}: 'sum 1' was written, and for 'sum 2', 'sum 3' it says that nothing changed"
-
-
-async def _fail_outside(bench: Bench, name: str) -> None:
-    await bench.fails(action(name, bench.ground.note(name), bench.ground.wrong()[0], mode="autocommit"))
 
 
 async def _check_unfinished(bench: Bench, what: str) -> None:

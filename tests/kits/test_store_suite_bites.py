@@ -1,0 +1,71 @@
+"""Each test of the suite of stores is failed by the store that breaks its promise, and by no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.kits import broken_store_reading, broken_store_recording, broken_store_state, diagonal
+from tests.kits.broken_store import suite_of
+from trek_core.plugin import Action, Facts, History, Record, Rows, Sql
+from trek_core.testing import MemoryStore, VersionStoreSuite
+
+DIAGONAL = {**broken_store_reading.DIAGONAL, **broken_store_state.DIAGONAL, **broken_store_recording.DIAGONAL}
+
+
+def test_the_table_has_a_broken_store_for_each_test() -> None:
+    assert sorted(DIAGONAL) == sorted(VersionStoreSuite.kit_tests())
+
+
+@pytest.mark.parametrize("name", DIAGONAL)
+def test_a_broken_store_fails_its_test_and_no_other(name: str) -> None:
+    outcomes = diagonal.run(suite_of(DIAGONAL[name]))
+    assert {test: said for test, said in outcomes.items() if said.startswith("failed: ")}.keys() == {name}, outcomes[
+        name
+    ]
+
+
+# --------------------------------------------------------------------------- mistakes that break several promises
+class NeverFinishes(MemoryStore):
+    def record(self, action: Action, history: History) -> Record:
+        return replace(super().record(action, history), finish=())
+
+
+class Commits(MemoryStore):
+    __module__ = "trek_asyncpg.someones_store"  # so that an installed plugin is its origin
+
+    def record(self, action: Action, history: History) -> Record:
+        record = super().record(action, history)
+        return replace(record, finish=(*record.finish, Sql("COMMIT")))
+
+
+class MisnamesAColumn(MemoryStore):
+    __module__ = "trek_asyncpg.someones_store"
+
+    def history(self, rows: Rows | None, facts: Facts) -> History:
+        for row in rows or ():
+            row["version"]
+        return super().history(rows, facts)
+
+
+def test_a_store_that_forgets_finish_is_caught_in_a_transaction_and_outside() -> None:
+    failed = diagonal.failing(suite_of(NeverFinishes))
+    wanted = {name for name in VersionStoreSuite.kit_tests() if name.startswith(("test_s26_", "test_s27_"))}
+    assert len(wanted) == 2
+    assert wanted <= failed
+
+
+def test_the_message_for_a_store_that_commits_names_it_and_says_what_to_do() -> None:
+    said = diagonal.run(suite_of(Commits))["test_s26_a_transactional_migration_is_done_when_its_transaction_is"]
+    assert "Commits of plugin 'asyncpg' (trek-migrate " in said
+    assert "VersionStore.record: finish: gave the statement COMMIT" in said
+    assert "leave that statement out" in said
+
+
+def test_the_message_for_a_key_error_in_history_names_the_store_and_shows_the_row() -> None:
+    said = diagonal.run(suite_of(MisnamesAColumn))["test_s26_a_transactional_migration_is_done_when_its_transaction_is"]
+    assert "MisnamesAColumn of plugin 'asyncpg' (trek-migrate " in said
+    assert "VersionStore.history raised KeyError: 'version'" in said
+    assert "'seq': 1" in said
+    assert "ConfigError" in said
