@@ -19,8 +19,11 @@ def origin(value: object) -> str:
     if isinstance(value, Loader) and (offered := _offered(value)):
         return offered
     module = _module(value)
-    points = [point for point in importlib.metadata.entry_points(group="trek") if _within(module, point.module)]
-    return _words(max(points, key=lambda point: len(point.module))) if points else f"module {module}"
+    points = importlib.metadata.entry_points(group="trek")
+    if inside := [point for point in points if _within(module, point.module)]:
+        return _words(max(inside, key=lambda point: len(point.module)))
+    beside = [point for point in points if _within(module, point.module.rpartition(".")[0] or point.module)]
+    return _words(beside[0]) if len(beside) == 1 else f"module {module}"  # shop.plugin offers what stands in shop.store
 
 
 def _offered(loader: Loader) -> str:
