@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import ClassVar
 
@@ -190,19 +191,13 @@ class LayoutSuite(Suite):
         assert new is not None, f"{look.who(case)} has no `new`: write it, or say why not in `without`"
         made = 0
         for files in ({}, *(folder.files for folder in case.folders)):
-            before = case.layout.arrange(case.tree(files))
+            before = case.layout.arrange(case.tree(files)) if files else Arrangement(())
             for kind in ("sql", "py"):
-                try:
+                with contextlib.suppress(ConfigError, PlanError):
                     more = new(before, "Kit adds one", kind)
-                except (ConfigError, PlanError):
-                    continue
-                made += 1
-                after = look.revisions(case.layout.arrange(case.tree({**files, **more})))
-                right = after[:-1] == look.revisions(before) and len(set(after)) == len(before.entries) + 1
-                assert right, (
-                    f"{look.who(case)}: with the new {list(more)} it arranged {after}, want one more at the end than "
-                    f"{look.revisions(before)}"
-                )
+                    flaw = look.flaw_of_new(case, before, {**files, **more})
+                    assert not flaw, f"{look.who(case)}: with the new {sorted(more)} {flaw}.\n{look.listed(files)}"
+                    made += 1
         assert made, f"{look.who(case)}: `new` refused every folder, for both kinds, sql and py"
 
     @needs("route")

@@ -182,3 +182,13 @@ def _checksums(tree: MemoryTree, entry: Entry) -> tuple[str, ...]:
 
 def revisions(arrangement: Arrangement) -> tuple[str, ...]:
     return tuple(entry.revision for entry in arrangement.entries)
+
+
+def flaw_of_new(case: LayoutCase, before: Arrangement, files: Files) -> str:
+    """What keeps the files from being one more revision, the last; nothing if they are."""
+    try:
+        found = revisions(case.layout.arrange(case.tree(files)))
+    except (LoadError, PlanError) as error:
+        return f"the folder is refused: {error}"
+    right = found[:-1] == revisions(before) and len(set(found)) == len(before.entries) + 1
+    return "" if right else f"it arranged {found}, want one more at the end than {revisions(before)}"

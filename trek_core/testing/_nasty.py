@@ -28,8 +28,8 @@ PLAIN: tuple[bytes, ...] = (
     *(b"{{", b"}}", b"{% if", b"<", b"[", b"%s", b"${x}"),
     b"COPY t FROM stdin;\n1\n",
     b"(" * 5_000,
-    b"x" * 100_000,
-    b"SELECT 1" + b"," * 50_000,
+    b"x" * 50_000,
+    b"SELECT 1" + b"," * 5_000,
 )
 
 
