@@ -73,7 +73,8 @@ def imported(found: Found) -> object:
         with _trace.call(found, found.origin):
             return found.get()
     except (Exception, SystemExit) as error:
-        raise PluginImportError(found.plugin, found.distribution, found.origin, _trace.raised(error)) from error
+        problem = f"{_trace.raised(error)}\nInstall what it needs, or another version of it."
+        raise PluginImportError(found.plugin, found.distribution, found.origin, problem) from error
 
 
 def closed(found: Found, error: TrekError) -> TrekError:

@@ -106,7 +106,8 @@ def conflict(offer: Offer[Any], where: str, what: str, other: Offer[Any]) -> Plu
 
 
 def _not_iterable(result: object, wanted: type) -> str:
-    found = shown(result)
+    one = isinstance(result, wanted) and isinstance(getattr(result, "name", None), str)
+    found = f"the {wanted.__name__} {getattr(result, 'name', None)!r}" if one else shown(result)
     if inspect.iscoroutine(result):
         result.close()
         found = "a coroutine"

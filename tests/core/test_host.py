@@ -633,6 +633,7 @@ def test_a_plugin_that_cannot_be_imported_fails_every_lookup_and_names_the_way_o
         assert str(error.value) == (
             "plugin 'bad' (trek-bad 0.1): importing bad_plugin: raised ModuleNotFoundError: "
             "No module named 'nothing_of_this_name'\n"
+            "Install what it needs, or another version of it.\n"
             "To run without it: --no-plugin bad, or TREK_DISABLE_PLUGINS=bad"
         )
         assert isinstance(error.value.__cause__, ModuleNotFoundError)

@@ -23,14 +23,15 @@ def memory_backend(
     database: MemoryDatabase | None = None,
     *,
     layout: str = "native",
-    store: VersionStore | None = None,
+    store: str | VersionStore | None = None,
     plugins: Iterable[object] = (),
     executor: type[MemoryExecutor] = MemoryExecutor,
 ) -> Backend:
     """A backend of a database in memory, so that a whole `Migrator(backend, folder).migrate()` runs without a server.
 
-    layout: by its name. plugins: those under test, beside the installed ones. SQL is not understood, only noted as run:
-    `database.ran`. `DIVIDE BY ZERO` fails, `SLEEP 0.1` takes its time (seconds), `NOTE word` leaves a note.
+    layout, store: by name; None is a `MemoryStore`. plugins: those under test, beside the installed ones.
+    SQL is not understood, only noted as run: `database.ran`.
+    `DIVIDE BY ZERO` fails, `SLEEP 0.1` takes its time (seconds), `NOTE word` leaves a note.
     """
     database = database or MemoryDatabase()
     return Backend(
