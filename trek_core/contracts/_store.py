@@ -23,7 +23,7 @@ class VersionStore(ABC):
     def identity(self) -> str:
         """What a run locks and messages name: "public.trek_history".
 
-        S4. `identity` is a text that is not empty, and another one where the settings name another table.
+        S4. `identity` is a text that is not empty, and another one where the settings name another table, with another history.
         """
 
     @abstractmethod
@@ -78,7 +78,8 @@ class VersionStore(ABC):
     def prepare(self, history: History) -> Sequence[Statement]:
         """What makes the table, or brings it up to date; nothing when it is as it should be.
 
-        S19. The statements run in front of the first record's `begin`, in the same transaction, and make the table.
+        S19. The statements run in front of the first record's `begin`, in the same transaction, and make the table; after
+            that there are none.
         S20. Of two runners that prepare at once one fails and leaves nothing: no IF NOT EXISTS, a race must be seen.
         """
 
@@ -87,10 +88,10 @@ class VersionStore(ABC):
         """The statements around the action's body. `history` is as the action before left it (`Record.history`).
 
         S21. Several actions of one plan are recorded each, in their order.
-        S22. Of a body that fails in a transaction no trace remains.
+        S22. Of a body that fails in a transaction no trace remains, and none of a record whose transaction is rolled back.
         S23. Names, titles and checksums come back as they were given, whatever characters they have.
         S24. Of two runners that write the same step one gets the violation of `Record.guard`, before its body runs.
-        S25. mark, unmark and repair write the history although there is no body.
+        S25. mark and unmark write the history although there is no body.
         S26. A transactional migration is done when its transaction is: the same query, a moment later, says so.
         S27. A migration outside a transaction is done after its last statement, and not before.
         """

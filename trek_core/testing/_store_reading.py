@@ -117,7 +117,7 @@ class ReadingTests(StoreTests):
             for name in names:
                 await bench.done(action(name, bench.ground.note(name)))
             facts, rows = await bench.read()
-            for shuffled in (rows, rows[::-1], [*rows[1::2], *rows[::2]]):
+            for shuffled in (rows, *_shuffled(rows)):
                 history = understood(bench.store, shuffled, facts)
                 found = list(dict.fromkeys(row.revision for row in history.rows))
                 assert found == names, f"{bench.who}: the history is {found}, want {names}, oldest first; sort the rows"
@@ -176,5 +176,9 @@ def _missing(field: str, capability: str, example: str) -> str:
     )
 
 
-def _sorted(rows: Rows) -> list[str]:
-    return sorted(repr(sorted(row.items())) for row in rows)
+def _shuffled(rows: Rows | None) -> tuple[Rows, ...]:
+    return () if rows is None else (rows[::-1], [*rows[1::2], *rows[::2]])
+
+
+def _sorted(rows: Rows | None) -> list[str]:
+    return sorted(repr(sorted(row.items())) for row in rows or ())

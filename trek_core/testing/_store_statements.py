@@ -29,7 +29,7 @@ def verb_of_transactions(statement: Sql | Copy) -> str:
     return found[1].upper() if found else ""
 
 
-def answers(bench: Bench, rows: Rows, facts: Facts) -> dict[str, object]:
+def answers(bench: Bench, rows: Rows | None, facts: Facts) -> dict[str, object]:
     """Method -> what it gives, in a form that can be compared: a `Call` is its name."""
     store = bench.store
     history = understood(store, rows, facts)
