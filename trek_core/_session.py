@@ -81,7 +81,8 @@ class Session:
     async def _next(self, results: AsyncGenerator[Result]) -> Result | None:
         with blame(self._offer, "Executor.run"):
             result = await anext(results, None)
-        expect(self._offer, "Executor.run", result, Result | None)
+        if result is not None:
+            expect(self._offer, "Executor.run", result, Result)
         return result
 
 

@@ -7,6 +7,7 @@ a database, an error is there before the first statement would run.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import types
 from contextlib import asynccontextmanager
@@ -15,9 +16,19 @@ from dataclasses import replace
 import pytest
 
 from trek_core import Migrator
-from trek_core.contracts import Executor, Layout, Loader, Provider, VersionStore
-from trek_core.errors import ConfigError, ConnectError, PlanError, PluginContractError, PluginError
-from trek_core.events import Done, Started
+from trek_core._blame import Offer
+from trek_core._session import Session
+from trek_core.contracts import Executor, ExecutorProvider, Layout, Loader, Provider, VersionStore
+from trek_core.errors import (
+    ConfigError,
+    ConnectError,
+    LockTimeout,
+    MigrationFailed,
+    PlanError,
+    PluginContractError,
+    PluginError,
+)
+from trek_core.events import Done, Failed, Failure, Started
 from trek_core.model import (
     Advisory,
     Arrangement,
@@ -121,9 +132,10 @@ def migrator(tmp_path):
             ("lay", plugin("layouts", Provider("mine", lambda settings: layout))),
             ("hist", plugin("version_stores", Provider("mine", lambda settings: store))),
             ("load", plugin("loaders", Loader("mine", (".sql",), load))),
+            ("exec", plugin("executors", ExecutorProvider("mine", ("mine",), lambda dsn, settings: connect()))),
         ]
         host = PluginHost(plugins, entry_points=False)
-        return Migrator(Backend(connect, format="mine", host=host), tmp_path)
+        return Migrator(Backend(connect, format="mine", host=host, executor="mine"), tmp_path)
 
     return make
 
@@ -409,6 +421,332 @@ async def test_a_lost_connection_or_a_missing_privilege_is_not_the_querys_fault(
     with pytest.raises(type(error)) as raised:
         await migrator(session=Memory(error)).migrate()
     assert raised.value is error
+
+
+# --------------------------------------------------------------------------- what a store may not write
+CONTROLS = [
+    ("BEGIN", "BEGIN"),
+    ("commit", "COMMIT"),
+    ("  END;", "END"),
+    ("ROLLBACK", "ROLLBACK"),
+    ("ABORT", "ABORT"),
+    ("start   transaction isolation level serializable", "START TRANSACTION"),
+    ("SAVEPOINT mine", "SAVEPOINT"),
+    ("RELEASE mine", "RELEASE"),
+    ("PREPARE TRANSACTION 'mine'", "PREPARE TRANSACTION"),
+    ("/* the end */ COMMIT", "COMMIT"),
+    ("-- the end\nCOMMIT", "COMMIT"),
+    ("INSERT INTO mine VALUES (1); COMMIT", "COMMIT"),
+    ("INSERT INTO mine VALUES ('it''s');\n-- that's it\nCOMMIT;", "COMMIT"),
+]
+
+
+def progress_of(text):
+    return lambda number, phase: (Sql(text),) if phase == "done" else ()
+
+
+def writes(place, text):
+    """A store that gives the statement in one of the places where a store gives statements."""
+    if place == "prepare":
+        return with_store(prepare=lambda *given: (Sql(text),))
+    value = progress_of(text) if place == "progress" else (Sql(text),)
+    return with_store(record=lambda self, action, history: Record(history=history, **{place: value}))
+
+
+def outside(*statements):
+    """A layout of one migration outside a transaction."""
+    body = Body(statements or (Sql("VACUUM", refuses_block="VACUUM"), Sql("SELECT 1")), "autocommit")
+    return Layout(arrange=arranged(entry(load=lambda tree: Script(body))))
+
+
+@pytest.mark.parametrize("place", ["begin", "finish", "failed", "progress", "prepare"])
+async def test_a_store_that_ends_the_transaction_is_refused_wherever_it_writes(migrator, place):
+    session = Memory()
+    plugin, where, problem = await blamed(migrator(outside(), store=writes(place, "COMMIT"), session=session))
+    places = {"prepare": "VersionStore.prepare", "progress": "Record.progress(1, 'done')"}
+    assert (plugin, where) == ("hist", places.get(place, f"VersionStore.record: {place}"))
+    assert problem.startswith("gave the statement COMMIT: the executor begins and ends transactions")
+    assert session.ran == []
+
+
+@pytest.mark.parametrize(("text", "word"), CONTROLS)
+async def test_whatever_begins_or_ends_a_transaction_is_refused(migrator, text, word):
+    _, _, problem = await blamed(migrator(store=writes("finish", text)))
+    assert problem.startswith(f"gave the statement {word}: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT INTO mine VALUES ('; COMMIT')",
+        "INSERT INTO mine VALUES (E'it\\'s; COMMIT')",
+        'UPDATE mine SET "a; commit" = 1',
+        "SELECT 1 -- ; COMMIT",
+        "SELECT 1 /* ; COMMIT */",
+        "DO $do$ BEGIN PERFORM 1; END $do$",
+        "DO $$ BEGIN PERFORM 1; END $$",
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END",
+        "UPDATE mine SET a = CASE WHEN true THEN 1 END",
+        "COMMENT ON TABLE mine IS 'x'",
+        "INSERT INTO begin_end VALUES (1); UPDATE committed SET a = 1",
+        "PREPARE one AS SELECT 1",
+    ],
+)
+async def test_what_only_looks_like_the_end_of_a_transaction_is_taken(migrator, text):
+    assert len((await migrator(store=writes("finish", text)).migrate()).ran) == 1
+
+
+@pytest.mark.parametrize(
+    ("gives", "problem"),
+    [
+        (None, "gave None, want a tuple of Sql, Copy or Call"),
+        ("INSERT", "gave 'INSERT', want a tuple of Sql, Copy or Call"),
+        (("INSERT",), "gave 'INSERT', want Sql, Copy or Call"),
+    ],
+)
+async def test_what_progress_gives_is_checked_before_anything_runs(migrator, gives, problem):
+    session = Memory()
+    store = with_store(record=lambda self, action, history: Record(history=history, progress=lambda *given: gives))
+    found = await blamed(migrator(outside(), store=store, session=session))
+    assert found == ("hist", "Record.progress(1, 'begin')", problem)
+    assert session.ran == []
+
+
+async def test_progress_that_raises_is_the_stores_fault(migrator):
+    store = with_store(record=lambda self, action, history: Record(history=history, progress=fails))
+    found = await blamed(migrator(outside(), store=store), PluginError)
+    assert found == ("hist", "Record.progress(1, 'begin')", "raised KeyError: 'x'")
+
+
+async def test_progress_that_is_no_function_is_the_stores_fault(migrator):
+    store = with_store(record=lambda self, action, history: Record(history=history, progress=("INSERT",)))
+    plugin, where, _ = await blamed(migrator(store=store))
+    assert (plugin, where) == ("hist", "VersionStore.record: progress")
+
+
+async def test_progress_is_asked_for_each_statement_in_the_phases_in_which_it_will_run(migrator):
+    asked = []
+
+    def progress(number, phase):
+        asked.append((number, phase))
+        return ()
+
+    store = with_store(record=lambda self, action, history: Record(history=history, progress=progress))
+    await migrator(outside(), store=store).plan()
+    assert asked == [(1, "begin"), (1, "done"), (2, "whole")]
+
+
+async def test_progress_that_changes_its_mind_while_the_executor_runs_is_still_the_stores_fault(migrator):
+    class Asks(Memory):
+        async def run(self, units):
+            for action, record in units:
+                yield Started(action)
+                record.progress(1, "begin")
+
+    answers = iter([(), (), (), ("INSERT",)])
+    changes = lambda number, phase: next(answers)  # noqa: E731
+    store = with_store(record=lambda self, action, history: Record(history=history, progress=changes))
+    plugin, where, _ = await blamed(migrator(outside(), store=store, session=Asks()))
+    assert (plugin, where) == ("hist", "Record.progress(1, 'begin')")
+
+
+# --------------------------------------------------------------------------- executors
+def with_session(**methods):
+    return type("Broken", (Memory,), methods)()
+
+
+async def gives_nothing(self, *given):
+    return None
+
+
+@asynccontextmanager
+async def yields_nothing(self, *given):
+    yield
+
+
+@asynccontextmanager
+async def fails_on_release(self, *given):
+    yield Locked(waited=False, facts=Facts())
+    fails()
+
+
+async def fails_half_way(self, units):
+    yield Started(next(iter(units))[0])
+    fails()
+
+
+async def yields_text(self, units):
+    yield "done"
+
+
+async def stops_early(self, units):
+    yield Started(next(iter(units))[0])
+
+
+async def fails_on_close(self, units):
+    try:
+        for action, _ in units:
+            yield Started(action)
+            yield Failed(action, Failure(ValueError("x"), "x"))
+    finally:
+        fails()
+
+
+def reads(value):
+    async def read(self, query):
+        return value
+
+    return read
+
+
+READ = "gave {}, want a tuple of Facts and rows"
+
+
+@pytest.mark.parametrize(
+    ("methods", "kind", "where", "problem"),
+    [
+        ({"read": fails}, PluginError, "Executor.read", "raised KeyError: 'x'"),
+        ({"read": gives_nothing}, PluginContractError, "Executor.read", READ.format("None")),
+        ({"read": reads([Facts(), None])}, PluginContractError, "Executor.read", None),
+        ({"read": reads(({}, None))}, PluginContractError, "Executor.read", READ.format("({}, None)")),
+        ({"read": reads((Facts(), None, 1))}, PluginContractError, "Executor.read", None),
+        (
+            {"read": reads((Facts(), "[]"))},
+            PluginContractError,
+            "Executor.read: rows",
+            "gave '[]', want a list of mappings, or None",
+        ),
+        (
+            {"read": reads((Facts(), ["{}"]))},
+            PluginContractError,
+            "Executor.read: rows",
+            "gave the row '{}', want a mapping",
+        ),
+        (
+            {"read": reads((Facts(), [None]))},
+            PluginContractError,
+            "Executor.read: rows",
+            "gave the row None, want a mapping",
+        ),
+        ({"lock": fails}, PluginError, "Executor.lock", "raised KeyError: 'x'"),
+        ({"lock": lambda *given: None}, PluginContractError, "Executor.lock", None),
+        ({"lock": gives_nothing}, PluginContractError, "Executor.lock", None),
+        ({"lock": yields_nothing}, PluginContractError, "Executor.lock", "gave None, want Locked"),
+        ({"lock": fails_on_release}, PluginError, "Executor.lock: releasing", "raised KeyError: 'x'"),
+        ({"run": fails}, PluginError, "Executor.run", "raised KeyError: 'x'"),
+        ({"run": gives_nothing}, PluginContractError, "Executor.run", None),
+        ({"run": fails_half_way}, PluginError, "Executor.run", "raised KeyError: 'x'"),
+        (
+            {"run": yields_text},
+            PluginContractError,
+            "Executor.run",
+            "gave 'done', want Started, StatementDone, Done, Failed or Lost",
+        ),
+        (
+            {"run": stops_early},
+            PluginContractError,
+            "Executor.run",
+            "ended after Started with 0 of 1 actions done, want Done for each, or Failed or Lost for the last.",
+        ),
+        ({"run": fails_on_close}, PluginError, "Executor.run: closing", "raised KeyError: 'x'"),
+    ],
+)
+async def test_what_an_executor_does_wrong_is_reported_under_its_plugin_and_method(
+    migrator, methods, kind, where, problem
+):
+    found = await blamed(migrator(session=with_session(**methods)), kind)
+    assert found[:2] == ("exec", where)
+    assert problem is None or found[2] == problem
+
+
+@pytest.mark.parametrize("error", [ConnectError("x"), LockTimeout("x"), asyncio.CancelledError()], ids=repr)
+@pytest.mark.parametrize("method", ["read", "lock", "run"])
+async def test_the_errors_of_trek_and_a_cancellation_pass_an_executor_as_they_are(migrator, method, error):
+    def refuse(*given):
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        await migrator(session=with_session(**{method: refuse})).migrate()
+    assert raised.value is error
+
+
+async def test_what_happens_under_the_lock_is_not_the_executors_fault(migrator):
+    class Wraps:
+        """A lock that raises again what went through it, as a class may do."""
+
+        async def __aenter__(self):
+            return Locked(waited=False, facts=Facts())
+
+        async def __aexit__(self, kind, error, trace):
+            if error:
+                raise error
+
+    class Careless(Memory):
+        def lock(self, *given):
+            return Wraps()
+
+    store = with_store(record=fails)
+    assert await blamed(migrator(store=store, session=Careless()), PluginError) == (
+        "hist",
+        "VersionStore.record",
+        "raised KeyError: 'x'",
+    )
+    unfit = RuntimeError("of the body")
+
+    async def runs(self, units):
+        yield Started(next(iter(units))[0])
+
+    observed = migrator(session=type("Runs", (Careless,), {"run": runs})())
+    with pytest.raises(PluginContractError, match=r"plugin 'exec': Executor\.run: ended after"):
+        await observed.migrate()
+    with pytest.raises(RuntimeError) as raised:
+        async with Session(Offer(Careless(), "exec")).lock((), 1, None):
+            raise unfit
+    assert raised.value is unfit
+
+
+async def test_an_executor_cannot_swallow_what_happens_under_the_lock():
+    class Swallows(Memory):
+        @asynccontextmanager
+        async def lock(self, *given):
+            with contextlib.suppress(RuntimeError):
+                yield Locked(waited=False, facts=Facts())
+
+    with pytest.raises(RuntimeError):
+        async with Session(Offer(Swallows(), "exec")).lock((), 1, None):
+            raise RuntimeError
+
+
+async def test_a_lock_is_released_although_what_it_gave_is_wrong(migrator):
+    released = []
+
+    @asynccontextmanager
+    async def lock(self, *given):
+        try:
+            yield "held"
+        finally:
+            released.append(True)
+
+    await blamed(migrator(session=with_session(lock=lock)))
+    assert released == [True]
+
+
+async def test_a_failed_migration_is_not_the_executors_fault(migrator):
+    async def run(self, units):
+        for action, _ in units:
+            yield Started(action)
+            yield Failed(action, Failure(KeyError("of the migration"), "it failed"))
+
+    with pytest.raises(MigrationFailed) as failed:
+        await migrator(session=with_session(run=run)).migrate()
+    assert isinstance(failed.value.__cause__, KeyError)
+
+
+async def test_a_session_of_nobody_on_offer_was_given_by_the_caller(migrator, tmp_path):
+    made = migrator(session=with_session(read=fails))
+    backend = Backend(made.backend.connect, format="mine", host=made.backend.host, executor="elsewhere")
+    with pytest.raises(PluginError, match=r"^plugin '\(given\)': Executor\.read: raised KeyError: 'x'$"):
+        await Migrator(backend, tmp_path).migrate()
 
 
 # --------------------------------------------------------------------------- the report
