@@ -1,7 +1,7 @@
 """What a plugin's author is told by mypy --strict and pyright: nothing where he is right, the line where he is not.
 
-The files of `right` and `wrong` are an author's: checked in a folder of their own. A line of `wrong` that a checker must
-flag ends with a comment that names it; each checker runs once, over all files.
+The files of `right` and `wrong` are an author's: checked in a folder of their own, and what `trek new-plugin` writes with
+them. A line of `wrong` that a checker must flag ends with a comment that names it; each checker runs once, over all files.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.typing import checkers
+from trek_core.cli import main
+from trek_core.cli._new_plugin import KINDS as TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     Checker = Callable[..., checkers.Found]
 
 CHECKERS: dict[str, Checker] = {"mypy": checkers.mypy, "pyright": checkers.pyright}
-KINDS = ("executors", "hooks", "layouts", "loaders", "observers", "stores")
+KINDS = ("executors", "hooks", "layouts", "loaders", "observers", "stores", "suites")
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +31,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("author")
     for path in (*checkers.HERE.glob("right/*.py"), *checkers.HERE.glob("wrong/*.py")):
         shutil.copy(path, made)
+    for kind in TEMPLATES:
+        assert main(["new-plugin", kind, f"my-{kind}", "--directory", str(made)]) == 0
     return made
 
 
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_exactly_the_marked_lines_are_flagged(folder: Path, checker: str) -> None:
-    found = CHECKERS[checker](folder, Path(sys.executable))
+    sources = [path.relative_to(folder).as_posix() for path in folder.glob("trek-*/src")]
+    assert len(sources) == len(TEMPLATES)
+    found = CHECKERS[checker](folder, Path(sys.executable), *sources)
     expected = checkers.expected(folder, checker)
     assert {place: text for place, text in found.items() if place not in expected} == {}, "flagged, but right"
     assert expected - set(found) == set(), "wrong, but not flagged"
