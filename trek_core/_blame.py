@@ -101,11 +101,16 @@ def expect_all(offer: Offer[Any], where: str, values: object, wanted: type | Uni
             values.close()
             found = "a coroutine"
         breach(offer, where, f"gave {found}, want a tuple of {_words(wanted)}")
-    with blame(offer, where):
-        found_all = tuple(values)
+    found_all = tuple(values) if isinstance(values, tuple | list) else _drained(offer, where, values)
     for value in found_all:
         expect(offer, where, value, wanted)
     return found_all
+
+
+def _drained(offer: Offer[Any], where: str, values: Iterable[Any]) -> tuple[Any, ...]:
+    """A generator's code runs here, and what it raises is its plugin's fault too."""
+    with blame(offer, where):
+        return tuple(values)
 
 
 def breach(offer: Offer[Any], where: str, problem: str) -> NoReturn:
