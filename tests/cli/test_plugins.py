@@ -141,3 +141,33 @@ def test_an_observer_that_raises_is_a_warning_without_a_traceback(project: Proje
     assert ended.err.startswith("warning: ")
     assert "plugin 'loud' (loud 1.2)" in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_the_trace_of_the_command_leaves_its_document_alone(project: Project) -> None:
+    project.environ["TREK_TRACE_PLUGINS"] = "1"
+    project.write({"0001_users.sql": USERS})
+    ended = project.run("migrate", "--json")
+    assert ended.code == 0
+    assert [ran["revision"] for ran in ended.json["ran"]] == ["0001"]
+    said = ended.err.splitlines()
+    assert all(line.startswith("trek: ") for line in said)
+    own = f"plugin 'asyncpg' (trek-migrate {importlib.metadata.version('trek-migrate')})"
+    for place in (
+        "executor asyncpg: connecting to postgresql:",
+        "Executor.read: ",
+        "Executor.lock: ",
+        "Executor.run: ",
+    ):
+        assert any(line.startswith(f"trek: {own}: {place}") and " ms" in line for line in said), place
+    assert any("Observer.notify(RunFinished)" in line for line in said)
+
+
+def test_a_connection_that_the_executor_cannot_make_names_it_in_the_trace(offline: Project) -> None:
+    offline.dsn = "postgresql://app:Tr0ub4dor@127.0.0.1:1/shop"
+    offline.environ["TREK_TRACE_PLUGINS"] = "1"
+    offline.write({"0001_users.sql": USERS})
+    ended = offline.run("migrate")
+    assert ended.code == 2
+    assert "connecting to postgresql://app:***@127.0.0.1:1/shop" in ended.err
+    assert ", raised ConnectError: cannot connect to" in ended.err
+    assert "Tr0ub4dor" not in ended.err
