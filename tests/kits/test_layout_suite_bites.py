@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from tests.kits import diagonal
-from tests.kits.broken_layouts import ALSO, BROKEN, UP, NativeSuite, of_native
+from tests.kits.broken_layouts import ALSO, DIAGONAL, UP, NativeSuite, of_native
 from trek_core.plugin import Layout
 from trek_core.testing import Folder, LayoutCase, LayoutSuite
 
@@ -16,10 +16,10 @@ LAYOUT = Layout(arrange=lambda tree: None)  # type: ignore[arg-type,return-value
 
 
 def test_there_is_a_broken_layout_for_each_test():
-    assert set(BROKEN) == set(LayoutSuite.kit_tests())
+    assert set(DIAGONAL) == set(LayoutSuite.kit_tests())
 
 
-@pytest.mark.parametrize(("name", "broken"), BROKEN.items(), ids=lambda value: getattr(value, "__name__", None))
+@pytest.mark.parametrize(("name", "broken"), DIAGONAL.items(), ids=lambda value: getattr(value, "__name__", None))
 def test_a_broken_layout_fails_its_test_and_no_other(name: str, broken: type[LayoutSuite]):
     assert diagonal.failing(broken) == {name}
 
@@ -30,7 +30,7 @@ def test_other_ways_to_break_a_promise_fail_its_test_too(name: str, broken: type
 
 
 def test_a_layout_that_reads_the_disk_is_told_what_it_called_and_what_to_do():
-    told = diagonal.run(BROKEN["test_a5_files_are_read_through_the_tree_only"])
+    told = diagonal.run(DIAGONAL["test_a5_files_are_read_through_the_tree_only"])
     told_of = told["test_a5_files_are_read_through_the_tree_only"]
     assert "did I/O: it called os.scandir(None) (tests.kits.broken_layouts, line " in told_of
     assert "Read files with tree.read(file) and tree.load(file)" in told_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kits import diagonal
-from tests.kits.broken_loaders import ALSO, BAD_SQL, BROKEN, GOOD_SQL
+from tests.kits.broken_loaders import ALSO, BAD_SQL, DIAGONAL, GOOD_SQL
 from trek_core.plugin import Loader
 from trek_core.testing import LoaderCase, LoaderSuite
 from trek_loaders import sql
@@ -28,10 +28,10 @@ def trek_register_loaders():
 
 
 def test_there_is_a_broken_loader_for_each_test():
-    assert set(BROKEN) == set(LoaderSuite.kit_tests())
+    assert set(DIAGONAL) == set(LoaderSuite.kit_tests())
 
 
-@pytest.mark.parametrize(("name", "broken"), BROKEN.items(), ids=lambda value: getattr(value, "__name__", None))
+@pytest.mark.parametrize(("name", "broken"), DIAGONAL.items(), ids=lambda value: getattr(value, "__name__", None))
 def test_a_broken_loader_fails_its_test_and_no_other(name: str, broken: type[LoaderSuite]):
     assert diagonal.failing(broken) == {name}
 

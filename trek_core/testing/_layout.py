@@ -46,7 +46,7 @@ class LayoutSuite(Suite):
     capabilities: ClassVar = {
         "checksums": "Entry.checksums: an applied file that was edited is seen",
         "new": "Layout.new: `trek new TITLE` writes files",
-        "route": "Layout.route: edges, not sets, are the truth",
+        "route": "Layout.route: edges, not sets, are the truth (each of the folders has a head, and a way back from it)",
         "smells": "Layout.smells: folders of other tools are recognised (LayoutCase.foreign)",
     }
 
@@ -201,22 +201,25 @@ class LayoutSuite(Suite):
         assert made, f"{look.who(case)}: `new` refused every folder, for both kinds, sql and py"
 
     @needs("route")
-    def test_a14_the_route_leads_from_nothing_to_the_target(self) -> None:
+    def test_a14_the_route_leads_from_nothing_to_the_head(self) -> None:
         case = self.case()
         for way in walk.ways(case):
-            flaw = walk.flaw(way.up, "apply", (), (way.target,))
-            assert not flaw, f"{look.who(case)}: from nothing to {way.target!r} {flaw}"
+            flaw = walk.flaw(way.up, "apply", (), (way.head,))
+            assert not flaw, f"{look.who(case)}: from nothing to the head {flaw}.\n{look.listed(way.files)}"
 
     @needs("route")
-    def test_a14_the_route_leads_back_to_nothing(self) -> None:
+    def test_a14_the_route_leads_from_the_head_to_the_base(self) -> None:
         case = self.case()
         for way in walk.ways(case):
-            flaw = walk.flaw(walk.back(case, way), "revert", (way.target,), ())
-            assert not flaw, f"{look.who(case)}: from {way.target!r} to the base {flaw}"
+            down = walk.route(case, way.catalog, way.state, "base", way.files)
+            flaw = walk.flaw(down, "revert", (way.head,), ())
+            assert not flaw, f"{look.who(case)}: from {way.head!r} to the base {flaw}.\n{look.listed(way.files)}"
 
     @needs("route")
     def test_a14_there_is_no_route_to_where_one_is(self) -> None:
         case = self.case()
         for way in walk.ways(case):
-            found = walk.route(case, way.catalog, way.state, way.target)
-            assert not found, f"{look.who(case)}: the database stands on {way.target!r}, and the way there is {found}"
+            for target in ("head", way.head):
+                found = walk.route(case, way.catalog, way.state, target, way.files)
+                where = f"the database stands on {way.head!r}"
+                assert not found, f"{look.who(case)}: {where}, and the way to {target!r} is {walk.told(found)}"

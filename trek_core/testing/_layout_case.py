@@ -36,10 +36,7 @@ _CONTENTS = (b"", b"\0", b"\xff\xfe", BOM, b"'", b"/*", b"$$", b"\r\r", b"-- " +
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of the format: path -> content, text or bytes; and its revisions, in the order that is right.
-
-    Where the layout has a route it leads to the last of them, and back.
-    """
+    """A folder of the format: path -> content, text or bytes; and its revisions, in the order that is right."""
 
     files: Files
     revisions: tuple[str, ...]
