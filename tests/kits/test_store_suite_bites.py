@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
 from tests.kits import broken_store_reading, broken_store_recording, broken_store_state, diagonal
 from tests.kits.broken_store import suite_of
 from trek_core.plugin import Action, Facts, History, Record, Rows, Sql
-from trek_core.testing import MemoryStore, VersionStoreSuite
+from trek_core.testing import MemoryGround, MemoryStore, StoreCase, VersionStoreSuite
 
 DIAGONAL = {**broken_store_reading.DIAGONAL, **broken_store_state.DIAGONAL, **broken_store_recording.DIAGONAL}
 
@@ -56,6 +59,45 @@ def test_a_store_that_forgets_finish_is_caught_in_a_transaction_and_outside() ->
     assert wanted <= failed
 
 
+# --------------------------------------------------------------------------- mistakes of the author of the tests
+FIRST = VersionStoreSuite.kit_tests()[0]
+
+
+def test_a_case_without_its_decorator_is_told_of_it() -> None:
+    class Undecorated(VersionStoreSuite):
+        async def case(self) -> StoreCase:  # type: ignore[override]
+            return StoreCase(MemoryStore(), MemoryGround())
+
+    with pytest.raises(TypeError, match=r"Undecorated\.case\(\) gave .* decorate it with @asynccontextmanager"):
+        getattr(Undecorated(), FIRST)()
+
+
+def test_a_case_that_yields_something_else_is_told_what_is_wanted() -> None:
+    class Bare(VersionStoreSuite):
+        @asynccontextmanager
+        async def case(self) -> AsyncIterator[StoreCase]:
+            yield MemoryStore()  # type: ignore[misc]
+
+    with pytest.raises(TypeError, match=r"Bare\.case\(\) yields a MemoryStore, want StoreCase\(store, ground"):
+        getattr(Bare(), FIRST)()
+
+
+@pytest.mark.parametrize(("capability", "field"), [("settings", "other"), ("shape", "other_shape")])
+def test_what_a_case_leaves_out_must_be_said(capability: str, field: str) -> None:
+    class Short(VersionStoreSuite):
+        @asynccontextmanager
+        async def case(self) -> AsyncIterator[StoreCase]:
+            yield StoreCase(MemoryStore(), MemoryGround())
+
+    class Declared(Short):
+        without: ClassVar[Mapping[str, str]] = {capability: "there is none"}
+
+    failed = {name for name, said in diagonal.run(Short).items() if f"StoreCase.{field} is missing" in said}
+    assert failed
+    assert {name for name, said in diagonal.run(Declared).items() if said.startswith("skipped: ")} == failed
+
+
+# --------------------------------------------------------------------------- what the messages say
 def test_the_message_for_a_store_that_commits_names_it_and_says_what_to_do() -> None:
     said = diagonal.run(suite_of(Commits))["test_s26_a_transactional_migration_is_done_when_its_transaction_is"]
     assert "Commits of plugin 'asyncpg' (trek-migrate " in said
@@ -67,5 +109,5 @@ def test_the_message_for_a_key_error_in_history_names_the_store_and_shows_the_ro
     said = diagonal.run(suite_of(MisnamesAColumn))["test_s26_a_transactional_migration_is_done_when_its_transaction_is"]
     assert "MisnamesAColumn of plugin 'asyncpg' (trek-migrate " in said
     assert "VersionStore.history raised KeyError: 'version'" in said
-    assert "'seq': 1" in said
+    assert "with the keys ('seq', 'revision', " in said
     assert "ConfigError" in said

@@ -92,11 +92,17 @@ async def state(session: Executor, store: VersionStore, *entries: Entry | str) -
 
 
 def units(store: VersionStore, actions: Sequence[Action], found: History) -> list[tuple[Action, Record]]:
-    """The actions as the store records them. What it must not give is an `AssertionError` that names the store."""
+    """The actions as the store records them. Its mistakes and refusals are an `AssertionError` that names the store."""
     try:
         return list(zip(actions, records(Offer(store, GIVEN), actions, found), strict=True))
     except PluginError as error:
         msg = f"{named(store)}: {error.where}: {error.problem}"
+        raise AssertionError(msg) from error
+    except TrekError as error:
+        msg = (
+            f"{named(store)}: VersionStore.record refused: {error}\n"
+            'Where it cannot record that at all, the class of the tests says so: without = {"capability": "reason"}.'
+        )
         raise AssertionError(msg) from error
 
 
@@ -130,4 +136,5 @@ def asking(store: VersionStore, method: str, given: str = "") -> Iterator[None]:
 def _given(rows: Rows | None) -> str:
     if not rows:
         return f"\nIt was given the rows {rows!r}."
-    return f"\nIt was given {len(rows)} rows, as the query reads them; the first is {dict(rows[0])!r}."
+    kinds = dict.fromkeys(tuple(row) for row in rows)
+    return f"\nIt was given {len(rows)} rows, as the query reads them, with the keys {' and '.join(map(repr, kinds))}."

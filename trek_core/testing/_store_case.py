@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -107,14 +108,16 @@ class StoreTests(Suite):
 
     @asynccontextmanager
     async def bench(self) -> AsyncIterator[Bench]:
-        made = self.case()
+        made: object = self.case()
+        name = f"{type(self).__name__}.case()"
         if not isinstance(made, AbstractAsyncContextManager):
-            name = type(self).__name__
-            msg = f"{name}.case() gave {shown(made)}, want an async context manager: decorate it with @asynccontextmanager"
+            if inspect.iscoroutine(made):
+                made.close()
+            msg = f"{name} gave {shown(made)}, want an async context manager: decorate it with @asynccontextmanager"
             raise TypeError(msg)
         async with made as case:
             if not isinstance(case, StoreCase):
-                msg = f"{type(self).__name__}.case() yields {shown(case)}, want StoreCase(store, ground, …)"
+                msg = f"{name} yields a {type(case).__name__}, want StoreCase(store, ground, …)"
                 raise TypeError(msg)
             async with case.ground.session() as session:
                 yield Bench(case, session)

@@ -21,16 +21,16 @@ class RaceTests(StoreTests):
     async def test_s20_of_two_that_make_the_table_at_once_one_fails(self) -> None:
         async with self.bench() as bench:
             ran: list[str] = []
-            both = [await bench.units(action(name, _busy(ran, name))) for name in ("a", "b")]
-            ended = await _at_once(bench, both)
+            *both, late = [await bench.units(action(name, _busy(ran, name))) for name in ("a", "b", "c")]
+            ended = [*await _at_once(bench, both), (await carry_out(bench.session, late))[-1]]
             done = [result.action.revision for result in ended if isinstance(result, Done)]
             assert len(done) == 1, (
-                f"{bench.who}: of two runners that found no table and made it at once, {' and '.join(told([e]) for e in ended)}"
-                ". One must fail: CREATE TABLE without IF NOT EXISTS, in `prepare`."
+                f"{bench.who}: of two runners that made the table at once and a late one, {_ends(ended)}. One wins "
+                "and the others fail: CREATE TABLE without IF NOT EXISTS, in `prepare`."
             )
             applied = await bench.applied()
             assert list(applied) == done, (
-                f"{bench.who}: of two that made the table {done} won, and applied is {applied}"
+                f"{bench.who}: of those that made the table {done} won, and applied is {applied}"
             )
 
     @needs("guard")
@@ -42,7 +42,7 @@ class RaceTests(StoreTests):
             ended = await _at_once(bench, both)
             kinds = sorted(type(result).__name__ for result in ended)
             assert kinds == [Done.__name__, Lost.__name__], (
-                f"{bench.who}: of two runners of a step, {' and '.join(told([e]) for e in ended)}: want a Done and a Lost, "
+                f"{bench.who}: of two runners of a step, {_ends(ended)}: want a Done and a Lost, "
                 "by the unique key that `Record.guard` names"
             )
             assert len(ran) == 1, (
@@ -56,6 +56,10 @@ def _busy(ran: list[str], name: str) -> Call:
         await asyncio.sleep(BUSY)
 
     return Call(work, f"work of {name}")
+
+
+def _ends(ended: Iterable[Result]) -> str:
+    return " and ".join(told([result]) for result in ended)
 
 
 async def _at_once(bench: Bench, both: Iterable[list[tuple[Action, Record]]]) -> list[Result]:

@@ -105,7 +105,7 @@ class RecordingTests(StoreTests):
     async def test_s26_a_transactional_migration_is_done_when_its_transaction_is(self) -> None:
         async with self.bench() as bench:
             await bench.done(action("a", bench.ground.note("a")))
-            await _check_done(bench, "a transaction")
+            await _check_done(bench, "in a transaction")
 
     @needs("outside")
     async def test_s27_a_migration_outside_a_transaction_is_done_after_its_last_statement(self) -> None:
@@ -120,16 +120,16 @@ class RecordingTests(StoreTests):
             assert not applied, (
                 f"{bench.who}: while its last statement ran, outside a transaction, 'a' was applied already"
             )
-            await _check_done(bench, "its last statement, outside a transaction")
+            await _check_done(bench, "outside a transaction")
 
 
-async def _check_done(bench: Bench, after: str) -> None:
+async def _check_done(bench: Bench, where: str) -> None:
     state = await bench.state()
     left = [row.revision for row in state.unfinished]
     right = tuple(state.applied) == ("a",) and not left
     assert right, (
-        f"{bench.who}: 'a' came to its end with {after}, but applied is {state.applied}, want ('a',), and unfinished are "
-        f"{left}, want none. Complete the row in `Record.finish`, with an UPDATE that fails if it finds no row."
+        f"{bench.who}: 'a' came to its end {where}, and applied is {state.applied}, want ('a',), unfinished are {left}, "
+        "want none. Complete the row in `Record.finish`, with an UPDATE that fails if it finds no row."
     )
 
 

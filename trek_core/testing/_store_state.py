@@ -113,5 +113,5 @@ async def _written(bench: Bench, checksum: str) -> Row:
     """The raw row of a migration with that checksum, as a plan asks about it."""
     await bench.done(action("a", bench.ground.note("a"), checksum=checksum))
     rows = (await bench.state()).rows
-    assert "a" in rows, f"{bench.who}: State.rows has no row of 'a', which is applied"
+    assert "a" in rows, f"{bench.who}: 'a' was applied, and State.rows has no row of it"
     return rows["a"].data
