@@ -103,6 +103,7 @@ def test_a_folder_that_cannot_be_made_is_named(offline: Project) -> None:
     [
         ("lodaer", " Did you mean 'loader'?"),
         ("versionstore", " Did you mean 'version-store'?"),
+        ("store", " Did you mean 'version-store'?"),
         ("Observer", " Did you mean 'observer'?"),
         ("backend", ""),
     ],

@@ -75,7 +75,9 @@ def _check_kind(kind: str, context: click.Context) -> None:
     from trek_core._blame import nearest  # noqa: PLC0415 - with plugins comes pluggy
 
     if kind not in KINDS:
-        msg = f"there is no kind of plugin {kind!r}.{nearest(kind, KINDS)} There are: {', '.join(KINDS)}."
+        meant = next((f" Did you mean {name!r}?" for name, one in KINDS.items() if one.offers == kind), "")
+        advice = meant or nearest(kind, KINDS)
+        msg = f"there is no kind of plugin {kind!r}.{advice} There are: {', '.join(KINDS)}."
         raise click.UsageError(msg, context)
 
 
