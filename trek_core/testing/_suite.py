@@ -89,8 +89,9 @@ def _run(work: Coroutine[Any, Any, None], seconds: float) -> None:
 
 
 async def _within(work: Awaitable[None], seconds: float) -> None:
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds) as limit:
+        async with limit:
             await work
     except TimeoutError as error:
         if not limit.expired():
