@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docs.pages import ROOT, blocks, prose, read
+from tests.docs.plugin_pages import plugin_pages
 from trek_core.cli import _exit
 from trek_core.cli._app import cli
 
@@ -114,7 +115,7 @@ def test_the_commands_of_a_page_run_one_after_the_other(
 
 def test_no_command_is_left_unchecked() -> None:
     pages = ["README.md", "CONTRIBUTING.md", *(page for page, _ in PROJECTS)]
-    assert {block.page for block in blocks("bash")} | {"CONTRIBUTING.md"} == set(pages)
+    assert {page for page, _, _ in commands()} | {"CONTRIBUTING.md"} == set(pages)
     checked = {FIRST, "python -m pytest", *NOT_RUN}
     left = {command for page, number, command in commands(*pages) if (page, number) not in PROJECTS} - checked
     assert left == set()
@@ -158,7 +159,7 @@ def test_the_readme_names_options_that_there_are() -> None:
     known = {option for command in (cli, *cli.commands.values()) for p in command.params for option in p.opts}
     named = {
         option
-        for page in ("README.md", "docs/plugins/README.md", "docs/embedded.md", "docs/running.md")
+        for page in ("README.md", "docs/embedded.md", "docs/running.md", *plugin_pages())
         for option in re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", " ".join(re.findall(r"`[^`]+`", prose(page))))
     }
     assert named - known == set()

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.docs.pages import ROOT, pages, prose, read
+from tests.docs.plugin_pages import EXAMPLES
 
 PAGES = [*pages(), "CONTRIBUTING.md", "CHANGELOG.md", "examples/shop/README.md"]
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -54,7 +55,7 @@ def test_every_module_that_a_page_names_is_there() -> None:
         for package in ("trek_core", "trek_loaders", "trek_asyncpg", "examples", "tests", "benchmarks")
         for path in (ROOT / package).rglob("*.py")
     }
-    theirs = {"conftest.py", "shop_sqlx.py", "shop_log.py", "shop_store.py", "shop_folders.py"}  # a reader's own
+    theirs = {"conftest.py", *(f"{example.module}.py" for example in EXAMPLES)}  # a reader's own
     for page in pages():
         named = set(re.findall(r"(?<![\w*.…])([a-z_]\w*\.py)\b", read(page)))
         assert named - modules - theirs == set(), page

@@ -1,4 +1,4 @@
-"""The plugins of the authors' page hold up when they are used in earnest: installed, in a race, up and down."""
+"""The examples of the plugin pages hold up when they are used in earnest: installed, in a race, up and down."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.docs.pages import block, blocks, module
+from tests.docs.installed import installed
+from tests.docs.pages import blocks, module
+from tests.docs.plugin_pages import FOLDERS, LOG, SECRET, SQLX, STORE
 from trek_asyncpg import AsyncpgBackend, migrate
 from trek_core import ConfigError, Duplicate, LoadError, MigrationFailed, Migrator, Unfinished
 
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from tests.docs.conftest import Reader
+    from tests.support.databases import Roles
 
-PAGE = "docs/plugins/README.md"
-SQLX, LOG, STORE, FOLDERS = (block("python", PAGE, number) for number in (1, 3, 5, 7))
 FILES = {
     "0001_a.sql": "CREATE TABLE a (id int);\n-- trek: down\nDROP TABLE a;\n",
     "0002_b.sql": "CREATE INDEX CONCURRENTLY b ON a (id);\n-- trek: down\nDROP INDEX CONCURRENTLY b;\n",
@@ -33,12 +33,12 @@ FILES = {
         "async def downgrade(connection):\n    await connection.execute('DROP TABLE c')\n"
     ),
 }
-STEPS = "step || ' ' || verb || ' ' || revision || ' ' || done"
+STEPS = "step || ' ' || verb || ' ' || revision || ' ' || state"
 
 
 @pytest.fixture
 def shop_store() -> Iterator[ModuleType]:
-    yield module("shop_store", STORE)
+    yield module("shop_store", STORE.text)
     del sys.modules["shop_store"]
 
 
@@ -56,7 +56,7 @@ async def test_the_store_records_up_and_down_in_order(reader: Reader, shop_store
     await trek.migrate("0002")
     wanted = ["apply 0001", "apply 0002", "apply 0003", "revert 0003", "revert 0002", "revert 0001"]
     wanted += ["apply 0001", "apply 0002"]
-    assert await reader.history("shop_steps", STEPS) == [f"{at} {what} true" for at, what in enumerate(wanted, 1)]
+    assert await reader.history("shop_steps", STEPS) == [f"{at} {what} done" for at, what in enumerate(wanted, 1)]
     assert [found.revision for found in (await trek.status()).applied] == ["0001", "0002"]
 
 
@@ -72,7 +72,7 @@ async def test_the_guard_of_the_store_lets_one_of_eight_runners_win_each_step_wi
 
     ran = await asyncio.gather(*(run() for _ in range(8)))
     assert sorted(revision for one in ran for revision in one) == ["0001", "0003"]
-    assert await reader.history("shop_steps", STEPS) == ["1 apply 0001 true", "2 apply 0003 true"]
+    assert await reader.history("shop_steps", STEPS) == ["1 apply 0001 done", "2 apply 0003 done"]
 
 
 async def test_the_lock_of_the_store_lets_eight_runners_share_the_work(reader: Reader, shop_store: ModuleType) -> None:
@@ -105,7 +105,7 @@ async def test_what_fails_outside_a_transaction_is_unfinished_until_somebody_loo
     trek = migrator(reader, shop_store)
     with pytest.raises(MigrationFailed):
         await trek.migrate()
-    assert await reader.history("shop_steps", STEPS) == ["1 apply 0001 true", "2 apply 0002 false"]
+    assert await reader.history("shop_steps", STEPS) == ["1 apply 0001 done", "2 apply 0002 started"]
     with pytest.raises(Unfinished):
         await trek.migrate()
     reader.has({"0002_b.sql": FILES["0002_b.sql"]})
@@ -152,21 +152,6 @@ async def test_the_stores_setting_moves_its_table(reader: Reader, shop_store: Mo
 
 
 # --------------------------------------------------------------------------- installed
-def install(site: Path) -> None:
-    """The page's modules and entry points as a distribution that pip would have made."""
-    modules = {"shop_sqlx": SQLX, "shop_log": LOG, "shop_store": STORE, "shop_folders": FOLDERS}
-    for name, text in modules.items():
-        site.mkdir(exist_ok=True)
-        (site / f"{name}.py").write_text(text)
-    points: dict[str, str] = {}
-    for found in blocks("toml", PAGE):
-        points |= tomllib.loads(found.text).get("project", {}).get("entry-points", {}).get("trek", {})
-    info = site / "shop_trek-1.2.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shop-trek\nVersion: 1.2\n")
-    (info / "entry_points.txt").write_text("[trek]\n" + "".join(f"{key} = {value}\n" for key, value in points.items()))
-
-
 def trek(reader: Reader, *words: str, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("TREK_", "DATABASE_URL"))}
     named = {"PYTHONPATH": str(reader.folder / "site"), "TREK_DSN": reader.database.dsn, **environ}
@@ -179,23 +164,37 @@ def trek(reader: Reader, *words: str, code: int = 0, **environ: str) -> subproce
 
 
 async def test_installed_by_their_entry_points_the_examples_serve_the_command(reader: Reader) -> None:
-    install(reader.folder / "site")
-    (settings,) = [found.text for found in blocks("toml", PAGE) if "store-settings" in found.text]
+    installed(reader.folder / "site")
+    (settings,) = [found.text for found in blocks("toml", "docs/plugins/settings.md")]
     (reader.folder / "pyproject.toml").write_text(settings)
+    (reader.folder / "secret").write_text(reader.database.dsn)
     await reader.connection.execute("CREATE SCHEMA app")
     reader.has({**FILES, "0004_grants.sqlx": "COMMENT ON TABLE a IS '{{owner}}';\n"})
     listed = {info["name"]: info for info in json.loads(trek(reader, "plugins", "--json").stdout)["plugins"]}
     assert listed["sqlx"]["offers"] == ["loader sqlx (.sqlx)"]
     assert listed["shop-log"]["offers"] == ["observer shop-log"]
     assert listed["shop"]["offers"] == ["store shop"]
-    assert listed["shop"]["distribution"] == "shop-trek 1.2"
-    trek(reader, "migrate")
+    assert listed["shop-folders"]["offers"] == ["layout folders"]
+    assert listed["secret"]["offers"] == ["executor secret (secret)"]
+    assert (listed["shop"]["distribution"], listed["shop"]["version"]) == ("shop-store", "1.2")
+    trek(reader, "migrate", "--dsn", "secret:secret")
     assert await reader.history("app.shop_steps") == ["0001", "0002", "0003", "0004"]
     assert await reader.connection.fetchval("SELECT obj_description('a'::regclass)") == "shop_owner"
 
 
+async def test_the_executors_role_owns_what_migrations_make(reader: Reader, make_role: Roles) -> None:
+    role = await make_role()
+    await reader.connection.execute(f'GRANT CREATE ON SCHEMA public TO "{role}"')
+    installed(reader.folder / "site", (SECRET,))
+    (reader.folder / "trek.toml").write_text(f'[executor-settings]\nrole = "{role}"\n')
+    (reader.folder / "secret").write_text(reader.database.dsn)
+    reader.has({"0001_a.sql": "CREATE TABLE a (id int);\n"})
+    trek(reader, "migrate", "--dsn", "secret:secret")
+    assert await reader.connection.fetchval("SELECT tableowner FROM pg_tables WHERE tablename = 'a'") == role
+
+
 async def test_a_blocked_plugin_is_left_out_by_option_by_environment_and_by_configuration(reader: Reader) -> None:
-    install(reader.folder / "site")
+    installed(reader.folder / "site", (SQLX, LOG))
     reader.has({"0001_a.sqlx": "SELECT 1;\n"})
     refused = "0001_a.sqlx: no loader takes '.sqlx'"
     assert refused in trek(reader, "plan", "--no-plugin", "sqlx", code=2).stderr
@@ -204,19 +203,10 @@ async def test_a_blocked_plugin_is_left_out_by_option_by_environment_and_by_conf
     assert refused in trek(reader, "plan", code=2).stderr
 
 
-async def test_what_an_installed_plugin_raises_is_told_as_the_page_shows_it(reader: Reader) -> None:
-    (shown,) = [found.text for found in blocks("", PAGE) if found.text.startswith("plugin 'sqlx'")]
-    install(reader.folder / "site")
-    broken = SQLX.replace('{"owner": "shop_owner"}', "{}").replace("if found[1] in VALUES:", "if True:")
-    (reader.folder / "site/shop_sqlx.py").write_text(broken)
-    reader.has({"0004_grants.sqlx": "GRANT SELECT ON a TO {{owner}};\n"})
-    assert shown.replace("shop-sqlx 1.2", "shop-trek 1.2").strip() in trek(reader, "plan", code=2).stderr
-
-
 # --------------------------------------------------------------------------- the layout
 @pytest.fixture
 def folders() -> Iterator[ModuleType]:
-    yield module("shop_folders", FOLDERS)
+    yield module("shop_folders", FOLDERS.text)
     del sys.modules["shop_folders"]
 
 
@@ -246,7 +236,3 @@ async def test_the_layout_skips_nothing(reader: Reader, folders: ModuleType, fil
     reader.has(files)
     with pytest.raises((LoadError, Duplicate), match=error):
         await of_folders(reader, folders).migrate()
-
-
-def test_the_layout_is_short() -> None:
-    assert len(FOLDERS.splitlines()) <= 40

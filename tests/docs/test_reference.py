@@ -14,6 +14,7 @@ import pytest
 import trek_asyncpg
 import trek_core
 from tests.docs.pages import ROOT, block, blocks, pages, read
+from tests.docs.plugin_pages import EXAMPLES, HOOK_ON, PAGE_OF, Example, plugin_pages
 from trek_asyncpg import AsyncpgBackend
 from trek_core import LoadError, Migrator, contracts
 from trek_core._config import load_settings
@@ -27,18 +28,7 @@ if TYPE_CHECKING:
 
     from tests.docs.conftest import Reader
 
-PLUGINS = "docs/plugins/README.md"
-KINDS = (
-    contracts.Loader,
-    contracts.Layout,
-    contracts.VersionStore,
-    contracts.Executor,
-    contracts.Observer,
-    contracts.Provider,
-    contracts.ExecutorProvider,
-    contracts.Tree,
-    contracts.Catalog,
-)
+KINDS = {kind: page for kind, page in PAGE_OF.items() if kind is not TrekHooks}
 
 
 # --------------------------------------------------------------------------- the plugin authors' page
@@ -61,27 +51,34 @@ def signature(function: Any) -> str:
     return re.sub(r"^\(self(, )?", "(", text)
 
 
-def headings() -> dict[str, str]:
+def headings(page: str) -> dict[str, str]:
     """Every heading of the page that is code, and the text below it."""
-    parts = re.split(r"^#+ (.*)$", read(PLUGINS), flags=re.MULTILINE)[1:]
+    parts = re.split(r"^#+ (.*)$", read(page), flags=re.MULTILINE)[1:]
     return {
-        head.strip("`"): below.strip() for head, below in zip(parts[::2], parts[1::2], strict=True) if head[0] == "`"
+        head.strip("`"): below.strip()
+        for head, below in zip(parts[::2], parts[1::2], strict=True)
+        if re.fullmatch(r"`[\w.]+[(:].*`", head)
     }
 
 
-def test_every_hook_has_its_heading_with_its_signature() -> None:
-    hooks = {f"{name}{signature(hook)}" for name, hook in vars(TrekHooks).items() if name.startswith("trek_")}
-    assert len(hooks) == 5
-    assert {head for head in headings() if head.startswith("trek_")} == hooks
+def test_every_hook_has_its_heading_with_its_signature_on_the_page_of_its_kind() -> None:
+    hooks = {name: f"{name}{signature(hook)}" for name, hook in vars(TrekHooks).items() if name.startswith("trek_")}
+    assert set(hooks) == set(HOOK_ON)
+    shown = {head: page for page in plugin_pages() for head in headings(page) if head.startswith("trek_")}
+    assert shown == {text: f"docs/plugins/{HOOK_ON[name]}" for name, text in hooks.items()}
 
 
-def test_every_member_of_a_contract_has_its_heading_with_its_signature() -> None:
-    wanted = {text for kind in KINDS for text in promised(kind)}
-    assert {head for head in headings() if not head.startswith("trek_")} == wanted
+@pytest.mark.parametrize("page", plugin_pages())
+def test_every_member_of_a_contract_has_its_heading_with_its_signature(page: str) -> None:
+    wanted = {text for kind, place in KINDS.items() if place == page for text in promised(kind)}
+    assert {head for head in headings(page) if not head.startswith("trek_")} == wanted
 
 
 def test_every_heading_has_its_sentences() -> None:
-    assert [head for head, below in headings().items() if not re.search(r"\w.*\.", below)] == []
+    bare = [
+        head for page in plugin_pages() for head, below in headings(page).items() if not re.search(r"\w.*\.", below)
+    ]
+    assert bare == []
 
 
 def test_no_contract_is_forgotten() -> None:
@@ -106,16 +103,31 @@ def test_the_readme_names_every_method_of_the_migrator() -> None:
     assert set(re.findall(r"`(\w+)`", line)) == methods
 
 
-def test_names_that_the_plugin_page_imports_are_those_that_plugin_authors_may_import() -> None:
-    door = importlib.import_module("trek_core.plugin")
-    used = set(re.findall(r"^from trek_core\.plugin import (.*)$", read(PLUGINS), re.MULTILINE))
-    assert {name for line in used for name in line.split(", ")} <= set(door.__all__)
+@pytest.mark.parametrize("door", ["trek_core.plugin", "trek_core.testing", "trek_asyncpg.testing"])
+def test_every_name_of_an_authors_door_is_explained_in_a_table(door: str) -> None:
+    explained = {
+        name
+        for page in plugin_pages()
+        for part in re.findall(
+            rf"^## [^\n]*`{re.escape(door)}`\n(.*?)(?=^## |\Z)", read(page), re.MULTILINE | re.DOTALL
+        )
+        for cell in re.findall(r"^\| (`.*?) \|", part, re.MULTILINE)
+        for name in re.findall(r"`(\w+)", cell)
+    }
+    assert explained == set(importlib.import_module(door).__all__)
 
 
-def test_the_examples_of_the_plugin_page_are_short() -> None:
-    lengths = [len(found.text.splitlines()) for found in blocks("python", PLUGINS)]
-    assert lengths[0] < 25
-    assert max(lengths) <= 60
+def test_names_that_the_examples_import_are_those_that_plugin_authors_may_import() -> None:
+    for found in blocks("python", *plugin_pages()):
+        for door, names in re.findall(r"^from (trek_\w+(?:\.\w+)*) import (.*)$", found.text, re.MULTILINE):
+            module = importlib.import_module(door)
+            for name in names.split(", "):
+                assert name in getattr(module, "__all__", ("sql", "python", "load")), f"{found.place}: {door}.{name}"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.module)
+def test_an_example_has_less_than_forty_lines(example: Example) -> None:
+    assert example.code_lines < 40
 
 
 # --------------------------------------------------------------------------- directives

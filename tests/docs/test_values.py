@@ -1,4 +1,4 @@
-"""The tables of the plugin authors' page have every field of every value and event, with its type and its default."""
+"""The tables of the page on values have every field of every value and event, with its type and its default."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pytest
 from tests.docs.pages import read
 from trek_core import events, model
 
-PAGE = "docs/plugins/README.md"
+PAGE = "docs/plugins/values.md"
 NOT_FOR_PLUGINS = {"Route"}
 
 
 def shown() -> dict[str, list[list[str]]]:
-    """The cells of the table below each heading of the part on values."""
-    part = read(PAGE).partition("\n## Values\n")[2].partition("\n## ")[0]
-    pieces = re.split(r"^#### (\w+)$", part, flags=re.MULTILINE)[1:]
+    """The cells of the table below each heading of a value."""
+    part = read(PAGE).partition("\n## The values\n")[2].replace("\n## The events\n", "\n")
+    pieces = re.split(r"^### (\w+)$", part, flags=re.MULTILINE)[1:]
     return {name: _cells(text) for name, text in zip(pieces[::2], pieces[1::2], strict=True)}
 
 
