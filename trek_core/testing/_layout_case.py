@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 from trek_core._catalog import build
 from trek_core._host import PluginHost
@@ -44,6 +45,11 @@ class Folder:
 
 def installed_loaders() -> tuple[Loader, ...]:
     """Those that the installed plugins offer. Raises `PluginError` if one of them is broken."""
+    return _loaders_on(tuple(sys.path))
+
+
+@lru_cache(1)
+def _loaders_on(path: tuple[str, ...]) -> tuple[Loader, ...]:  # noqa: ARG001 - what is installed follows from it
     host = PluginHost()
     offers = [offer.value for suffix in host.suffixes() if (offer := host.loader_for(f"x{suffix}"))]
     return tuple({loader.name: loader for loader in offers}.values())
