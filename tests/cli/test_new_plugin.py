@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from trek_core.cli._new_plugin import _bounds
+
 if TYPE_CHECKING:
     from tests.cli.project import Project
 
@@ -46,6 +48,13 @@ def test_the_distribution_has_the_entry_point_and_asks_for_this_trek(offline: Pr
     assert (project["name"], project["entry-points"]) == ("trek-shop", {"trek": {"shop": "trek_shop"}})
     assert project["dependencies"] == ["trek-migrate>=0.1,<0.2"]
     assert not [one for one in project["classifiers"] if one.startswith("Framework")]
+
+
+@pytest.mark.parametrize(
+    ("version", "bounds"), [("0.3.1", ">=0.3,<0.4"), ("1.2.0", ">=1.2,<2"), ("2.0rc1", ">=2.0,<3")]
+)
+def test_it_asks_for_the_releases_that_keep_its_contract(version: str, bounds: str) -> None:
+    assert _bounds(version) == bounds
 
 
 def test_json_lists_the_files_and_the_next_steps(offline: Project) -> None:

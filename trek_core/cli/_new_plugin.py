@@ -154,7 +154,7 @@ def _filled(template: str, words: Mapping[str, str]) -> str:
 
 def _bounds(version: str) -> str:
     """From this release to before the next that may break plugins: ">=0.1,<0.2", later ">=1.2,<2"."""
-    major, minor = map(int, version.split(".")[:2])
+    major, minor = map(int, re.findall(r"\d+", version)[:2])
     return f">={major}.{minor},<{f'0.{minor + 1}' if major == 0 else major + 1}"
 
 
