@@ -16,7 +16,7 @@ def test_every_span_of_a_run_has_the_shop_s_attributes(tmp_path, monkeypatch):
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
     monkeypatch.setenv("SHOP_TEAM", "payments")
-    monkeypatch.setenv("TREK_DISABLE_PLUGINS", "opentelemetry,shop-telemetry")
+    monkeypatch.setenv("TREK_DISABLE_PLUGINS", "opentelemetry,shop-telemetry", prepend=",")
     (tmp_path / "1_a.py").write_text("async def upgrade(connection): pass")
     backend = memory_backend(plugins=[("by hand", trek_shop_telemetry)])
     asyncio.run(Migrator(backend, tmp_path).migrate())
