@@ -8,6 +8,8 @@ from trek_core.testing import ExecutorSuite, Ground, MemoryGround
 
 
 class TestMemoryExecutor(ExecutorSuite):
+    moment = 0.02
+
     def ground(self) -> contextlib.AbstractAsyncContextManager[Ground]:
         return contextlib.nullcontext(MemoryGround())
 

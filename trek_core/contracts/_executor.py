@@ -76,4 +76,5 @@ class Executor(ABC):
         E31. In mode "message" each `Sql` is one simple query, never cut.
         E32. A `Copy` sends its data.
         E33. A transaction of the caller is left open, usable, and undone by the caller's rollback.
+        E34. A unit whose connection is lost is `Failed`, and the outcome is "unknown".
         """

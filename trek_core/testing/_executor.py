@@ -8,7 +8,7 @@ from trek_core.testing._executor_transaction import Failures, Transactions
 
 
 class ExecutorSuite(Reading, Locking, Transactions, Failures, Outside):
-    """Holds an executor to its contract, the sentences E2 to E33 of `Executor`. A complete test module::
+    """Holds an executor to its contract, the sentences E2 to E34 of `Executor`. A complete test module::
 
         from contextlib import asynccontextmanager
 

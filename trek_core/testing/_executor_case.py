@@ -19,8 +19,7 @@ from trek_core.testing._ground import Ground
 from trek_core.testing._origin import origin
 from trek_core.testing._suite import Suite
 
-A_MOMENT = 0.25  # seconds: what waits is waiting by then, and what should not wait is over
-PATIENCE = 3.0  # seconds
+PATIENCE = 3.0  # seconds: what only a broken executor keeps a test waiting
 BEGIN, FINISH = "begin", "finish"
 
 Unit = tuple[Action, Record]
@@ -29,10 +28,14 @@ Unit = tuple[Action, Record]
 class Bench:
     """A ground and a session under test. Every record leaves the notes "begin" and "finish", as a store leaves its row."""
 
-    def __init__(self, ground: Ground, session: Executor) -> None:
-        self.ground, self.session = ground, session
-        self.who = f"{type(session).__name__} of {origin(session)}"
+    def __init__(self, ground: Ground, session: Executor, moment: float) -> None:
+        self.ground, self.session, self.moment = ground, session, moment
         self._numbers = itertools.count(1)
+
+    @property
+    def who(self) -> str:
+        """The executor, for messages. Asked for only by a test that fails: it looks through what is installed."""
+        return f"{type(self.session).__name__} of {origin(self.session)}"
 
     # ----------------------------------------------------------------------- units
     def unit(
@@ -138,7 +141,7 @@ class Bench:
                 into.append(locked)
 
         task = asyncio.create_task(wait())
-        await asyncio.sleep(A_MOMENT)
+        await asyncio.sleep(self.moment)
         try:
             yield task
         finally:
@@ -147,8 +150,9 @@ class Bench:
 
 
 class ExecutorTests(Suite):
-    """The base of the parts of `ExecutorSuite`."""
+    """The base of the parts of `ExecutorSuite`. moment: seconds after which what was begun is at work, or waits."""
 
+    moment: ClassVar[float] = 0.25
     capabilities: ClassVar = {
         "copy": "data of a COPY … FROM STDIN",
         "cut": "a connection that can be lost",
@@ -173,7 +177,7 @@ class ExecutorTests(Suite):
             msg = f"{name}.ground() gave {shown(made)}, want an async context manager: decorate it with @asynccontextmanager"
             raise TypeError(msg)
         async with made as ground, ground.session() as session:
-            yield Bench(ground, session)
+            yield Bench(ground, session, self.moment)
 
 
 def told(results: Sequence[Result]) -> str:

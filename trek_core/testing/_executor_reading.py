@@ -8,7 +8,7 @@ import contextlib
 from trek_core.errors import ConfigError, ConnectError, LockTimeout
 from trek_core.events import LockWaiting
 from trek_core.model import Advisory, Locked
-from trek_core.testing._executor_case import A_MOMENT, ExecutorTests
+from trek_core.testing._executor_case import PATIENCE, ExecutorTests
 from trek_core.testing._suite import needs
 
 WORDS = ("plain", "it's", 'a "b" {c}', "\\N back\\slash", "two\nlines\ttab", "Grüße 🐘", " space ")
@@ -87,12 +87,13 @@ class Locking(ExecutorTests):
     async def test_e7_after_the_timeout_it_raises_lock_timeout(self) -> None:
         async with self.bench() as bench, bench.ground.session() as other, bench.lock(ONE, session=other):
             with bench.expect(LockTimeout, "waiting for a lock that somebody else keeps"):
-                await asyncio.wait_for(_enter(bench.lock(ONE, timeout=0)), A_MOMENT * 8)
+                await asyncio.wait_for(_enter(bench.lock(ONE, timeout=0)), PATIENCE)
 
     async def test_e7_after_the_timeout_it_holds_nothing(self) -> None:
-        async with self.bench() as bench, bench.ground.session() as other, bench.lock(TWO, session=other):
-            with contextlib.suppress(Exception):
-                await _enter(bench.lock(ONE, TWO, timeout=0))
+        async with self.bench() as bench:
+            async with bench.ground.session() as other, bench.lock(TWO, session=other):
+                with contextlib.suppress(Exception):
+                    await _enter(bench.lock(ONE, TWO, timeout=0))
             assert await bench.is_free(ONE), f"{bench.who}: it gave up the second lock, and kept the first"
 
     async def test_e8_while_it_waits_it_tells(self) -> None:
@@ -103,18 +104,19 @@ class Locking(ExecutorTests):
 
         async with self.bench() as bench, bench.ground.session() as other, bench.lock(ONE, session=other):
             with contextlib.suppress(Exception):
-                await _enter(bench.session.lock((ONE,), A_MOMENT, hear))
+                await _enter(bench.session.lock((ONE,), bench.moment, hear))
             right = heard and all(isinstance(one, LockWaiting) for one in heard)
             assert right, f"{bench.who}: `waiting` heard {heard!r} while it waited, want a LockWaiting"
 
     async def test_e9_it_says_whether_it_had_to_wait(self) -> None:
-        async with self.bench() as bench, bench.ground.session() as other:
+        async with self.bench() as bench:
             got: list[Locked] = []
             async with contextlib.AsyncExitStack() as stack:
+                other = await stack.enter_async_context(bench.ground.session())
                 await stack.enter_async_context(bench.lock(ONE, session=other))
                 async with bench.waiting(ONE, into=got) as task:
                     await stack.aclose()
-                    await asyncio.wait([task], timeout=A_MOMENT * 8)
+                    await asyncio.wait([task], timeout=PATIENCE)
             async with bench.lock(ONE) as locked:
                 found = [one.waited for one in (*got, locked)]
             assert found == [True, False], f"{bench.who}: waited after waiting, and without, is {found}"
@@ -148,12 +150,14 @@ class Locking(ExecutorTests):
             assert await bench.is_free(ONE), f"{bench.who}: the lock is held after a cancellation in its block"
 
     async def test_e11_a_cancellation_while_it_waits_leaves_nothing_held(self) -> None:
-        async with self.bench() as bench, bench.ground.session() as other:
-            async with bench.lock(TWO, session=other):
-                async with bench.waiting(ONE, TWO, into=[]):
-                    pass
-                free = [await bench.is_free(ONE)]
-            free.append(await bench.is_free(TWO))
+        async with self.bench() as bench:
+            async with (
+                bench.ground.session() as other,
+                bench.lock(TWO, session=other),
+                bench.waiting(ONE, TWO, into=[]),
+            ):
+                pass
+            free = [await bench.is_free(lock) for lock in (ONE, TWO)]
             assert all(free), f"{bench.who}: a lock is held by a session that no longer waits for it"
 
     @needs("cut")

@@ -8,12 +8,12 @@ from typing import Any
 
 from trek_core.events import Done, Failed, Lost, Result, Started
 from trek_core.model import Call, Guard
-from trek_core.testing._executor_case import A_MOMENT, BEGIN, FINISH, PATIENCE, Bench, ExecutorTests, cancelled, told
+from trek_core.testing._executor_case import BEGIN, FINISH, PATIENCE, Bench, ExecutorTests, cancelled, told
 from trek_core.testing._suite import needs
 
 
 class Transactions(ExecutorTests):
-    """E13 to E16, E26 to E30, E33."""
+    """E13 to E16, E26 to E30, E33, E34."""
 
     async def test_e13_a_unit_gives_started_first_and_one_outcome_last(self) -> None:
         async with self.bench() as bench:
@@ -104,7 +104,7 @@ class Transactions(ExecutorTests):
 
     async def _cancel(self, bench: Bench) -> None:
         run = asyncio.create_task(bench.run(bench.unit(bench.ground.note("a"), bench.ground.sleep(PATIENCE * 4))))
-        await asyncio.sleep(A_MOMENT)
+        await asyncio.sleep(bench.moment)
         await cancelled(run)
 
     # ----------------------------------------------------------------------- settings
@@ -118,19 +118,24 @@ class Transactions(ExecutorTests):
 
     async def test_e30_the_lock_timeout_of_a_body_holds_for_it(self) -> None:
         async with self.bench() as bench, bench.ground.held():
-            run = bench.run(bench.unit(bench.ground.hold(), lock_timeout=0.05))
+            run = bench.run(bench.unit(bench.ground.hold(), lock_timeout=bench.moment / 5))
             results: list[Result] = []
             with contextlib.suppress(TimeoutError):
                 results = await asyncio.wait_for(run, PATIENCE)
             failed = results and isinstance(results[-1], Failed)
-            assert failed, f"{bench.who}: its lock_timeout was 50 ms, and it waited for {PATIENCE:g} s: {told(results)}"
+            assert failed, (
+                f"{bench.who}: with a lock_timeout it waited for a lock all the time that it was held: {told(results)}"
+            )
 
     async def test_e30_the_lock_timeout_of_a_body_holds_no_longer(self) -> None:
         async with self.bench() as bench:
             async with bench.ground.held():
-                units = bench.unit(bench.ground.note("a"), lock_timeout=0.05), bench.unit(bench.ground.hold())
+                units = (
+                    bench.unit(bench.ground.note("a"), lock_timeout=bench.moment / 5),
+                    bench.unit(bench.ground.hold()),
+                )
                 run = asyncio.create_task(bench.run(*units))
-                await asyncio.sleep(A_MOMENT)
+                await asyncio.sleep(bench.moment)
             results = await run
             done = isinstance(results[-1], Done)
             assert done, f"{bench.who}: the body after the one with a lock_timeout has it too: {told(results)}"
@@ -148,10 +153,21 @@ class Transactions(ExecutorTests):
     async def test_e33_a_failure_leaves_the_callers_transaction_usable(self) -> None:
         async with self.bench() as bench, bench.ground.transaction(bench.session):
             await bench.fails(bench.unit(bench.ground.note("a")), bench.failing(bench.ground.note("b")))
-            facts, rows = await bench.read()
-            assert facts.in_transaction, f"{bench.who}: after a failure the caller's transaction is over"
+            _, rows = await bench.read()
             found = [row["note"] for row in rows or () if row["note"] not in (BEGIN, FINISH)]
             assert found == ["a"], f"{bench.who}: the first unit was done, the second failed, and {found} remain"
+
+    @needs("cut")
+    async def test_e34_the_outcome_of_a_lost_connection_is_unknown(self) -> None:
+        async with self.bench() as bench:
+            run = asyncio.create_task(bench.fails(bench.unit(bench.ground.sleep(PATIENCE * 4))))
+            await asyncio.sleep(bench.moment)
+            await bench.ground.cut(bench.session)
+            failure = await run
+            found = failure.outcome
+            assert found == "unknown", (
+                f"{bench.who}: the connection was lost, and the outcome is {found!r}, want 'unknown'"
+            )
 
 
 class Failures(ExecutorTests):

@@ -1,0 +1,181 @@
+"""For each test of E2 to E12 an executor that fails it and no other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from tests.kits.broken_executor import Keeper, KeepsAfter, Leaky, Waiting
+from trek_core.plugin import Advisory, ConfigError, ConnectError, Facts, Lock, Locked, LockTimeout, RowLock, Rows, Sql
+from trek_core.testing import MemoryConnection, MemoryExecutor
+
+
+class KeepsTheEscapesOfJson(MemoryExecutor):
+    async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
+        facts, rows = await super().read(query)
+        return facts, rows and [{key: json.dumps(value)[1:-1] for key, value in row.items()} for row in rows]
+
+
+class FindsNoRowsWithoutTable(MemoryExecutor):
+    async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
+        facts, rows = await super().read(query)
+        return facts, [] if rows is None else rows
+
+
+class LeavesReadingOpen(Leaky):
+    async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
+        facts, rows = await super().read(query)
+        if rows is None:
+            self.leave_one_open()
+        return facts, rows
+
+
+class NamesNoUser(MemoryExecutor):
+    def facts(self) -> Facts:
+        return replace(super().facts(), user="")
+
+
+class OverlooksTheCallersTransaction(MemoryExecutor):
+    def facts(self) -> Facts:
+        return replace(super().facts(), in_transaction=False)
+
+
+class LetsTheDriversErrorThrough(MemoryExecutor):
+    async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
+        try:
+            return await super().read(query)
+        except ConfigError as error:
+            raise error.__cause__ or error from None
+
+
+class TakesALostConnectionForARefusal(MemoryExecutor):
+    async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
+        try:
+            return await super().read(query)
+        except ConnectError as error:
+            raise ConfigError(str(error)) from error
+
+
+# --------------------------------------------------------------------------- locks
+class TakesALockByForce(MemoryExecutor):
+    """It thinks that a lock is stale which was not free twice."""
+
+    tries = 0
+
+    async def try_lock(self, lock: Lock) -> bool:
+        self.tries += 1
+        return await super().try_lock(lock) or self.tries > 1
+
+
+class HasOneLock(MemoryExecutor):
+    async def try_lock(self, lock: Lock) -> bool:
+        return await super().try_lock(lock if isinstance(lock, RowLock) else Advisory(0))
+
+    async def release(self, lock: Lock) -> None:
+        await super().release(lock if isinstance(lock, RowLock) else Advisory(0))
+
+
+class OverlooksRowLocks(MemoryExecutor):
+    async def try_lock(self, lock: Lock) -> bool:
+        return isinstance(lock, RowLock) or await super().try_lock(lock)
+
+
+class RaisesATimeoutOfItsOwn(MemoryExecutor):
+    async def _take(self, lock: Lock, end: float, waiting: Waiting) -> bool:
+        try:
+            return await super()._take(lock, end, waiting)
+        except LockTimeout:
+            raise TimeoutError from None
+
+
+class KeepsTheFirstLockAfterATimeout(Keeper):
+    async def _take(self, lock: Lock, end: float, waiting: Waiting) -> bool:
+        try:
+            return await super()._take(lock, end, waiting)
+        except LockTimeout:
+            self.keeps = True
+            raise
+
+
+class WaitsInSilence(MemoryExecutor):
+    async def _take(self, lock: Lock, end: float, waiting: Waiting) -> bool:
+        async def silent(_: object) -> None: ...
+
+        return await super()._take(lock, end, silent)
+
+
+class NeverSaysThatItWaited(MemoryExecutor):
+    async def _take(self, lock: Lock, end: float, waiting: Waiting) -> bool:
+        return await super()._take(lock, end, waiting) and False
+
+
+class LocksWithoutFacts(MemoryExecutor):
+    @asynccontextmanager
+    async def lock(self, locks: Sequence[Lock], timeout: float, waiting: Waiting) -> AsyncIterator[Locked]:
+        async with super().lock(locks, timeout, waiting) as locked:
+            yield replace(locked, facts=Facts())
+
+
+class KeepsItAfterTheEnd(Keeper):
+    @asynccontextmanager
+    async def lock(self, locks: Sequence[Lock], timeout: float, waiting: Waiting) -> AsyncIterator[Locked]:
+        async with super().lock(locks, timeout, waiting) as locked:
+            yield locked
+            self.keeps = not any(isinstance(lock, RowLock) for lock in locks)
+
+
+class KeepsItAfterAnError(KeepsAfter):
+    errors = (Exception,)
+
+
+class KeepsItAfterACancellation(KeepsAfter):
+    errors = (asyncio.CancelledError,)
+
+
+class KeepsTheFirstLockWhenCancelled(Keeper):
+    async def _take(self, lock: Lock, end: float, waiting: Waiting) -> bool:
+        try:
+            return await super()._take(lock, end, waiting)
+        except asyncio.CancelledError:
+            self.keeps = True
+            raise
+
+
+class LocksOnAnotherConnection(MemoryExecutor):
+    def __init__(self, connection: MemoryConnection) -> None:
+        super().__init__(connection)
+        self.second = MemoryExecutor(MemoryConnection(connection.database))
+
+    async def try_lock(self, lock: Lock) -> bool:
+        return await self.second.try_lock(lock)
+
+    async def release(self, lock: Lock) -> None:
+        if not self.connection.closed:
+            await self.second.release(lock)
+
+
+DIAGONAL: dict[str, type[MemoryExecutor]] = {
+    "test_e2_a_row_is_a_mapping_with_the_text_that_was_written": KeepsTheEscapesOfJson,
+    "test_e3_without_the_table_the_rows_are_none": FindsNoRowsWithoutTable,
+    "test_e3_without_the_table_the_session_stays_usable": LeavesReadingOpen,
+    "test_e4_the_facts_name_database_and_user": NamesNoUser,
+    "test_e4_the_facts_say_whether_the_caller_has_a_transaction_open": OverlooksTheCallersTransaction,
+    "test_e5_another_refusal_is_a_config_error": LetsTheDriversErrorThrough,
+    "test_e5_a_lost_connection_is_a_connect_error": TakesALostConnectionForARefusal,
+    "test_e6_a_lock_excludes_every_other_session": TakesALockByForce,
+    "test_e6_a_lock_excludes_no_other_lock": HasOneLock,
+    "test_e6_a_lock_that_is_a_row_excludes_too": OverlooksRowLocks,
+    "test_e7_after_the_timeout_it_raises_lock_timeout": RaisesATimeoutOfItsOwn,
+    "test_e7_after_the_timeout_it_holds_nothing": KeepsTheFirstLockAfterATimeout,
+    "test_e8_while_it_waits_it_tells": WaitsInSilence,
+    "test_e9_it_says_whether_it_had_to_wait": NeverSaysThatItWaited,
+    "test_e9_the_facts_are_complete": LocksWithoutFacts,
+    "test_e10_the_end_of_the_block_releases_it": KeepsItAfterTheEnd,
+    "test_e10_an_error_in_the_block_releases_it": KeepsItAfterAnError,
+    "test_e10_a_cancellation_in_the_block_releases_it": KeepsItAfterACancellation,
+    "test_e11_a_cancellation_while_it_waits_leaves_nothing_held": KeepsTheFirstLockWhenCancelled,
+    "test_e12_the_lock_of_a_lost_session_is_free": LocksOnAnotherConnection,
+}

@@ -1,0 +1,199 @@
+"""For each test of E13 to E16, E26 to E30, E33 and E34 an executor that fails it and no other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import replace
+
+from tests.kits.broken_executor import Leaky, LeavesSettings
+from trek_core.plugin import Action, Done, Failed, Failure, Lost, Record, Result, Started, Statement, script
+from trek_core.testing import MemoryConnection, MemoryExecutor
+from trek_core.testing._memory_executor import Unit, UnitFailed
+
+
+class BeginsInSilence(MemoryExecutor):
+    async def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        async for result in super().run(units):
+            if not isinstance(result, Started):
+                yield result
+
+
+class FinishesBeforeTheBody(MemoryExecutor):
+    async def in_transaction(self, unit: Unit) -> None:
+        record = replace(unit.record, begin=(*unit.record.begin, *unit.record.finish), finish=())
+        await super().in_transaction(Unit(unit.action, record))
+
+
+class FinishesInAnotherTransaction(MemoryExecutor):
+    async def in_transaction(self, unit: Unit) -> None:
+        await super().in_transaction(Unit(unit.action, replace(unit.record, finish=())))
+        with self.connection.transaction():
+            await self.send(unit.record.finish)
+
+
+class BeginsAgainAfterAFailure(MemoryExecutor):
+    async def in_transaction(self, unit: Unit) -> None:
+        try:
+            await super().in_transaction(unit)
+        except UnitFailed:
+            if self.connection.closed:
+                raise
+            with contextlib.suppress(UnitFailed), self.connection.transaction():
+                await self.send(unit.record.begin)
+            raise
+
+
+class RunsAllInOneTransaction(MemoryExecutor):
+    async def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        units, last = list(units), None
+        whole = not self.connection.in_transaction and all(action.mode == "transaction" for action, _ in units)
+        with (
+            contextlib.suppress(ZeroDivisionError),
+            self.connection.transaction() if whole else contextlib.nullcontext(),
+        ):
+            async for last in super().run(units):
+                yield last
+            if whole and isinstance(last, Failed):
+                raise ZeroDivisionError
+
+
+class GoesOn(MemoryExecutor):
+    stops: tuple[type[Result], ...]
+
+    async def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        for unit in units:
+            last: Result | None = None
+            async for last in super().run([unit]):
+                yield last
+            if isinstance(last, self.stops):
+                return
+
+
+class GoesOnAfterAFailure(GoesOn):
+    stops = (Lost,)
+
+
+class GoesOnAfterALoss(GoesOn):
+    stops = (Failed,)
+
+
+class SkipsWhatHasNoBody(MemoryExecutor):
+    async def in_transaction(self, unit: Unit) -> None:
+        if unit.action.body is not None:
+            await super().in_transaction(unit)
+
+
+# --------------------------------------------------------------------------- afterwards
+class LeavesATransactionOpen(Leaky):
+    """At the end of a run, or when it was left with one of those errors."""
+
+    last: tuple[type[Result], ...] = ()
+    errors: tuple[type[BaseException], ...] = ()
+
+    async def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        result = None
+        try:
+            async for result in super().run(units):
+                yield result
+        except self.errors:
+            self.leave_one_open()
+            raise
+        if isinstance(result, self.last):
+            self.leave_one_open()
+
+
+class LeavesOneOpenAtTheEnd(LeavesATransactionOpen):
+    last = (Done,)
+
+
+class LeavesOneOpenAfterAFailure(LeavesATransactionOpen):
+    last = (Failed,)
+
+
+class LeavesOneOpenWhenCancelled(LeavesATransactionOpen):
+    errors = (asyncio.CancelledError,)
+
+
+class LeavesOneOpenWhenClosed(LeavesATransactionOpen):
+    errors = (GeneratorExit,)
+
+
+class CommitsWhenCancelled(MemoryExecutor):
+    async def in_transaction(self, unit: Unit) -> None:
+        cancelled = None
+        with self.connection.transaction(), self.same_settings():
+            try:
+                await self.send((*script.opening(unit.action, unit.record), *unit.body))
+            except asyncio.CancelledError as error:
+                cancelled = error
+            else:
+                await self.send(unit.record.finish)
+        if cancelled:
+            raise cancelled
+
+
+# --------------------------------------------------------------------------- settings, and the caller's transaction
+class LeavesSettingsOfTransactions(LeavesSettings):
+    leaves = "transaction"
+
+
+class IgnoresTheLockTimeout(MemoryExecutor):
+    async def in_transaction(self, unit: Unit) -> None:
+        body = unit.action.body and replace(unit.action.body, lock_timeout=None)
+        await super().in_transaction(Unit(replace(unit.action, body=body), unit.record))
+
+
+class LeavesTheLockTimeout(MemoryExecutor):
+    async def in_transaction(self, unit: Unit) -> None:
+        await super().in_transaction(unit)
+        if unit.action.body and unit.action.body.lock_timeout:
+            self.connection.set("lock_timeout", "1ms")
+
+
+class RunsBesideTheCallersTransaction(MemoryExecutor):
+    async def in_transaction(self, unit: Unit) -> None:
+        if self.connection.in_transaction:
+            await MemoryExecutor(MemoryConnection(self.connection.database)).in_transaction(unit)
+        else:
+            await super().in_transaction(unit)
+
+
+class IsSureOfTheRollback(MemoryExecutor):
+    def failure(self, error: Exception, statement: Statement) -> Failure:
+        return replace(super().failure(error, statement), outcome="rolled back")
+
+
+class RollsTheCallerBack(MemoryExecutor):
+    async def in_transaction(self, unit: Unit) -> None:
+        nested = self.connection.in_transaction
+        try:
+            await super().in_transaction(unit)
+        except UnitFailed:
+            if nested:
+                self.connection._changes.clear()  # type: ignore[union-attr]
+            raise
+
+
+DIAGONAL: dict[str, type[MemoryExecutor]] = {
+    "test_e13_a_unit_gives_started_first_and_one_outcome_last": BeginsInSilence,
+    "test_e14_begin_body_and_finish_run_in_this_order": FinishesBeforeTheBody,
+    "test_e14_nobody_sees_a_part_of_them": FinishesInAnotherTransaction,
+    "test_e15_nothing_of_a_failed_unit_remains": BeginsAgainAfterAFailure,
+    "test_e15_what_was_done_before_a_failure_remains": RunsAllInOneTransaction,
+    "test_e16_after_a_failure_no_other_unit_begins": GoesOnAfterAFailure,
+    "test_e16_after_a_loss_no_other_unit_begins": GoesOnAfterALoss,
+    "test_e26_a_unit_without_a_body_only_writes_its_record": SkipsWhatHasNoBody,
+    "test_e27_after_the_end_the_session_is_usable": LeavesOneOpenAtTheEnd,
+    "test_e27_after_a_failure_the_session_is_usable": LeavesOneOpenAfterAFailure,
+    "test_e27_after_a_cancellation_the_session_is_usable": LeavesOneOpenWhenCancelled,
+    "test_e27_after_aclose_the_session_is_usable": LeavesOneOpenWhenClosed,
+    "test_e28_a_cancelled_unit_leaves_nothing": CommitsWhenCancelled,
+    "test_e29_settings_are_as_they_were": LeavesSettingsOfTransactions,
+    "test_e30_the_lock_timeout_of_a_body_holds_for_it": IgnoresTheLockTimeout,
+    "test_e30_the_lock_timeout_of_a_body_holds_no_longer": LeavesTheLockTimeout,
+    "test_e34_the_outcome_of_a_lost_connection_is_unknown": IsSureOfTheRollback,
+    "test_e33_the_callers_rollback_undoes_the_run": RunsBesideTheCallersTransaction,
+    "test_e33_a_failure_leaves_the_callers_transaction_usable": RollsTheCallerBack,
+}

@@ -1,0 +1,32 @@
+"""Each test of the suite of executors is failed by the executor that breaks its promise, and by no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.kits import broken_executor_outside, broken_executor_reading, broken_executor_transaction, diagonal
+from tests.kits.broken_executor import suite_of
+from trek_core.testing import ExecutorSuite
+from trek_core.testing._sentences import sentences
+
+DIAGONAL = {
+    **broken_executor_reading.DIAGONAL,
+    **broken_executor_transaction.DIAGONAL,
+    **broken_executor_outside.DIAGONAL,
+}
+
+
+def test_the_table_has_a_broken_executor_for_each_test() -> None:
+    assert sorted(DIAGONAL) == sorted(ExecutorSuite.kit_tests())
+
+
+def test_every_sentence_of_the_contract_whose_subject_is_the_executor_has_a_test() -> None:
+    numbers = {name.split("_")[1].upper() for name in ExecutorSuite.kit_tests()}
+    trek_is_the_subject = {"E1"}  # tests/core/test_migrator_races.py
+    assert numbers | trek_is_the_subject == {number for number in sentences() if number.startswith("E")}
+
+
+@pytest.mark.parametrize("name", DIAGONAL)
+def test_a_broken_executor_fails_its_test_and_no_other(name: str) -> None:
+    outcomes = diagonal.run(suite_of(DIAGONAL[name]))
+    assert {test for test, said in outcomes.items() if said.startswith("failed: ")} == {name}, outcomes
