@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from trek_asyncpg import _autocommit, _failure, _lock, _reading, _transaction
+from trek_asyncpg import _autocommit, _failure, _lock, _reading, _several, _transaction
+from trek_asyncpg._groups import Group, Groups
 from trek_asyncpg._session import SNAPSHOT, Snapshot
 from trek_asyncpg._unit import Unit, UnitFailed
 from trek_asyncpg._wire import rows
@@ -41,6 +42,7 @@ class AsyncpgExecutor(Executor):
         self._connection = connection
         self._facts: Facts | None = None
         self._snapshot: Snapshot | None = None
+        self._held = _lock.Held()
 
     @property
     def connection(self) -> Any:
@@ -49,6 +51,11 @@ class AsyncpgExecutor(Executor):
     @property
     def _nested(self) -> bool:
         return bool(self._connection.is_in_transaction())
+
+    @property
+    def _pooled(self) -> bool:
+        """Behind a pooler the next query may run in another session, where no marker is."""
+        return self._facts is not None and self._facts.pooled
 
     # ----------------------------------------------------------------------- reading and locking
     async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
@@ -70,24 +77,56 @@ class AsyncpgExecutor(Executor):
         async with _lock.hold(self._connection, locks, timeout, waiting, nested=self._nested) as held:
             if held.settings is not None:
                 self._snapshot = Snapshot.of(held.settings)
-            yield Locked(held.waited, facts)
+            self._held = held
+            try:
+                yield Locked(held.waited, facts)
+            finally:
+                self._held = _lock.Held()
 
     # ----------------------------------------------------------------------- running
     async def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        groups = Groups(units, lambda: not self._nested and not self._pooled)
+        result: Result | None = None
         try:
-            for action, record in units:
-                result: Result = Started(action)
-                yield result
-                async with contextlib.aclosing(self._carry_out(action, record)) as results:
+            for group in groups:
+                if not isinstance(result, Started):  # else it was begun before, in a query of which nothing ran
+                    result = Started(group.pairs[0][0], len(group.pairs))
+                    yield result
+                work = self._together(group, groups) if group.may_share else self._alone(*group.pairs[0])
+                async with contextlib.aclosing(work) as results:
                     async for result in results:
                         yield result
-                if not isinstance(result, Done):
+                if isinstance(result, Failed | Lost):
                     return
         finally:  # tables and types may be others now than the driver remembers; within a transaction it would not ask again
             await self._connection.reload_schema_state()
 
-    async def _carry_out(self, action: Action, record: Record) -> AsyncGenerator[Result]:
-        """The results of one unit; the last is `Done`, `Failed` or `Lost`."""
+    async def _together(self, group: Group, groups: Groups) -> AsyncGenerator[Result]:
+        """The results of units in one query but the first's `Started`. What must be sent anew is put back.
+
+        With the last unit of a run the lock is given up: one round trip less.
+        """
+        begun = time.monotonic()
+        units = [Unit(self._connection, action, record, (), nested=False, mark=True) for action, record in group.pairs]
+        ended = await _several.run(units, self._held.release if groups.end else ())
+        seconds, ran = time.monotonic() - begun, min(ended.done + 1, len(units))
+        groups.again(group[part] for part in ended.again)
+        if groups.end and ended.whole:
+            self._held.release = []
+        try:
+            for number, unit in enumerate(units[: ended.done + bool(ended.failure or ended.cancelled)]):
+                if number:
+                    yield Started(unit.action)
+                if number < ended.done:
+                    yield Done(unit.action, seconds, ran)
+                elif ended.failure:
+                    yield self._judged(unit, UnitFailed(ended.failure))
+        finally:
+            if ended.cancelled:
+                raise ended.cancelled
+
+    async def _alone(self, action: Action, record: Record) -> AsyncGenerator[Result]:
+        """The results of one unit but its `Started`; the last is `Done`, `Failed` or `Lost`."""
         begun = time.monotonic()
         unit = await self._unit(action, record)
         try:
@@ -116,5 +155,4 @@ class AsyncpgExecutor(Executor):
             if self._snapshot is None:
                 self._snapshot = Snapshot.of((await rows(self._connection, f"SELECT {SNAPSHOT}"))[0])
             restore = self._snapshot.restore()
-        pooled = self._facts is not None and self._facts.pooled
-        return Unit(self._connection, action, record, restore, nested, mark=not pooled)
+        return Unit(self._connection, action, record, restore, nested, mark=not self._pooled)

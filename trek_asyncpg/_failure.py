@@ -19,10 +19,10 @@ LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowErro
 def of(error: Exception, *, message: Message | None = None, statement: Statement | None = None) -> Failure:
     """What the driver said, laid at a statement as far as position, message or the caller tells."""
     position: int | None = None
-    if message is not None and (at := _position(error)) is not None:
+    if message is not None and (at := place(error)) is not None:
         statement, position = message.find(at)
     elif isinstance(statement, Sql):
-        position = _position(error)
+        position = place(error)
     return Failure(
         cause=error,
         message=_text(error),
@@ -35,7 +35,8 @@ def of(error: Exception, *, message: Message | None = None, statement: Statement
     )
 
 
-def _position(error: Exception) -> int | None:
+def place(error: Exception) -> int | None:
+    """Where in the query's text the server says it is, in characters from 0."""
     position = getattr(error, "position", None)
     return int(position) - 1 if position else None
 

@@ -12,12 +12,12 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from trek_asyncpg._session import SNAPSHOT
+from trek_asyncpg._session import DONE, SNAPSHOT
 from trek_asyncpg._wire import rows, to_the_end
 from trek_core.plugin import Advisory, Lock, LockTimeout, LockWaiting
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
 
 Waiting = Callable[[LockWaiting], Awaitable[None]]
+FORGET = (
+    f"CASE WHEN pg_catalog.current_setting('{DONE}', true) <> '' THEN pg_catalog.set_config('{DONE}', '', false) END"
+)
 PAUSE = (0.1, 1.0)  # seconds: the shortest pause, and the longest
 
 
@@ -49,7 +52,7 @@ def polled(lock: Lock, *, nested: bool) -> Polled:
     kind = "xact_lock" if nested else "lock"
     return Polled(
         f"SELECT {SNAPSHOT} WHERE pg_catalog.pg_try_advisory_{kind}({lock.key})",
-        "" if nested else f"SELECT pg_catalog.pg_advisory_unlock({lock.key})",
+        "" if nested else f"SELECT pg_catalog.pg_advisory_unlock({lock.key}), {FORGET}",
         "SELECT pg_catalog.jsonb_build_object('pid', l.pid, 'user', a.usename, 'application', a.application_name,"
         " 'age', pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - COALESCE(a.xact_start, a.backend_start)))"
         " FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
@@ -59,12 +62,16 @@ def polled(lock: Lock, *, nested: bool) -> Polled:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Held:
-    """Whether a lock had to be waited for, and what the session's settings were, where the lock's query told."""
+    """Whether a lock had to be waited for, and what the session's settings were, where the lock's query told.
+
+    release: the statements that give up what is held; whoever has run them empties it.
+    """
 
     waited: bool = False
     settings: Mapping[str, Any] | None = None
+    release: list[str] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -74,22 +81,26 @@ async def hold(
     """Holds the locks in their order, then releases them in reverse."""
     end = time.monotonic() + timeout
     held = Held()
-    async with contextlib.AsyncExitStack() as stack:
+    try:
         for lock in locks:
             sql = polled(lock, nested=nested)
+            before = held.release
+            held.release = [sql.release, *before] if sql.release else before  # a cancelled attempt may have got the lock
             try:
-                new = await _take(connection, sql, end, waiting)
+                waited, settings = await _take(connection, sql, end, waiting)
             except LockTimeout:
+                held.release = before
                 raise
-            except BaseException:  # a cancelled attempt may have got the lock
-                await _release(connection, sql)
-                raise
-            stack.push_async_callback(_release, connection, sql)
-            held = Held(held.waited or new.waited, new.settings or held.settings)
+            held.waited, held.settings = held.waited or waited, settings or held.settings
         yield held
+    finally:
+        await _release(connection, held.release)
 
 
-async def _take(connection: Connection, sql: Polled, end: float, waiting: Waiting) -> Held:
+async def _take(
+    connection: Connection, sql: Polled, end: float, waiting: Waiting
+) -> tuple[bool, Mapping[str, Any] | None]:
+    """Whether it had to be waited for, and the settings."""
     begun, pause, tries = time.monotonic(), PAUSE[0], 0
     while not (got := await rows(connection, sql.take)):
         tries += 1
@@ -99,7 +110,7 @@ async def _take(connection: Connection, sql: Polled, end: float, waiting: Waitin
         await waiting(holder)
         await asyncio.sleep(min(pause * random.uniform(0.5, 1.5), max(0.0, end - time.monotonic())))  # noqa: S311
         pause = min(pause * 1.5, PAUSE[1])
-    return Held(tries > 0, got[0] if sql.tells else None)
+    return tries > 0, got[0] if sql.tells else None
 
 
 async def _holder(connection: Connection, sql: Polled, waited: float) -> LockWaiting:
@@ -122,9 +133,16 @@ def _message(holder: LockWaiting) -> str:
     )
 
 
-async def _release(connection: Connection, sql: Polled) -> None:
+async def _release(connection: Connection, release: Sequence[str]) -> None:
     """Unlocks to the end. A connection that is gone has released its locks by itself."""
-    if not sql.release or connection.is_closed():
+    if not release or connection.is_closed():
         return
     with contextlib.suppress(asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
-        await to_the_end(connection.execute(sql.release))
+        await to_the_end(_each(connection, release))
+
+
+async def _each(connection: Connection, statements: Sequence[str]) -> None:
+    """In order, the others too if one fails."""
+    async with contextlib.AsyncExitStack() as stack:
+        for statement in reversed(statements):
+            stack.push_async_callback(connection.execute, statement)

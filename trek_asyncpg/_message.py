@@ -28,9 +28,13 @@ class Message:
             at += len(part.text) + len(script.SEPARATOR)
         return cls(script.SEPARATOR.join(part.text for part in parts), parts, tuple(starts))
 
+    def index(self, position: int) -> int:
+        """Which statement stands at a position (from 0, in characters of the text)."""
+        return bisect.bisect_right(self.starts, position) - 1
+
     def find(self, position: int) -> tuple[Sql, int]:
-        """The statement at a position (from 0, in characters of the text), and the position in it."""
-        index = bisect.bisect_right(self.starts, position) - 1
+        """The statement at a position, and the position in it."""
+        index = self.index(position)
         return self.statements[index], position - self.starts[index]
 
 
@@ -41,10 +45,21 @@ def marked(body: Sequence[Sql]) -> Iterable[Sql]:
     read in pg_locks, needs no object, blocks nobody (measured: 1.05 times one query without).
     """
     for number, statement in enumerate(body, 1):
-        forget = f", pg_catalog.pg_advisory_unlock_shared({MARKER_CLASS}, {number - 1})" if number > 1 else ""
-        yield Sql(f"SELECT pg_catalog.pg_try_advisory_lock_shared({MARKER_CLASS}, {number}){forget}")
+        yield Sql(f"SELECT {mark(number, number - 1)}")
         yield statement
-    yield Sql(f"SELECT pg_catalog.pg_advisory_unlock_shared({MARKER_CLASS}, {len(body)})")
+    yield Sql(f"SELECT {forget(len(body))}")
+
+
+def mark(number: int, before: int = 0) -> str:
+    """An SQL expression list that sets a marker and takes away the one before; 0 is none."""
+    return f"pg_catalog.pg_try_advisory_lock_shared({MARKER_CLASS}, {number})" + (
+        f", {forget(before)}" if before else ""
+    )
+
+
+def forget(number: int) -> str:
+    """An SQL expression that takes a marker away."""
+    return f"pg_catalog.pg_advisory_unlock_shared({MARKER_CLASS}, {number})"
 
 
 WHERE_MARKED = (

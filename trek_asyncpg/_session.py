@@ -14,6 +14,9 @@ SNAPSHOT = (
 )
 """An SQL expression: role, session authorization and every setting made in this session."""
 
+DONE = "trek.done"
+"""The setting in which several units of one query say how many of them are committed; the end of a run empties it."""
+
 _OWN = "('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'is_superuser', 'session_authorization')"
 
 

@@ -187,7 +187,10 @@ class NativeStore(VersionStore):
         return self._row((seq, revision, "unmark", "", None, "done", None), finished=True)
 
     def _row(self, values: tuple[object, ...], *, finished: bool) -> Sql:
-        times = f"pg_catalog.statement_timestamp(), {_NOW}, {_SINCE_QUERY}" if finished else f"{_NOW}, NULL, NULL"
+        """A step's row stands behind its statement, in the same query; with no other finished row anything ran."""
+        is_step = values[-1] is not None
+        ended = f"pg_catalog.statement_timestamp(), {_NOW}, {_SINCE_QUERY}" if is_step else f"{_NOW}, {_NOW}, 0"
+        times = ended if finished else f"{_NOW}, NULL, NULL"
         given = ", ".join(map(quote_literal, values))
         return Sql(
             f"INSERT INTO {self.name} (seq, revision, verb, title, checksum, state, step, started_at, finished_at, duration)"

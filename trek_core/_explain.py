@@ -15,18 +15,22 @@ WIDTH = 100  # characters of a source line that are shown around the caret
 
 def explain(plan: Plan, action: Action, failure: Failure, ran: Sequence[Ran], *, nested: bool = False) -> str:
     """The whole message, several lines. nested: it ran inside the caller's transaction."""
-    stands, rest = _stands(action, failure, nested=nested), _rest(plan, action, ran, nested=nested)
-    return "\n".join([*_what(action, failure), "", *stands, *rest, _way_on(action, failure)])
+    others = _others(plan, action, failure)
+    stands = _stands(action, failure, others, nested=nested)
+    rest = _rest(plan, action.index + len(others), ran, nested=nested)
+    return "\n".join([*_what(action, failure, others), "", *stands, *rest, _way_on(action, failure)])
 
 
-def _what(action: Action, failure: Failure) -> Iterator[str]:
+def _others(plan: Plan, action: Action, failure: Failure) -> list[str]:
+    """The revisions that are as unknown as the action, being of the same query."""
+    return [other.revision for other in plan.actions if 0 < other.index - action.index < failure.together]
+
+
+def _what(action: Action, failure: Failure, others: Sequence[str]) -> Iterator[str]:
     doing = "reverting" if action.verb == "revert" else "applying"
-    place = _place(action, failure)
-    yield (
-        f"{place}: {doing} {action.name} failed: {failure.message}"
-        if place
-        else (f"{doing} {action.name} failed: {failure.message}")
-    )
+    place = "" if others else _place(action, failure)
+    what = f"{action.name} and, in the same query, {_names(others)}" if others else action.name
+    yield f"{place}{': ' if place else ''}{doing} {what} failed: {failure.message}"
     if isinstance(failure.statement, Sql | Copy):
         yield from _quoted(failure.statement, failure.position)
         if not failure.statement.file:
@@ -80,8 +84,12 @@ def _source(call: Call, cause: BaseException) -> Iterator[str]:
         yield f"  {call.line} | {text.strip()}"
 
 
-def _stands(action: Action, failure: Failure, *, nested: bool) -> Iterator[str]:
-    if failure.outcome == "unknown":
+def _stands(action: Action, failure: Failure, others: Sequence[str], *, nested: bool) -> Iterator[str]:
+    if failure.outcome == "unknown" and others:
+        several = _names([action.revision, *others])
+        yield f"The connection was lost before the answer came: which of {several} were committed is unknown."
+        yield "They run in this order, each whole or not at all."
+    elif failure.outcome == "unknown":
         yield f"The connection was lost before the answer came: whether {action.revision} was committed is unknown."
     elif failure.outcome == "partial" and action.mode == "transaction":
         yield f"What {action.revision} did before it ended the transaction stays."
@@ -93,11 +101,12 @@ def _stands(action: Action, failure: Failure, *, nested: bool) -> Iterator[str]:
         yield f"Nothing of {action.revision} remains: its transaction was rolled back."
 
 
-def _rest(plan: Plan, action: Action, ran: Sequence[Ran], *, nested: bool) -> Iterator[str]:
+def _rest(plan: Plan, last: int, ran: Sequence[Ran], *, nested: bool) -> Iterator[str]:
+    """last: the index of the last action that was sent."""
     if ran:
         fate = "to be committed or rolled back by your transaction" if nested else "and committed"
         yield f"Done before it in this run, {fate}: {_names([r.revision for r in ran])}."
-    after = [other.revision for other in plan.actions if other.index > action.index]
+    after = [other.revision for other in plan.actions if other.index > last]
     if after:
         yield f"Not begun: {_names(after)}."
 

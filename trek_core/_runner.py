@@ -142,7 +142,8 @@ class Runner:
             async for result in results:
                 if isinstance(result, Done):
                     action = result.action
-                    self.ran.append(Ran(action.revision, action.entry.title, action.verb, result.seconds))
+                    ran = Ran(action.revision, action.entry.title, action.verb, result.seconds, result.together)
+                    self.ran.append(ran)
                 await self._tell(result)
                 if isinstance(result, Lost):
                     return result

@@ -27,13 +27,16 @@ class Failure:
     outcome: str = "rolled back"
     """rolled back: nothing of it remains. partial: outside a transaction, what ran before stays. unknown: the connection
     was lost before the answer came."""
+    together: int = 1
+    """With the outcome "unknown": how many actions it is unknown of, this one and those after it in the same query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """An action begins."""
+    """An action begins. `together`: so many, this one and the next ones, are sent as one query, and heard of after it."""
 
     action: Action
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,11 @@ class StatementDone:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An action is done and recorded; `seconds` it took."""
+    """An action is done and recorded. `seconds` it took, or all the `together` actions of one query took."""
 
     action: Action
     seconds: float
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,12 +51,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One action that was carried out; `seconds` it took."""
+    """One action that was carried out. `seconds` it took, or all the `together` actions of one query took."""
 
     revision: str
     title: str
     verb: str
     seconds: float
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,10 @@ class Run:
         )
         span.end(end)
 
-    def done(self) -> None:
+    def done(self, together: int) -> None:
+        """together: so many came in one query, and are told of after it: the first one's span lasts as long as all of them."""
+        if self._migration is not None and together > 1:
+            self._migration.set_attribute("trek.together", together)
         self._close_migration("done")
 
     def failed(self, failure: Failure) -> None:

@@ -83,7 +83,7 @@ def _tell(run: Run, event: Event) -> None:
         case StatementDone():
             run.statement(event)
         case Done():
-            run.done()
+            run.done(event.together)
         case Failed(_, failure):
             run.failed(failure)
         case Lost():

@@ -126,6 +126,7 @@ def _facts(error: Exception) -> dict[str, object]:
                 "detail": failure.detail,
                 "hint": failure.hint,
                 "outcome": failure.outcome,
+                "together": failure.together,
                 "ran": [dataclasses.asdict(ran) for ran in error.report.ran],
             }
     return {}

@@ -80,14 +80,14 @@ class Lines:
                 self.waiting(holder(event))
             case Started():
                 self.running, self.statements = event.action, "no statement"
-                self.started(event.action)
+                self.started(event.action, event.together)
             case StatementDone():
                 self.statements = f"{event.number} of {count(event.total, 'statement')}"
                 self.statement(event.action)
             case Done():
                 self.running = None
                 self.done.append(event.action.revision)
-                self.finished(event.action, event.seconds)
+                self.finished(event.action, took(event))
             case Lost():
                 self.running = None
             case Failed() | RunFinished():
@@ -104,14 +104,14 @@ class Lines:
             self._holder = who
             complain(f"waiting for the migration lock: {who} holds it")
 
-    def started(self, action: Action) -> None:
-        """An action begins."""
+    def started(self, action: Action, together: int) -> None:
+        """An action begins, with others in the same query or without."""
 
     def statement(self, action: Action) -> None:
         """A statement of a non-transactional action is done."""
 
-    def finished(self, action: Action, seconds: float) -> None:
-        say(f"{PAST[action.verb]} {plain(action.name)}  ({lasted(seconds)})")
+    def finished(self, action: Action, took: str) -> None:
+        say(f"{PAST[action.verb]} {plain(action.name)}  ({took})")
 
     def close(self) -> None:
         """Nothing more will be shown."""
@@ -120,7 +120,7 @@ class Lines:
 class Silence(Lines):
     """Nothing on stdout."""
 
-    def finished(self, action: Action, seconds: float) -> None:
+    def finished(self, action: Action, took: str) -> None:
         """The document has it."""
 
 
@@ -142,20 +142,21 @@ class Live(Lines):
     def waiting(self, who: str) -> None:
         self._describe(f"waiting for the migration lock: {who} holds it")
 
-    def started(self, action: Action) -> None:
-        self._describe(f"{PRESENT[action.verb]} {plain(action.name)}")
+    def started(self, action: Action, together: int) -> None:
+        others = f" and {together - 1} more" if together > 1 else ""
+        self._describe(f"{PRESENT[action.verb]} {plain(action.name)}{others}")
 
     def statement(self, action: Action) -> None:
         self._describe(f"{PRESENT[action.verb]} {plain(action.name)}: {self.statements} done")
 
-    def finished(self, action: Action, seconds: float) -> None:
+    def finished(self, action: Action, took: str) -> None:
         if self._progress:
             from rich.text import Text  # noqa: PLC0415
 
             line = Text.assemble(
                 (PAST[action.verb], "yellow" if action.verb == "revert" else "green"),
                 f" {plain(action.name)}  ",
-                (f"({lasted(seconds)})", "dim"),
+                (f"({took})", "dim"),
             )
             self._progress.console.print(line, soft_wrap=True)
             self._progress.advance(self._progress.task_ids[0])
@@ -181,6 +182,11 @@ class Live(Lines):
     def _describe(self, text: str) -> None:
         if self._progress:
             self._progress.update(self._progress.task_ids[0], description=text)
+
+
+def took(event: Done) -> str:
+    """How long it took: "12 ms", or "8 together in 95 ms" where one query carried several and nobody measured each."""
+    return f"{event.together} together in {lasted(event.seconds)}" if event.together > 1 else lasted(event.seconds)
 
 
 def holder(event: LockWaiting) -> str:

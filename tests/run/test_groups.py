@@ -1,0 +1,167 @@
+"""Which migrations go in one query, how far ahead they are read, and how many round trips that makes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from benchmarks.proxy import counted
+from tests.run.folders import applied, clean, write
+from tests.run.test_observers import Ear
+from trek_asyncpg import AsyncpgBackend, migrate
+from trek_asyncpg._groups import MOST_BYTES, MOST_UNITS, Groups
+from trek_core import Migrator
+from trek_core.events import Started
+from trek_core.plugin import Call, History, Record, Sql
+from trek_core.testing._drive import action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.run.folders import Connection
+    from tests.support.databases import Database
+
+BARE = Record(history=History(exists=True))
+
+
+def groups(*units: Any, together: bool = True) -> list[str]:
+    """The revisions of each group, one letter each."""
+    made = Groups(units, lambda: together)
+    return ["".join(action.revision for action, _ in group.pairs) for group in made]
+
+
+def unit(name: str, *statements: Any, mode: str = "transaction", **record: Any) -> Any:
+    return action(name, *(statements or (Sql("SELECT 1"),)), mode=mode), Record(history=History(exists=True), **record)
+
+
+async def nothing(connection: object) -> None:
+    """A body in Python."""
+
+
+# --------------------------------------------------------------------------- groups
+@pytest.mark.parametrize(
+    "alone",
+    [
+        unit("b", mode="autocommit"),
+        unit("b", mode="message"),
+        unit("b", Sql("SET work_mem = '1MB'", changes_settings=True)),
+        unit("b", Sql("COMMIT", controls_transaction="COMMIT")),
+        unit("b", Call(nothing, "nothing")),
+        unit("b", begin=(Call(nothing, "nothing"),)),
+        unit("b", finish=(Call(nothing, "nothing"),)),
+    ],
+    ids=["autocommit", "message", "settings", "COMMIT", "Python", "begin in Python", "finish in Python"],
+)
+def test_what_must_be_alone_is_and_the_others_keep_their_order(alone: Any) -> None:
+    assert groups(unit("a"), alone, unit("c"), unit("d")) == ["a", "b", "cd"]
+    assert groups(alone, alone, unit("c")) == ["b", "b", "c"]
+
+
+def test_where_nothing_may_share_each_is_alone() -> None:
+    assert groups(unit("a"), unit("b"), together=False) == ["a", "b"]
+
+
+def test_a_query_has_its_most_bytes_and_one_migration_at_least() -> None:
+    half, umlauts = Sql("x" * (MOST_BYTES // 2 - 1000)), Sql("ä" * (MOST_BYTES // 4 - 1000))
+    assert groups(unit("a", half), unit("b", half), unit("c", half)) == ["ab", "c"]
+    assert groups(unit("a", half), unit("b", umlauts), unit("c", half)) == ["ab", "c"]
+    assert groups(unit("a"), unit("b", Sql("x" * MOST_BYTES * 3)), unit("c")) == ["a", "b", "c"]
+
+
+def counting(taken: list[int], upto: int = 10_000) -> Iterator[Any]:
+    for number in range(upto):
+        taken.append(number)
+        yield unit("x")
+    msg = "the units' maker failed"
+    raise LookupError(msg)
+
+
+def test_units_are_read_ahead_by_one_query_at_most() -> None:
+    taken: list[int] = []
+    made = Groups(counting(taken), lambda: True)
+    assert taken == []
+    assert len(next(made).pairs) == MOST_UNITS
+    assert len(taken) <= MOST_UNITS + 1
+
+
+def test_what_must_be_alone_is_not_read_ahead() -> None:
+    taken: list[int] = []
+    next(Groups(counting(taken), lambda: False))
+    assert len(taken) == 1
+
+
+def test_units_that_came_before_an_error_of_their_maker_are_given_first() -> None:
+    made = Groups(counting([], 3), lambda: True)
+    assert len(next(made).pairs) == 3
+    assert not made.end
+    with pytest.raises(LookupError):
+        next(made)
+
+
+def test_what_is_put_back_comes_next_in_its_order() -> None:
+    made = Groups([unit(name) for name in "abc"], lambda: True)
+    group = next(made)
+    assert made.end
+    made.again([group[:1], group[1:1], group[1:2], group[2:]])
+    assert not made.end
+    assert [taken.pairs[0][0].revision for taken in made] == ["a", "b", "c"]
+
+
+# --------------------------------------------------------------------------- runs
+async def test_a_run_of_all_kinds_keeps_the_order_of_the_plan(connection: Connection, tmp_path: Path) -> None:
+    ear = Ear()
+    folder = write(
+        tmp_path,
+        {
+            "1_a.sql": "CREATE TABLE a (n int);",
+            "2_b.sql": "INSERT INTO a VALUES (2);",
+            "3_c.py": "async def upgrade(connection):\n    await connection.execute('INSERT INTO a VALUES (3)')\n",
+            "4_d.sql": "INSERT INTO a VALUES (4);",
+            "5_e.sql": "SET work_mem = '9MB'; INSERT INTO a VALUES (5);",
+            "6_f.sql": "-- trek: no-transaction\nINSERT INTO a VALUES (6);\nCREATE INDEX CONCURRENTLY i ON a (n);",
+            "7_g.sql": "INSERT INTO a VALUES (7);",
+            "8_h.sql": "INSERT INTO a SELECT 8 WHERE current_setting('work_mem') <> '9MB';",
+        },
+    )
+    await migrate(connection, folder, observers=[ear.observer])
+    assert [row["n"] for row in await connection.fetch("SELECT n FROM a ORDER BY ctid")] == [2, 3, 4, 5, 6, 7, 8]
+    assert await applied(connection) == list("12345678")
+    begun = [event.together for event in ear.events if isinstance(event, Started)]
+    assert begun == [2, 1, 1, 1, 1, 1, 2, 1]
+    await clean(connection)
+
+
+async def test_a_value_of_an_enum_may_be_used_by_the_next_one(connection: Connection, tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        {
+            "1_a.sql": "CREATE TYPE kind AS ENUM ('a');",
+            "2_b.sql": "ALTER TYPE kind ADD VALUE 'b';",
+            "3_c.sql": "CREATE TABLE t AS SELECT 'b'::kind AS kind;",
+        },
+    )
+    assert [ran.together for ran in (await migrate(connection, folder)).ran] == [3, 3, 3]
+
+
+async def test_marks_in_the_history_share_a_query_and_took_no_time(connection: Connection, tmp_path: Path) -> None:
+    folder = write(tmp_path, {"0_wait.sql": "SELECT 1;", **{f"{n}_t.sql": "SELECT 1/0;" for n in range(1, 4)}})
+    report = await Migrator(AsyncpgBackend(connection), folder).stamp("3")
+    assert [(ran.verb, ran.together) for ran in report.ran] == [("mark", 4)] * 4
+    found = await connection.fetch("SELECT duration, finished_at - started_at < '10 ms' AS at_once FROM trek_history")
+    assert {tuple(row) for row in found} == {(0.0, True)}
+
+
+# --------------------------------------------------------------------------- round trips
+@pytest.mark.parametrize(("number", "most"), [(1, 4), (50, 4), (1000, 14)])
+async def test_round_trips_of_small_migrations(database: Database, tmp_path: Path, number: int, most: int) -> None:
+    """The first run of a database; with a history one more. 1,000 of them in at most 25 is what was promised."""
+    folder = write(tmp_path / "m", {f"{n:04}_t.sql": f"CREATE TABLE t{n} (id int);" for n in range(1, number + 1)})
+    async with counted(database.dsn) as (through, count):
+        connection = await asyncpg.connect(through)
+        count.reset()
+        assert len((await migrate(connection, folder)).ran) == number
+        assert count.round_trips <= most <= 25
+        await connection.close()

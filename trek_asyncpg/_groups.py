@@ -1,0 +1,96 @@
+"""Which units go to the server in one query."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from trek_core.plugin import Action, Record, Sql, script
+
+Pair = tuple[Action, Record]
+
+MOST_BYTES = 1_000_000
+"""Of one query: beyond that there is no round trip worth saving, and driver and server hold all of it in memory."""
+MOST_UNITS = 100
+"""Of one query: as far as the units are read ahead, and as long as an observer waits for news."""
+AROUND = 160  # bytes, about: a marker and a separator
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is sent next: units that may share a query, if only there were more of them, or one that must be alone."""
+
+    pairs: Sequence[Pair]
+    may_share: bool
+
+    def __getitem__(self, part: slice) -> Group:
+        return Group(self.pairs[part], self.may_share)
+
+
+class Groups:
+    """The units of a run in groups, in order. Read ahead by one group and the unit after it."""
+
+    def __init__(self, units: Iterable[Pair], together: Callable[[], bool]) -> None:
+        self._units, self._together = units, together
+        self._coming = self._read()
+        self._again: deque[Group] = deque()
+        self._all_read = False
+
+    def __iter__(self) -> Iterator[Group]:
+        return self
+
+    def __next__(self) -> Group:
+        return self._again.popleft() if self._again else next(self._coming)
+
+    @property
+    def end(self) -> bool:
+        """Whether nothing comes after the group that was taken last. Not known of one that must be alone."""
+        return self._all_read and not self._again
+
+    def again(self, groups: Iterable[Group]) -> None:
+        """What is to come next, instead of the group that was taken last."""
+        self._again.extendleft(reversed([group for group in groups if group.pairs]))
+
+    def _read(self) -> Iterator[Group]:
+        waiting: list[Pair] = []
+        size = 0
+        try:
+            for pair in self._units:
+                alone = not (self._together() and _may_share(*pair))
+                more = 0 if alone else _bytes(*pair)
+                if waiting and (alone or size + more > MOST_BYTES or len(waiting) == MOST_UNITS):
+                    yield Group(waiting, may_share=True)
+                    waiting, size = [], 0
+                if alone:
+                    yield Group([pair], may_share=False)
+                else:
+                    waiting.append(pair)
+                    size += more
+        except Exception:  # whoever makes the units failed at a later one: these are good
+            if waiting:
+                yield Group(waiting, may_share=True)
+            raise
+        self._all_read = True
+        if waiting:
+            yield Group(waiting, may_share=True)
+
+
+def _may_share(action: Action, record: Record) -> bool:
+    """Not what runs outside a transaction, is no SQL, or leaves a session in which the next one must not run."""
+    body = script.statements(action)
+    return (
+        action.mode == "transaction"
+        and all(isinstance(part, Sql) for part in (*record.begin, *body, *record.finish))
+        and not any(isinstance(part, Sql) and part.controls_transaction for part in body)
+        and not script.changes_settings(action.body)
+    )
+
+
+def _bytes(action: Action, record: Record) -> int:
+    parts = (*script.opening(action, record), *script.statements(action), *record.finish)
+    return sum(AROUND + _length(part.text) for part in parts if isinstance(part, Sql))
+
+
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))

@@ -1,0 +1,199 @@
+"""One unit or several in one simple query, each a transaction of its own.
+
+The answer tells of the last statement only; after an error two things in the session tell the rest, in one round trip:
+
+* `trek.done`, a setting made in each transaction. A SET that is not LOCAL comes and goes with its transaction, so it names
+  exactly the last unit that was committed, also where the answer to its COMMIT never came.
+* The marker, which survives the rollback: the statement that was running. Where the server refused the query and there is
+  neither, nothing of it ran, which is so after an error of the parser, who reads all of it first.
+
+No COMMIT of such a query can be answered with ROLLBACK: an error ends the query, so that a COMMIT is only reached in a
+sound transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import asyncpg
+
+from trek_asyncpg import _failure
+from trek_asyncpg._message import WHERE_MARKED, Message, forget, mark
+from trek_asyncpg._session import DONE
+from trek_asyncpg._unit import Unit, only_sql
+from trek_asyncpg._wire import rows, to_the_end
+from trek_core.plugin import Failure, Sql, quote_literal, script
+
+LEFT = (
+    f"SELECT pg_catalog.jsonb_build_object('done', pg_catalog.current_setting('{DONE}', true)) UNION ALL {WHERE_MARKED}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How it went. The first `done` units are committed, and nothing remains of the others, unless `failure` says otherwise.
+
+    failure: of the unit after those. again: if None failed, the parts of the query's units that must be sent anew.
+    cancelled: to be raised once what was done is told. whole: the query came to its end, what follows the units included.
+    """
+
+    done: int
+    failure: Failure | None = None
+    again: tuple[slice, ...] = ()
+    cancelled: BaseException | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What the session tells after an error: how many units are committed, and the marker; 0 if nothing ran."""
+
+    done: int
+    marker: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The query, and the ways back: from a part of the text, and from a marker (less one), to a unit and its statement."""
+
+    units: Sequence[Unit]
+    name: str = field(default_factory=lambda: secrets.token_hex(8))
+    """`trek.done` may still name an earlier query of the session."""
+    parts: list[tuple[int, Sql]] = field(default_factory=list)
+    marks: list[tuple[int, Sql | None]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, units: Sequence[Unit]) -> Query:
+        query = cls(units)
+        for number, unit in enumerate(units):
+            query.parts.extend((number, part) for part in query._unit(number, unit))
+        return query
+
+    def message(self, after: Iterable[str]) -> Message:
+        return Message.of((*(part for _, part in self.parts), *map(Sql, after)))
+
+    def _unit(self, number: int, unit: Unit) -> Iterator[Sql]:
+        yield script.BEGIN
+        if number == 0:
+            yield Sql(f"SELECT {self._mark(0, None)}")
+        yield from only_sql(script.opening(unit.action, unit.record))
+        for statement in only_sql(script.statements(unit.action)):
+            yield Sql(f"SELECT {self._mark(number, statement)}")
+            yield statement
+        yield Sql(f"SELECT {self._end(number)}, {_set_done(f'{self.name}:{number + 1}')}")
+        if unit.action.body is not None:
+            yield script.SETTLE
+        yield from only_sql(unit.record.finish)
+        yield script.COMMIT
+
+    def _mark(self, number: int, statement: Sql | None) -> str:
+        self.marks.append((number, statement))
+        return mark(len(self.marks), len(self.marks) - 1)
+
+    def _end(self, number: int) -> str:
+        """A marker that stands until the next unit's body; after the last there is none, and nothing to clean up."""
+        return forget(len(self.marks)) if number == len(self.units) - 1 else self._mark(number, None)
+
+    def left(self, found: Iterable[dict[str, object]]) -> Left:
+        merged = {name: value for row in found for name, value in row.items()}
+        name, _, number = str(merged["done"] or "").partition(":")
+        return Left(int(number) if name == self.name else 0, int(str(merged.get("number", 0))))
+
+
+def _set_done(value: str) -> str:
+    return f"pg_catalog.set_config('{DONE}', {quote_literal(value)}, false)"
+
+
+async def run(units: Sequence[Unit], after: Iterable[str] = ()) -> Ended:
+    """Never raises what the server says, and leaves no transaction and no marker behind.
+
+    after: statements to run once all of the units are committed.
+    """
+    query = Query.of(units)
+    message = query.message(after)
+    try:
+        await units[0].connection.execute(message.text)
+    except BaseException as error:  # noqa: BLE001 - it becomes a failure, or is raised once what was done is told
+        return await _after(query, message, error)
+    return Ended(len(units), whole=True)
+
+
+async def _after(query: Query, message: Message, error: BaseException) -> Ended:
+    cancelled = None if isinstance(error, Exception) else error
+    finding = asyncio.ensure_future(_left(query))
+    try:
+        await to_the_end(finding)
+    except asyncio.CancelledError as another:  # one more is as good as one
+        cancelled = cancelled or another
+    left = finding.result()
+    if cancelled is None and isinstance(error, Exception):
+        return _judged(query, message, left, error)
+    return Ended(left.done if left else 0, cancelled=cancelled)
+
+
+async def _left(query: Query) -> Left | None:
+    """Rolls back what is open and reads what the session tells; None if it can no longer be asked."""
+    unit = query.units[0]
+    await unit.roll_back()
+    if unit.connection.is_closed():
+        return None
+    try:
+        return query.left(await rows(unit.connection, LEFT))
+    except Exception:  # noqa: BLE001 - the driver's, or the server's: whatever it is, nothing is known
+        return None
+
+
+def _judged(query: Query, message: Message, left: Left | None, error: Exception) -> Ended:
+    total = len(query.units)
+    if left is None or not _agree(query, left, error):
+        done = 0 if left is None else left.done
+        return Ended(done, replace(_failure.of(error), outcome="unknown", together=total - done))
+    if left.done == total:  # only the answer did not come
+        return Ended(total)
+    at = _unit_at(query, message, error)
+    if total > 1 and (again := _again(left, at, total, error)):
+        return Ended(left.done, again=again)
+    return Ended(left.done, _failed(query, message if at == left.done else None, left, error))
+
+
+def _again(left: Left, at: int | None, total: int, error: Exception) -> tuple[slice, ...]:
+    """What must be sent anew, and how: of it nothing ran, or nothing remains."""
+    if isinstance(error, TimeoutError):  # the driver's own, meant for one of them
+        return _singly(left.done, total)
+    if left.done or left.marker or at == 0:
+        return ()
+    return _singly(0, total) if at is None else (slice(at), slice(at, at + 1), slice(at + 1, total))
+
+
+def _singly(first: int, end: int) -> tuple[slice, ...]:
+    return tuple(slice(number, number + 1) for number in range(first, end))
+
+
+def _unit_at(query: Query, message: Message, error: Exception) -> int | None:
+    """The unit at the server's position, if it names one."""
+    place = _failure.place(error)
+    part = len(query.parts) if place is None else message.index(place)
+    return query.parts[part][0] if part < len(query.parts) else None
+
+
+def _agree(query: Query, left: Left, error: Exception) -> bool:
+    """Whether setting and marker tell the same: a statement of the unit after the done ones, or the end of the last of them.
+
+    Neither is there before the query and after its end. Where the server refused it, it did not come to its end.
+    """
+    if not left.marker:
+        return left.done > 0 or isinstance(error, asyncpg.PostgresError)
+    unit, statement = query.marks[left.marker - 1]
+    return unit == left.done or (unit == left.done - 1 and statement is None)
+
+
+def _failed(query: Query, message: Message | None, left: Left, error: Exception) -> Failure:
+    """Of the unit after the done ones, laid at a statement by the server's position or by the marker."""
+    failure = _failure.of(error, message=message)
+    unit, statement = query.marks[left.marker - 1] if left.marker else (left.done, None)
+    if failure.statement is not None or unit != left.done:
+        return failure
+    return replace(failure, statement=statement)
