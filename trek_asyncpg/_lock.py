@@ -85,7 +85,9 @@ async def hold(
         for lock in locks:
             sql = polled(lock, nested=nested)
             before = held.release
-            held.release = [sql.release, *before] if sql.release else before  # a cancelled attempt may have got the lock
+            held.release = (
+                [sql.release, *before] if sql.release else before
+            )  # a cancelled attempt may have got the lock
             try:
                 waited, settings = await _take(connection, sql, end, waiting)
             except LockTimeout:

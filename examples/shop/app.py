@@ -53,7 +53,7 @@ async def database() -> AsyncIterator[str]:
 async def bring_up_to_date(pool: asyncpg.Pool) -> None:
     report = await migrate(pool, HERE / "migrations")
     for ran in report.ran:
-        print(f"{ran.verb} {ran.revision:<7} {ran.title:<22} {ran.seconds * 1000:7.1f} ms")
+        print(f"{ran.verb} {ran.revision:<7} {ran.title}")
     print(f"{len(report.ran)} migrations in {report.seconds:.2f} s" if report else "up to date")
 
 

@@ -87,13 +87,24 @@ def test_the_lines_and_the_summary_stay_on_the_screen(project: Project) -> None:
 
 
 async def test_the_display_shows_what_is_running_and_how_many_there_are(project: Project, held: Connection) -> None:
-    project.write({"0001_users.sql": USERS, "0002_wait.sql": WAIT})
+    project.write({"0001_users.sql": USERS, "0002_wait.sql": f"-- trek: no-transaction\n{WAIT}"})
     with terminal(project, "migrate") as shown:
         await asyncio.to_thread(shown.read_until, "applying 0002 wait")
         await asyncio.to_thread(shown.read_until, "1/2")
         await held.execute("SELECT pg_advisory_unlock_all()")
         code, _ = await asyncio.to_thread(shown.end)
     assert code == 0
+
+
+async def test_the_display_shows_how_many_are_running_in_one_query(project: Project, held: Connection) -> None:
+    project.write({"0001_users.sql": USERS, "0002_wait.sql": WAIT, "0003_more.sql": "SELECT 1;"})
+    with terminal(project, "migrate") as shown:
+        await asyncio.to_thread(shown.read_until, "applying 0001 users and 2 more")
+        await asyncio.to_thread(shown.read_until, "0/3")
+        await held.execute("SELECT pg_advisory_unlock_all()")
+        code, text = await asyncio.to_thread(shown.end)
+    assert code == 0
+    assert len(re.findall(r"\(3 together in ", text)) == 3
 
 
 async def test_the_display_shows_the_statement_of_a_non_transactional_migration(

@@ -1,4 +1,4 @@
-"""Eight migrations in one query, and whatever may go wrong in the k-th: who is done, who failed, and that nothing runs twice."""
+"""Eight migrations in one query, and whatever may go wrong in the k-th: who is done, who failed, what the next run does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AT_COMMIT = (
     "CREATE TEMP TABLE p (id int PRIMARY KEY) ON COMMIT DELETE ROWS;"
     " CREATE TEMP TABLE c (id int REFERENCES p) ON COMMIT PRESERVE ROWS;"
 )
-FAILURES = {  # what the third line of a migration does, its SQLSTATE, and where that is; the whole migration where it is not known
+FAILURES = {  # the third line of a migration, its SQLSTATE, and the place; none where only the migration is known
     "parse error": ("SELECT * FORM v;", "42601", ":3:10: "),
     "error with a position": ("SELECT nothing FROM counted;", "42703", ":3:8: "),
     "error without a position": ("SELECT 1 / (count(*) - count(*)) FROM v;", "22012", ":3:1: "),
@@ -79,7 +79,7 @@ async def test_all_of_them_are_done_in_order_and_say_what_was_measured(connectio
     ear = Ear()
     report = await migrate(connection, await folder(connection, tmp_path), observers=[ear.observer])
     assert ear.kinds == [RunStarted, *[Started, Done] * N, RunFinished]
-    assert [event.together for event in ear.events if isinstance(event, Started)][0] == N
+    assert next(event.together for event in ear.events if isinstance(event, Started)) == N
     assert {(ran.seconds, ran.together) for ran in report.ran} == {(report.ran[0].seconds, N)}
     await stands(connection, numbers(1, N))
     await clean(connection)
@@ -156,7 +156,9 @@ async def test_a_lock_timeout_holds_for_its_own_migration(
     connection: Connection, other: Connection, tmp_path: Path, k: int
 ) -> None:
     path = await folder(connection, tmp_path)
-    write(tmp_path, {f"{k}_t.sql": "-- trek: lock-timeout 30ms\nSELECT current_setting('lock_timeout');\nLOCK TABLE v;"})
+    write(
+        tmp_path, {f"{k}_t.sql": "-- trek: lock-timeout 30ms\nSELECT current_setting('lock_timeout');\nLOCK TABLE v;"}
+    )
     async with other.transaction():
         await other.execute("LOCK TABLE v")
         with pytest.raises(MigrationFailed, match=rf"{k}_t\.sql:3:1: ") as failed:

@@ -40,6 +40,8 @@ class Executor(ABC):
     ) -> AbstractAsyncContextManager[Locked]:
         """Holds the locks, in their order. Polls: a session that waits blocks nobody.
 
+        A run that comes to its end inside the block may give them up with its last unit: nothing follows that needs them.
+
         E6. A lock excludes every other session that asks for it, and no other lock.
         E7. After `timeout` seconds of waiting it raises `LockTimeout`, and holds nothing.
         E8. While it waits it tells `waiting`.
@@ -53,7 +55,9 @@ class Executor(ABC):
     def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
         """Carries the units out in order and stops after the first that fails or is lost.
 
-        It may glue statements together, never cut one.
+        It may glue statements together, never cut one, and send several units as one query, each a transaction of its own.
+        What becomes of those is told after it: `Started.together` says how many they are, `Done.together` how many share
+        the seconds, `Failure.together` of how many the outcome is unknown.
 
         E13. Each unit gives `Started` first, and one of `Done`, `Failed` and `Lost` last.
         E14. In a transaction begin, body and finish run in this order, and nobody sees a part of them.
