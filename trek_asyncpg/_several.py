@@ -137,11 +137,9 @@ async def _after(query: Query, message: Message, error: BaseException) -> Ended:
 async def _left(query: Query) -> Left | None:
     """Rolls back what is open and reads what the session tells; None if it can no longer be asked."""
     unit = query.units[0]
-    await unit.roll_back()
-    if unit.connection.is_closed():
-        return None
     try:
-        return query.left(await rows(unit.connection, LEFT))
+        await unit.roll_back()
+        return None if unit.connection.is_closed() else query.left(await rows(unit.connection, LEFT))
     except Exception:  # noqa: BLE001 - the driver's, or the server's: whatever it is, nothing is known
         return None
 
