@@ -82,7 +82,7 @@ def test_the_first_command_of_the_readme_migrates_the_shop_and_says_up_to_date_w
 ) -> None:
     assert commands("README.md")[0] == ("README.md", 1, FIRST)
     lines = run(FIRST).splitlines()
-    assert re.fullmatch(r"applied 0005\.1 first_release +\(\d+ ms\)", lines[0])
+    assert re.fullmatch(r"applied 0005\.1 first_release +\(2 together in \d+ ms\)", lines[0])
     assert len(lines) == 22
     assert lines[-1].startswith("21 migrations in ")
     assert run(FIRST) == "up to date at 0025\n"

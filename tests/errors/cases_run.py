@@ -27,7 +27,8 @@ RAISES = (
 BROKEN_DATA = (
     "CREATE TABLE orders (id int PRIMARY KEY);\nINSERT INTO orders VALUES (1);\nINSERT INTO orders VALUES (1);\n"
 )
-LOST = "CREATE TABLE orders (id int);\nSELECT pg_terminate_backend(pg_backend_pid());\n"
+ENDS = "CREATE TABLE orders (id int);\nSELECT pg_terminate_backend(pg_backend_pid());\n"
+LOST = f"SET work_mem = '64MB';\n{ENDS}"  # so that it goes alone
 HALF = "-- trek: no-transaction\nCREATE INDEX CONCURRENTLY users_i ON users (id);\nCREATE INDEX CONCURRENTLY x ON userz (id);\n"
 
 
@@ -90,6 +91,13 @@ RUNS = (
     ),
     failing(
         "connection-lost-during", "0002_orders.sql", LOST, "", "whether 0002 was committed is unknown", "trek status"
+    ),
+    Case(
+        "connection-lost-during-several",
+        MigrationFailed,
+        ("applying 0001 users and, in the same query, 0002", "which of 0001, 0002 were committed is unknown", "trek status"),
+        {**USERS, "0002_orders.sql": ENDS},
+        writes=True,
     ),
     failing(
         "non-transactional-fails",

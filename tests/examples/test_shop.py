@@ -192,7 +192,7 @@ async def test_the_application_migrates_when_it_starts_and_is_up_to_date_the_sec
     database: Database, connection: Connection
 ) -> None:
     first = start(database.dsn)
-    assert re.fullmatch(r"apply 0005\.1 +first_release +[\d.]+ ms", first[0])
+    assert re.fullmatch(r"apply 0005\.1 +first_release", first[0])
     assert first[21].startswith("21 migrations in ")
     second = start(database.dsn)
     assert second[0] == "up to date"
