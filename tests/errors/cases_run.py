@@ -95,7 +95,11 @@ RUNS = (
     Case(
         "connection-lost-during-several",
         MigrationFailed,
-        ("applying 0001 users and, in the same query, 0002", "which of 0001, 0002 were committed is unknown", "trek status"),
+        (
+            "applying 0001 users and, in the same query, 0002",
+            "which of 0001, 0002 were committed is unknown",
+            "trek status",
+        ),
         {**USERS, "0002_orders.sql": ENDS},
         writes=True,
     ),
