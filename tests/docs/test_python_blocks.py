@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg_trek  # type: ignore[import-untyped]
 import pytest
 from asyncpg_trek.asyncpg import AsyncpgBackend as ToolBackend  # type: ignore[import-untyped]
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import trek_asyncpg
 from tests.docs.installed import installed
@@ -231,6 +233,53 @@ async def a_plan_after_the_tool(text: str, reader: Reader, _: object) -> None:
     assert await reader.history("migrations", "id || to_revision") == ["1people", "2orders"]
 
 
+# --------------------------------------------------------------------------- extras
+async def with_templates(text: str, reader: Reader, _: object) -> None:
+    """The template of the page with trek's own loader, then one with the value of the block's."""
+    reader.has({"0002_users.sql": USERS, "0003_tenants.sql.j2": block("sql", "docs/jinja.md", 1)})
+    await trek_asyncpg.migrate(reader.connection, "migrations")
+    assert await reader.history("pg_namespace WHERE nspname IN ('north', 'south')", "nspname") == ["north", "south"]
+    reader.has({"0004_note.sql.j2": "COMMENT ON TABLE users IS 'of {{ owner }}';"})
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TREK_DISABLE_PLUGINS", "jinja")
+        await trek_asyncpg.migrate(reader.connection, "migrations", plugins=[module("shop_j2", text)])
+    assert await reader.connection.fetchval("SELECT obj_description('users'::regclass)") == "of shop_owner"
+
+
+async def with_spans(text: str, reader: Reader, _: object) -> None:
+    reader.has({"0001_users.sql": USERS})
+    found = await execute(text, "opentelemetry")
+    exporter, provider = InMemorySpanExporter(), found["TracerProvider"](shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    found["telemetry"] = found["observer"](provider, {"shop.team": "payments"})
+    await found["start"](reader.connection)
+    assert [span.name for span in exporter.get_finished_spans()] == ["trek apply", "trek run"]
+
+
+# --------------------------------------------------------------------------- extras
+async def with_templates(text: str, reader: Reader, _: object) -> None:
+    plugin = module("shop_j2", text)
+    template = block("sql", "docs/jinja.md", 1).replace("north", "{{ owner }}")
+    assert "{{ owner }}" in template
+    reader.has({"0002_users.sql": USERS, "0003_tenants.sql.j2": template})
+    host = PluginHost([plugin], blocked=["jinja"])
+    backend = Backend(lambda: from_connection(reader.connection), host=host)
+    await Migrator(backend, "migrations").migrate()
+    assert await reader.connection.fetchval("SELECT to_regnamespace('{{ owner }}')") is None
+
+
+async def with_spans(text: str, reader: Reader, _: object) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with mock.patch("opentelemetry.sdk.trace.TracerProvider", lambda: provider):
+        start = (await execute(text, "opentelemetry"))["start"]
+    reader.has({"0001_users.sql": USERS})
+    await start(reader.connection)
+    spans = exporter.get_finished_spans()
+    assert [span.name for span in spans] == ["trek apply", "trek run"]
+    assert {(span.attributes or {})["shop.team"] for span in spans} == {"payments"}
+
+
 RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("README.md", 1): one_call,
     ("README.md", 2): plan_and_execute,
@@ -247,6 +296,8 @@ RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("docs/embedded.md", 1): by_its_dsn,
     ("docs/embedded.md", 2): by_serve,
     ("docs/embedded.md", 3): as_a_fixture,
+    ("docs/jinja.md", 1): with_templates,
+    ("docs/opentelemetry.md", 1): with_spans,
     ("docs/asyncpg-trek.md", 1): one_call_after_the_tool,
     ("docs/asyncpg-trek.md", 2): a_plan_after_the_tool,
 }
