@@ -52,7 +52,15 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 def test_every_module_that_a_page_names_is_there() -> None:
     modules = {
         path.name
-        for package in ("trek_core", "trek_loaders", "trek_asyncpg", "trek_observers", "examples", "tests", "benchmarks")
+        for package in (
+            "trek_core",
+            "trek_loaders",
+            "trek_asyncpg",
+            "trek_observers",
+            "examples",
+            "tests",
+            "benchmarks",
+        )
         for path in (ROOT / package).rglob("*.py")
     }
     theirs = {"conftest.py", "shop_j2.py", *(f"{example.module}.py" for example in EXAMPLES)}  # a reader's own
