@@ -256,30 +256,6 @@ async def with_spans(text: str, reader: Reader, _: object) -> None:
     assert [span.name for span in exporter.get_finished_spans()] == ["trek apply", "trek run"]
 
 
-# --------------------------------------------------------------------------- extras
-async def with_templates(text: str, reader: Reader, _: object) -> None:
-    plugin = module("shop_j2", text)
-    template = block("sql", "docs/jinja.md", 1).replace("north", "{{ owner }}")
-    assert "{{ owner }}" in template
-    reader.has({"0002_users.sql": USERS, "0003_tenants.sql.j2": template})
-    host = PluginHost([plugin], blocked=["jinja"])
-    backend = Backend(lambda: from_connection(reader.connection), host=host)
-    await Migrator(backend, "migrations").migrate()
-    assert await reader.connection.fetchval("SELECT to_regnamespace('{{ owner }}')") is None
-
-
-async def with_spans(text: str, reader: Reader, _: object) -> None:
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    with mock.patch("opentelemetry.sdk.trace.TracerProvider", lambda: provider):
-        start = (await execute(text, "opentelemetry"))["start"]
-    reader.has({"0001_users.sql": USERS})
-    await start(reader.connection)
-    spans = exporter.get_finished_spans()
-    assert [span.name for span in spans] == ["trek apply", "trek run"]
-    assert {(span.attributes or {})["shop.team"] for span in spans} == {"payments"}
-
-
 RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("README.md", 1): one_call,
     ("README.md", 2): plan_and_execute,
