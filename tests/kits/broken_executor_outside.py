@@ -113,7 +113,7 @@ class WritesNoProgress(MemoryExecutor):
 
 
 class DoesNotTellTheHistoryOfAFailure(MemoryExecutor):
-    async def tell_failed(self, unit: Unit | None) -> None:
+    async def tell_failed(self, unit: Unit) -> None:
         pass
 
 
