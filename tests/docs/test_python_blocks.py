@@ -107,6 +107,15 @@ async def by_hand(text: str, reader: Reader, _: object) -> None:
     assert [found.revision for found in (await start(reader.connection)).applied] == ["0001"]
 
 
+async def in_a_frozen_application(text: str, reader: Reader, _: object) -> None:
+    start = await started(SQLX, text)
+    reader.has({"0001_users.sqlx": USERS})
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setattr("importlib.metadata.entry_points", lambda **_: [])
+        assert [ran.revision for ran in (await start(reader.connection)).ran] == ["0001"]
+    assert not await start(reader.connection)  # where they are installed they do no harm
+
+
 async def with_the_observer(text: str, reader: Reader, _: object) -> None:
     reader.has({"0001_users.sql": USERS, "0002_bad.sql": "SELECT no_such_thing;\n"})
     logger = logging.getLogger("shop.migrations")
@@ -264,6 +273,7 @@ RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     **{(example.page, 3): with_pytest for example in EXAMPLES},
     **{(TESTING, number): with_pytest for number in (1, 2, 3, 4)},
     (README, 1): by_hand,
+    (README, 2): in_a_frozen_application,
     (SQLX.page, 2): with_the_loader,
     (FOLDERS.page, 2): with_the_layout,
     (STORE.page, 2): with_the_store,
