@@ -137,6 +137,16 @@ async def test_the_store_leaves_a_table_of_another_shape_alone(reader: Reader, s
         await migrator(reader, shop_store).migrate()
 
 
+async def test_in_an_empty_table_of_another_shape_the_store_writes_nothing_and_nothing_runs(
+    reader: Reader, shop_store: ModuleType
+) -> None:
+    reader.has(FILES)
+    await reader.connection.execute("CREATE TABLE shop_steps (mine text)")
+    with pytest.raises(MigrationFailed, match="INSERT has more expressions"):
+        await migrator(reader, shop_store).migrate()
+    assert await reader.connection.fetchval("SELECT to_regclass('a')") is None
+
+
 async def test_the_stores_setting_moves_its_table(reader: Reader, shop_store: ModuleType) -> None:
     reader.has(FILES)
     name = 'a"; drop table x; --'
