@@ -142,6 +142,7 @@ async def test_a_failed_migration_ends_its_span_and_the_run_s_with_the_message(
 ) -> None:
     with pytest.raises(MigrationFailed):
         await migrate(connection, write(tmp_path, {"1_a.sql": "SELECT 1/0;"}), observers=told.observers)
+    assert trace.get_current_span() is trace.INVALID_SPAN
     failed, run = told.spans
     assert [(s.status.status_code.name, s.status.description) for s in (failed, run)] == [
         ("ERROR", "division by zero")
@@ -192,6 +193,7 @@ async def test_waiting_for_the_lock_is_an_event_of_the_run(
             await asyncio.sleep(0.02)
     with pytest.raises(LockTimeout):
         await migrate(connection, folder, observers=told.observers, lock_wait=0.3)
+    assert trace.get_current_span() is trace.INVALID_SPAN
     first.cancel()
     with suppress(asyncio.CancelledError):
         await first
