@@ -171,3 +171,46 @@ def test_a_connection_that_the_executor_cannot_make_names_it_in_the_trace(offlin
     assert "connecting to postgresql://app:***@127.0.0.1:1/shop" in ended.err
     assert ", raised ConnectError: cannot connect to" in ended.err
     assert "Tr0ub4dor" not in ended.err
+
+
+CARELESS = """
+from contextlib import asynccontextmanager
+from trek_core.plugin import ExecutorProvider, hookimpl
+
+@asynccontextmanager
+async def connect(dsn, settings):
+    raise OSError(f"cannot reach {dsn}")
+    yield
+
+@hookimpl
+def trek_register_executors():
+    yield ExecutorProvider("shop", ("shop",), connect)
+"""
+
+
+def test_an_executor_that_shows_the_dsn_is_blamed_and_the_password_is_not_shown(offline: Project) -> None:
+    offline.install("shop", CARELESS)
+    offline.environ |= {"TREK_TRACE_PLUGINS": "1", "TREK_TRACEBACK": "1"}
+    (offline.folder / "trek.toml").write_text('dsn = "shop://app:Tr0ub4dor@127.0.0.1/shop"\n')
+    offline.write({"0001_users.sql": USERS})
+    ended = offline.run("migrate")
+    assert ended.code == 2
+    assert (
+        "plugin 'shop' (shop 1.2): executor shop: connecting to shop://app:***@127.0.0.1/shop: raised OSError: "
+        "cannot reach shop://app:***@127.0.0.1/shop\n" in ended.err
+    )
+    assert "Tr0ub4dor" not in ended.err
+
+
+NOTHING = CARELESS.replace('raise OSError(f"cannot reach {dsn}")\n    yield', "yield")
+
+
+def test_an_executor_that_opens_no_session_is_blamed(offline: Project) -> None:
+    offline.install("shop", NOTHING)
+    offline.dsn = "shop://127.0.0.1/shop"
+    offline.write({"0001_users.sql": USERS})
+    ended = offline.run("migrate")
+    assert ended.code == 2
+    assert ended.err.startswith(
+        "plugin 'shop' (shop 1.2): executor shop: connecting to shop://127.0.0.1/shop: gave None, want Executor\n"
+    )
