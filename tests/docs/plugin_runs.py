@@ -65,6 +65,14 @@ async def in_a_frozen_application(text: str, reader: Reader, _: object) -> None:
     assert not await start(reader.connection)  # where they are installed they do no harm
 
 
+async def with_a_class(text: str, reader: Reader, _: object) -> None:
+    module(SQLX.module, SQLX.text)
+    plugin = module("shop_hooks", text).plugin
+    reader.has({"0001_users.sqlx": USERS})
+    ran = (await trek_asyncpg.migrate(reader.connection, "migrations", plugins=[plugin])).ran
+    assert [done.revision for done in ran] == ["0001"]
+
+
 async def with_the_observer(text: str, reader: Reader, _: object) -> None:
     reader.has({"0001_users.sql": USERS, "0002_bad.sql": "SELECT no_such_thing;\n"})
     logger = logging.getLogger("shop.migrations")
@@ -163,6 +171,7 @@ PLUGIN_RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]
     **{(TESTING, number): with_pytest for number in (1, 2, 3, 4)},
     (README, 1): by_hand,
     (README, 2): in_a_frozen_application,
+    (README, 3): with_a_class,
     (SQLX.page, 2): with_the_loader,
     (FOLDERS.page, 2): with_the_layout,
     (STORE.page, 2): with_the_store,
