@@ -23,6 +23,8 @@ FACTS = (
     " 'standard_strings', pg_catalog.current_setting('standard_conforming_strings') = 'on')"
 )
 READ_POINT = "trek_read"
+NO_TABLE = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
+"""The second where a query casts a name in a missing schema to regclass (PostgreSQL 14)."""
 
 
 async def read(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
@@ -44,7 +46,7 @@ async def facts(connection: Connection) -> Facts:
 async def _outside(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
     try:
         return await _both(connection, query)
-    except asyncpg.UndefinedTableError:
+    except NO_TABLE:
         return _known(connection), None
 
 
@@ -54,7 +56,7 @@ async def _inside(connection: Connection, query: Sql) -> tuple[Facts, Rows | Non
         found = await _both(connection, query)
     except asyncpg.PostgresError as error:
         await connection.execute(f"ROLLBACK TO SAVEPOINT {READ_POINT}; RELEASE SAVEPOINT {READ_POINT}")
-        if isinstance(error, asyncpg.UndefinedTableError):
+        if isinstance(error, NO_TABLE):
             return await facts(connection), None
         raise
     await connection.execute(f"RELEASE SAVEPOINT {READ_POINT}")

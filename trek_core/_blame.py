@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import NoneType, UnionType
@@ -67,7 +67,19 @@ def shown(value: object) -> str:
     """A value for a message: short, and safe although its `__repr__` is foreign code."""
     if inspect.isclass(value):
         return f"the class {value.__name__}"
+    if inspect.isroutine(value):
+        return f"the function {value.__name__}"
+    for is_one, words in _RUNNING.items():
+        if is_one(value):
+            return words
     return reprlib.repr(value)
+
+
+_RUNNING: dict[Callable[[object], bool], str] = {
+    inspect.iscoroutine: "a coroutine",
+    inspect.isasyncgen: "an async generator",
+    inspect.isgenerator: "a generator",
+}
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -96,11 +108,9 @@ def expect_all(offer: Offer[Any], where: str, values: object, wanted: type | Uni
     A text is none: it would be taken for its letters.
     """
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        found = shown(values)
         if inspect.iscoroutine(values):
             values.close()
-            found = "a coroutine"
-        breach(offer, where, f"gave {found}, want a tuple of {_words(wanted)}")
+        breach(offer, where, f"gave {shown(values)}, want a tuple of {_words(wanted)}")
     found_all = tuple(values) if isinstance(values, tuple | list) else _drained(offer, where, values)
     for value in found_all:
         expect(offer, where, value, wanted)

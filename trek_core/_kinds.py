@@ -110,8 +110,7 @@ def _not_iterable(result: object, wanted: type) -> str:
     found = f"the {wanted.__name__} {getattr(result, 'name', None)!r}" if one else shown(result)
     if inspect.iscoroutine(result):
         result.close()
-        found = "a coroutine"
-    if found == "a coroutine" or isinstance(result, AsyncGenerator):
+    if inspect.iscoroutine(result) or isinstance(result, AsyncGenerator):
         return (
             f"gave {found}, want an iterable of {wanted.__name__}: hooks are plain functions, def instead of async def"
         )

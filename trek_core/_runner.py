@@ -6,12 +6,12 @@ import contextlib
 import logging
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from trek_core import _checks
-from trek_core._blame import Offer, blame, expect, expect_all
+from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._explain import NOT_ALLOWED, explain
 from trek_core._session import Session
 from trek_core.errors import ConfigError, MigrationFailed, TrekError, Unfinished
@@ -164,9 +164,13 @@ class Runner:
         """Observers cannot fail a run: what they raise is logged. A cancellation goes on once all of them heard the event."""
         ended: BaseException | None = None
         for observer in self.observers:
+            where = f"Observer.notify({type(event).__name__})"
             try:
-                with blame(observer, f"Observer.notify({type(event).__name__})"):
-                    await observer.value.notify(event)
+                with blame(observer, where):
+                    told = observer.value.notify(event)
+                    if not isinstance(told, Awaitable):
+                        breach(observer, where, f"gave {shown(told)}, want an awaitable: write it with async def")
+                    await told
             except TrekError as error:
                 self._warn(observer.value.name, error)
             except BaseException as error:  # noqa: BLE001 - no observer is left without the end of a run

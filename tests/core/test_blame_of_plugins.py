@@ -209,7 +209,7 @@ async def test_a_generator_of_entries_is_refused_because_it_can_be_read_only_onc
     layout = Layout(arrange=lambda tree: Arrangement(one for one in [entry()]))
     plugin, where, problem = await blamed(migrator(layout))
     assert (plugin, where) == ("lay", "Layout.arrange")
-    assert problem.startswith("gave <generator")
+    assert problem.startswith("gave a generator, want")
 
 
 async def coroutine(*given):

@@ -760,9 +760,7 @@ def test_a_blocked_name_that_nobody_has_is_listed_and_breaks_nothing(monkeypatch
     monkeypatch.setenv("TREK_DISABLE_PLUGINS", "nobody")
     plugins = host(plugin(loaders=lambda: [sql_loader()]))
     assert plugins.suffixes() == (".sql",)
-    assert plugins.describe()[1] == PluginInfo(
-        "nobody", state="blocked", error="blocked, but no plugin has this name"
-    )
+    assert plugins.describe()[1] == PluginInfo("nobody", state="blocked", error="blocked, but no plugin has this name")
 
 
 # --------------------------------------------------------------------------- blame

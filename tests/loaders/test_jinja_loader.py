@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.run.folders import applied, tables, write
 from trek_asyncpg import migrate
-from trek_core import LoadError, MigrationFailed
+from trek_core import LoadError, MigrationFailed, PluginConflict
 from trek_core.plugin import Body, Call, Direction, File, Script, Source, TrekHooks, hookimpl
 from trek_core.testing import LoaderCase, LoaderSuite
 from trek_loaders import jinja
@@ -313,15 +313,14 @@ async def test_a_failure_in_the_database_is_laid_at_the_template_s_line(connecti
     assert str(failed.value).startswith(f"{tmp_path}/0001_a.sql.j2:4:8: applying 0001 a failed")
 
 
-async def test_values_come_from_a_plugin_given_by_hand(
-    connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_values_come_from_a_plugin_given_by_hand(connection: Connection, tmp_path: Path) -> None:
     class Shop(TrekHooks):
         @hookimpl
         def trek_register_loaders(self) -> list[Loader]:
             return [jinja.loader({"owner": "shop"}, name="shop")]
 
     folder = write(tmp_path, {"0001_a.sql.j2": "CREATE TABLE {{ owner }} (id int);"})
-    monkeypatch.setenv("TREK_DISABLE_PLUGINS", "jinja")
-    await migrate(connection, folder, plugins=[("shop-j2", Shop())])
+    with pytest.raises(PluginConflict, match=r"suffix '\.sql\.j2' is taken by plugin 'shop-j2'"):
+        await migrate(connection, folder, plugins=[("shop-j2", Shop())])
+    await migrate(connection, folder, plugins=[("shop-j2", Shop())], disable_plugins=["jinja"])
     assert await tables(connection) == {"shop"}

@@ -6,11 +6,11 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from trek_core._blame import blame, expect
+from trek_core._blame import blame, breach, expect, shown
 from trek_core._config import Settings
 from trek_core._host import Offer, PluginHost
 from trek_core._migrator import Migrator
@@ -66,7 +66,11 @@ async def _open(offer: Offer[ExecutorProvider], dsn: str, given: object) -> Asyn
     where = f"executor {offer.value.name}: connecting to {redact_dsn(dsn)}"
     async with AsyncExitStack() as stack:
         with blame(offer, where, secret=dsn):
-            session = await stack.enter_async_context(offer.value.connect(dsn, given))
+            manager = offer.value.connect(dsn, given)
+            if not isinstance(manager, AbstractAsyncContextManager):
+                advice = "decorate the async function that yields the session with @asynccontextmanager"
+                breach(offer, where, f"gave {shown(manager)}, want an async context manager: {advice}")
+            session = await stack.enter_async_context(manager)
         expect(offer, where, session, Executor)
         yield session
 
