@@ -6,7 +6,8 @@ import pytest
 
 from tests.kits import broken_executor_outside, broken_executor_reading, broken_executor_transaction, diagonal
 from tests.kits.broken_executor import suite_of
-from trek_core.testing import ExecutorSuite
+from tests.kits.broken_executor_also import ALSO, TellsOfStatementsInTransactions
+from trek_core.testing import ExecutorSuite, MemoryExecutor
 from trek_core.testing._sentences import sentences
 
 DIAGONAL = {
@@ -30,3 +31,12 @@ def test_every_sentence_of_the_contract_whose_subject_is_the_executor_has_a_test
 def test_a_broken_executor_fails_its_test_and_no_other(name: str) -> None:
     outcomes = diagonal.run(suite_of(DIAGONAL[name]))
     assert {test for test, said in outcomes.items() if said.startswith("failed: ")} == {name}, outcomes
+
+
+@pytest.mark.parametrize(("name", "broken"), ALSO, ids=lambda value: getattr(value, "__name__", None))
+def test_other_ways_to_break_a_promise_fail_its_test_too(name: str, broken: type[MemoryExecutor]) -> None:
+    assert diagonal.failing(suite_of(broken)) == {name}
+
+
+def test_an_executor_may_tell_of_statements_in_a_transaction() -> None:
+    assert diagonal.failing(suite_of(TellsOfStatementsInTransactions)) == set()

@@ -66,6 +66,11 @@ class Bench:
         """A unit whose last statement the database refuses."""
         return self.unit(*before, self.ground.wrong()[0], mode=mode, failed=failed)
 
+    def losing(self, mode: Mode = "transaction") -> Unit:
+        """A unit that violates its guard before its body runs."""
+        statements, guard = self.ground.twice()
+        return self.unit(self.ground.note("body"), begin=statements, guard=guard, mode=mode)
+
     async def run(self, *units: Unit) -> list[Result]:
         return await _drive.carry_out(self.session, units)
 
@@ -163,6 +168,11 @@ class ExecutorTests(Suite):
         "row locks": "a migration lock that is a row",
         "settings": "settings of a session, beyond its transactions",
     }
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The modes of migrations that a test should try."""
+        return ("transaction",) if "outside" in self.without else ("transaction", "autocommit")
 
     def ground(self) -> AbstractAsyncContextManager[Ground]:
         """An empty database and its words. Called once a test; what it gives is closed at the test's end."""
