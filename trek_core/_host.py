@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import pluggy
 
 from trek_core import _found, _trace
-from trek_core._blame import GIVEN, Offer, blame, expect, nearest, shown
+from trek_core._blame import GIVEN, Offer, blame, expect, shown
 from trek_core._config import make_settings
 from trek_core._hooks import PROJECT, TrekHooks
 from trek_core._kinds import conflict, described, drain, keys
 from trek_core.contracts import Executor, ExecutorProvider, Layout, Loader, Observer, Provider, VersionStore
 from trek_core.errors import ConfigError, TrekError
-from trek_core.text import redact_dsn
+from trek_core.text import nearest, redact_dsn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

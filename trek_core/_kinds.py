@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iter
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
-from trek_core._blame import Offer, blame, expect, nearest, shown
+from trek_core._blame import Offer, blame, expect, shown
 from trek_core._hooks import TrekHooks
 from trek_core.contracts import ExecutorProvider, Loader, Observer, Provider
 from trek_core.errors import PluginConflict, PluginContractError
+from trek_core.text import nearest
 
 HOOKS = tuple(name for name in vars(TrekHooks) if name.startswith("trek_"))
 

@@ -17,6 +17,7 @@ import click
 from trek_core.cli._options import common, examples, given
 from trek_core.cli._output import document, say
 from trek_core.errors import ConfigError
+from trek_core.text import nearest
 
 _NAME = re.compile(r"(?!trek-)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST = 30  # names of tables are made of it, and PostgreSQL cuts those of more than 63 bytes
@@ -72,8 +73,6 @@ def new_plugin(context: click.Context, kind: str, name: str, parent: str) -> Non
 
 # --------------------------------------------------------------------------- what was asked for
 def _check_kind(kind: str, context: click.Context) -> None:
-    from trek_core._blame import nearest  # noqa: PLC0415 - with plugins comes pluggy
-
     if kind not in KINDS:
         meant = next((f" Did you mean {name!r}?" for name, one in KINDS.items() if one.offers == kind), "")
         advice = meant or nearest(kind, KINDS)
