@@ -570,6 +570,14 @@ async def fails_on_release(self, *given):
     fails()
 
 
+@asynccontextmanager
+async def fails_whatever(self, *given):
+    try:
+        yield Locked(waited=False, facts=Facts())
+    finally:
+        fails()
+
+
 async def fails_half_way(self, units):
     yield Started(next(iter(units))[0])
     fails()
@@ -587,7 +595,7 @@ async def fails_on_close(self, units):
     try:
         for action, _ in units:
             yield Started(action)
-            yield Failed(action, Failure(ValueError("x"), "x"))
+            yield Failed(action, Failure(ValueError("x"), "of the migration"))
     finally:
         fails()
 
@@ -648,7 +656,6 @@ READ = "gave {}, want a tuple of Facts and rows"
             "Executor.run",
             "ended after Started with 0 of 1 actions done, want Done for each, or Failed or Lost for the last.",
         ),
-        ({"run": fails_on_close}, PluginError, "Executor.run: closing", "raised KeyError: 'x'"),
     ],
 )
 async def test_what_an_executor_does_wrong_is_reported_under_its_plugin_and_method(
@@ -740,6 +747,28 @@ async def test_a_failed_migration_is_not_the_executors_fault(migrator):
     with pytest.raises(MigrationFailed) as failed:
         await migrator(session=with_session(run=run)).migrate()
     assert isinstance(failed.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize(
+    ("method", "where"),
+    [({"run": fails_on_close}, "Executor.run: closing"), ({"lock": fails_whatever}, "Executor.lock: releasing")],
+    ids=["run", "lock"],
+)
+async def test_a_failed_migration_is_told_although_the_executor_then_fails_to_clean_up(migrator, caplog, method, where):
+    with pytest.raises(MigrationFailed, match="of the migration"):
+        await migrator(session=with_session(**{"run": fails_on_close, **method})).migrate()
+    assert f"plugin 'exec': {where}: raised KeyError: 'x'" in caplog.text
+
+
+async def test_a_cancellation_goes_on_although_the_executor_then_fails_to_clean_up(migrator, caplog):
+    async def hangs(self, units):
+        yield Started(next(iter(units))[0])
+        await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await migrator(session=with_session(run=hangs, lock=fails_whatever)).migrate()
+    assert "plugin 'exec': Executor.lock: releasing: raised KeyError: 'x'" in caplog.text
 
 
 async def test_a_session_of_nobody_on_offer_was_given_by_the_caller(migrator, tmp_path):
