@@ -19,7 +19,7 @@ class Suite:
     """The base of the suites. A subclass outside of trek is a test class: its name begins with Test, as pytest wants it.
 
     capabilities: what an implementation may lack -> what that means. without: what this one lacks -> the reason, which
-    the skipped tests show. seconds: after which a test that hangs fails.
+    the skipped tests show. seconds: after which an async test that hangs fails.
     """
 
     capabilities: ClassVar[Mapping[str, str]] = {}
