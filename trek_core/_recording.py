@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Literal
 
 from trek_core import script
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
+from trek_core._bodies import transaction_words
 from trek_core.contracts import VersionStore
 from trek_core.model import Action, History, Record, Sql, Statement
 
 Phase = Literal["begin", "done", "whole"]
 Progress = Callable[[int, Phase], tuple[Statement, ...]]
-
-_WORDS = r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION"
-_CONTROLS = re.compile(rf"(?:^|;)\s*({_WORDS})\b", re.IGNORECASE)
-_NO_WORDS = re.compile(
-    r"""--[^\n]* | /\*.*?\*/ | \be'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "[^"]*" | \$(\w*)\$.*?\$\1\$
-    | \bBEGIN\s+ATOMIC\b.*?;\s*END\b""",
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
-)
-"""Comments, texts, names, and the bodies of functions, in which words mean something else."""
 
 
 def records(store: Offer[VersionStore], actions: Iterable[Action], history: History) -> tuple[Record, ...]:
@@ -74,18 +65,10 @@ def _blamed(store: Offer[VersionStore], progress: Progress) -> Progress:
 def _checked(store: Offer[VersionStore], where: str, given: object) -> tuple[Statement, ...]:
     statements = expect_all(store, where, given, Statement)
     for statement in statements:
-        if isinstance(statement, Sql) and (word := _controls(statement.text)):
+        if isinstance(statement, Sql) and (word := transaction_words(statement.text)):
             problem = (
                 f"gave the statement {word}: the executor begins and ends transactions, so that a row and its "
                 "migration are one.\nA store only writes its rows: leave that statement out."
             )
             breach(store, where, problem)
     return statements
-
-
-def _controls(text: str) -> str:
-    """The words that begin or end a transaction, at the beginning of one of the text's statements."""
-    if not _CONTROLS.search(text) and "--" not in text and "/*" not in text:  # nearly always, and soon told
-        return ""
-    found = _CONTROLS.search(_NO_WORDS.sub(" ", text))
-    return " ".join(found[1].upper().split()) if found else ""

@@ -199,6 +199,14 @@ async def test_a_field_of_an_entry_of_the_wrong_type_is_the_layouts_fault(migrat
     assert await blamed(migrator(layout)) == ("lay", f"Layout.arrange: {where}", problem)
 
 
+@pytest.mark.parametrize("revision", ["", "head", "base", "initial", "a\nb", "a\0"])
+async def test_a_revision_that_no_target_could_name_is_refused(migrator, revision):
+    plugin, where, problem = await blamed(migrator(Layout(arrange=arranged(entry(revision=revision)))))
+    assert (plugin, where) == ("lay", f"Layout.arrange: revision {revision!r}")
+    assert problem.startswith(f"gave the revision {revision!r} for ")
+    assert "want text without control characters, and none of the words head, base and initial" in problem
+
+
 async def test_entries_and_parents_may_be_lists(migrator):
     entries = [entry(), entry(revision="0002", parents=["0001"])]
     report = await migrator(Layout(arrange=lambda tree: Arrangement(entries))).migrate()
