@@ -8,7 +8,6 @@ from tests.kits import broken_executor_outside, broken_executor_reading, broken_
 from tests.kits.broken_executor import suite_of
 from tests.kits.broken_executor_also import ALSO, TellsOfStatementsInTransactions
 from trek_core.testing import ExecutorSuite, MemoryExecutor
-from trek_core.testing._sentences import sentences
 
 DIAGONAL = {
     **broken_executor_reading.DIAGONAL,
@@ -19,12 +18,6 @@ DIAGONAL = {
 
 def test_the_table_has_a_broken_executor_for_each_test() -> None:
     assert sorted(DIAGONAL) == sorted(ExecutorSuite.kit_tests())
-
-
-def test_every_sentence_of_the_contract_whose_subject_is_the_executor_has_a_test() -> None:
-    numbers = {name.split("_")[1].upper() for name in ExecutorSuite.kit_tests()}
-    trek_is_the_subject = {"E1"}  # tests/core/test_migrator_races.py
-    assert numbers | trek_is_the_subject == {number for number in sentences() if number.startswith("E")}
 
 
 @pytest.mark.parametrize("name", DIAGONAL)

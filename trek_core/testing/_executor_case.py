@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Literal
 from trek_core._blame import shown
 from trek_core.contracts import Executor
 from trek_core.errors import TrekError
-from trek_core.events import Done, Failed, Failure, LockWaiting, Lost, Result
+from trek_core.events import Done, Failed, Failure, LockWaiting, Result
 from trek_core.model import Action, Call, Facts, Guard, History, Lock, Locked, Mode, Record, Rows, Statement, Verb
 from trek_core.testing import _drive
+from trek_core.testing._drive import told
 from trek_core.testing._ground import Ground
 from trek_core.testing._origin import origin
 from trek_core.testing._suite import Suite
@@ -188,15 +189,6 @@ class ExecutorTests(Suite):
             raise TypeError(msg)
         async with made as ground, ground.session() as session:
             yield Bench(ground, session, self.moment)
-
-
-def told(results: Sequence[Result]) -> str:
-    """The last of an executor's results, in words."""
-    if not results:
-        return "it gave no result"
-    result = results[-1]
-    ended = f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}"
-    return f"{ended}: {result.failure.message}" if isinstance(result, Failed | Lost) else ended
 
 
 async def unheard(waiting: LockWaiting) -> None:

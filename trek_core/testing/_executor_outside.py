@@ -7,7 +7,8 @@ from typing import Literal
 from trek_core.events import StatementDone
 from trek_core.model import Sql, Statement
 from trek_core.script import SEPARATOR
-from trek_core.testing._executor_case import BEGIN, FINISH, ExecutorTests, told
+from trek_core.testing._drive import told
+from trek_core.testing._executor_case import BEGIN, FINISH, ExecutorTests
 from trek_core.testing._suite import needs
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from trek_core.events import Done, Failed, Lost, Result, Started, StatementDone
 from trek_core.model import Call, Guard
-from trek_core.testing._executor_case import BEGIN, FINISH, PATIENCE, Bench, ExecutorTests, cancelled, told
+from trek_core.testing._drive import told
+from trek_core.testing._executor_case import BEGIN, FINISH, PATIENCE, Bench, ExecutorTests, cancelled
 from trek_core.testing._suite import needs
 
 

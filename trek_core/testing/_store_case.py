@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from trek_core._blame import shown
 from trek_core.contracts import Executor, VersionStore
-from trek_core.events import Done, Failed, Lost, Result
+from trek_core.events import Done, Failed, Result
 from trek_core.model import Action, Entry, Facts, History, HistoryRow, Mode, Record, Rows, State, Statement, Verb
 from trek_core.testing import _drive
-from trek_core.testing._drive import named
+from trek_core.testing._drive import named, told
 from trek_core.testing._ground import Ground
 from trek_core.testing._suite import Suite
 
@@ -109,7 +109,7 @@ class Bench:
         """One action, the second statement of whose body fails."""
         wrong, sqlstate = self.ground.wrong()
         results = await self.run(_drive.action(name, self.ground.note(name), wrong, mode=mode, verb=verb))
-        last = results[-1]
+        last = results[-1] if results else None
         right = isinstance(last, Failed) and last.failure.sqlstate == sqlstate
         assert right, f"{self.who}: {told(results)}, and its body should have failed with {sqlstate}"
 
@@ -158,16 +158,6 @@ class StoreTests(Suite):
                 raise TypeError(msg)
             async with case.ground.session() as session:
                 yield Bench(case, session)
-
-
-def told(results: Sequence[Result]) -> str:
-    """The last of an executor's results, in words."""
-    result = results[-1]
-    if isinstance(result, Failed | Lost):
-        return (
-            f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}: {result.failure.message}"
-        )
-    return f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}"
 
 
 def _moved(path: tuple[str, ...], action: Action) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from trek_core.events import Done, Lost, Result
 from trek_core.model import Action, Call, Record
-from trek_core.testing._drive import action, carry_out
-from trek_core.testing._store_case import Bench, StoreTests, told
+from trek_core.testing._drive import action, carry_out, told
+from trek_core.testing._store_case import Bench, StoreTests
 from trek_core.testing._suite import needs
 
 BUSY = 0.05  # seconds that a body takes, so that the other runner comes to its own

@@ -9,9 +9,9 @@ from trek_core.contracts import VersionStore
 from trek_core.errors import ConfigError
 from trek_core.events import Done
 from trek_core.model import History, Record, Rows
-from trek_core.testing._drive import action, carry_out, run, understood
+from trek_core.testing._drive import action, carry_out, run, told, understood
 from trek_core.testing._drive import history as history_of
-from trek_core.testing._store_case import Bench, StoreTests, told
+from trek_core.testing._store_case import Bench, StoreTests
 from trek_core.testing._store_statements import answers, statements_of, verb_of_transactions
 from trek_core.testing._suite import needs
 

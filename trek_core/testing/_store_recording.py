@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from trek_core.model import Call, HistoryRow, Verb
-from trek_core.testing._drive import action, carry_out, entry
-from trek_core.testing._store_case import Bench, StoreTests, told
+from trek_core.testing._drive import action, carry_out, entry, told
+from trek_core.testing._store_case import Bench, StoreTests
 from trek_core.testing._suite import needs
 
 NAMES = (
