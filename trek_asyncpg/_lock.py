@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from trek_asyncpg._reading import asked
 from trek_asyncpg._session import SNAPSHOT
-from trek_asyncpg._wire import rows, to_the_end
+from trek_asyncpg._wire import to_the_end
 from trek_core.plugin import Advisory, Lock, LockTimeout, LockWaiting
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
 
 Waiting = Callable[[LockWaiting], Awaitable[None]]
+WHAT = "the migration lock"
 PAUSE = (0.1, 1.0)  # seconds: the shortest pause, and the longest
 
 
@@ -91,7 +93,7 @@ async def hold(
 
 async def _take(connection: Connection, sql: Polled, end: float, waiting: Waiting) -> Held:
     begun, pause, tries = time.monotonic(), PAUSE[0], 0
-    while not (got := await rows(connection, sql.take)):
+    while not (got := await asked(connection, sql.take, WHAT)):
         tries += 1
         holder = await _holder(connection, sql, time.monotonic() - begun)
         if time.monotonic() >= end:
@@ -103,7 +105,7 @@ async def _take(connection: Connection, sql: Polled, end: float, waiting: Waitin
 
 
 async def _holder(connection: Connection, sql: Polled, waited: float) -> LockWaiting:
-    found: dict[str, Any] = next(iter(await rows(connection, sql.holder)), {})
+    found: dict[str, Any] = next(iter(await asked(connection, sql.holder, WHAT)), {})
     return LockWaiting(
         waited, found.get("pid"), found.get("user") or "", found.get("application") or "", found.get("age")
     )
