@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -202,10 +202,8 @@ async def test_a_cancelled_run_leaves_nothing_and_can_be_run_again(place: Place)
 async def test_an_executor_that_swallows_what_a_run_raises_hides_no_failure(place: Place) -> None:
     @asynccontextmanager
     async def swallow() -> AsyncGenerator[Executor]:
-        try:
+        with suppress(Exception):
             yield MemoryExecutor(MemoryConnection(place.database))
-        except Exception:  # noqa: BLE001, S110
-            pass
 
     place.write({"0001_1.sql": "DIVIDE BY ZERO"})
     backend = Backend(swallow, store=MemoryStore())
