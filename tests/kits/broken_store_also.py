@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +19,6 @@ from trek_core.plugin import (
     Statement,
 )
 from trek_core.testing import MemoryConnection, MemoryStore
-from trek_core.testing._memory_store import CreateTable
 
 
 class KeepsTheFirstRow(MemoryStore):
@@ -84,16 +82,6 @@ class MarksWithoutChecksum(MemoryStore):
         )
 
 
-class MakesItsTableBesides(MemoryStore):
-    """On a connection of its own."""
-
-    def prepare(self, history: History) -> Sequence[Statement]:
-        async def create(connection: MemoryConnection) -> None:
-            await CreateTable(self.table)(MemoryConnection(connection.database))
-
-        return (Call(create, "create besides"),) if super().prepare(history) else ()
-
-
 # --------------------------------------------------------------------------- right, and unlike trek's own
 @dataclass(frozen=True, slots=True)
 class Stand:
@@ -134,7 +122,6 @@ ALSO: tuple[tuple[str, type[MemoryStore]], ...] = (
     ("test_s13_what_failed_outside_a_transaction_is_unfinished", TakesAMessageForATransaction),
     ("test_s16_a_row_is_unchanged_for_the_checksum_that_was_written", KeepsTheFirstRow),
     ("test_s21_several_actions_of_a_plan_are_recorded_each", CountsNoMarks),
-    ("test_s22_of_a_transaction_that_is_rolled_back_no_trace_remains", MakesItsTableBesides),
     ("test_s23_titles_come_back_as_they_were_given", MarksWithoutTitle),
     ("test_s23_checksums_come_back_as_they_were_given", MarksWithoutChecksum),
     ("test_s24_of_two_that_write_the_same_step_one_loses_before_its_body", GuardsOnlyTransactions),
