@@ -57,7 +57,8 @@ class Runner:
         try:
             return await self.session.read(query)
         except ConfigError as error:
-            if getattr(error.__cause__, "sqlstate", None) == NOT_ALLOWED:  # whatever the query says
+            state = getattr(error.__cause__, "sqlstate", None) or ""
+            if state == NOT_ALLOWED or state[:2] not in ("22", "42"):  # whatever the query says
                 raise
             msg = f"{error}\n{_whose(self.workspace.store, query)}"
             raise ConfigError(msg) from error.__cause__

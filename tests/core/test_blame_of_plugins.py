@@ -424,8 +424,19 @@ async def test_a_long_query_is_cut(migrator):
     assert len(last) < 300
 
 
-@pytest.mark.parametrize("error", [refused("reading was refused", "42501"), ConnectError("the connection was lost")])
-async def test_a_lost_connection_or_a_missing_privilege_is_not_the_querys_fault(migrator, error):
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused("reading was refused", "42501"),
+        refused("current transaction is aborted", "25P02"),
+        refused("another operation is in progress", None),
+        ConnectError("the connection was lost"),
+    ],
+    ids=str,
+)
+async def test_a_lost_connection_a_missing_privilege_or_the_state_of_the_session_is_not_the_querys_fault(
+    migrator, error
+):
     with pytest.raises(type(error)) as raised:
         await migrator(session=Memory(error)).migrate()
     assert raised.value is error
