@@ -80,6 +80,9 @@ STORE = Example(f"{FOLDER}/version-store.md", "shop_store", "shop")
 SECRET = Example(f"{FOLDER}/executor.md", "shop_secret", "secret")
 LOG = Example(f"{FOLDER}/observer.md", "shop_log", "shop-log")
 EXAMPLES = (SQLX, FOLDERS, STORE, SECRET, LOG)
+SETTINGS = f"{FOLDER}/settings.md"
+STATEMENTS = (STORE.page, 4)
+"""A second example of a store, derived from the first."""
 
 
 # --------------------------------------------------------------------------- sentences

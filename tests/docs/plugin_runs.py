@@ -16,8 +16,20 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import trek_asyncpg
 from tests.docs.installed import installed
 from tests.docs.pages import block, execute, module
-from tests.docs.plugin_pages import EXAMPLES, FOLDERS, LOG, README, SECRET, SQLX, STORE, TESTING, Example
-from trek_core import Changed, ConnectError, LoadError, MigrationFailed
+from tests.docs.plugin_pages import (
+    EXAMPLES,
+    FOLDERS,
+    LOG,
+    README,
+    SECRET,
+    SETTINGS,
+    SQLX,
+    STATEMENTS,
+    STORE,
+    TESTING,
+    Example,
+)
+from trek_core import Changed, ConfigError, ConnectError, LoadError, MigrationFailed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -101,6 +113,41 @@ async def with_the_store(text: str, reader: Reader, _: object) -> None:
     assert await reader.connection.fetchval("SELECT to_regclass('public.trek_history')") is None
 
 
+async def with_a_row_a_statement(text: str, reader: Reader, _: object) -> None:
+    """The kit of the page holds the second store too, and its rows tell how far a file came."""
+    assert sum(bool(line.strip()) for line in text.splitlines()) < 40
+    (reader.folder / "shop_statements.py").write_text(text)
+    test = STORE.test.replace("import ShopSettings, ShopStore", "import ShopSettings")
+    await with_pytest(f"from shop_statements import StatementStore as ShopStore\n{test}", reader, None)
+    module(STORE.module, STORE.text)
+    plugin = module("shop_statements", text)
+    index = "CREATE INDEX CONCURRENTLY ON users (id);\n"
+    reader.has({"0001_a.sql": USERS, "0002_b.sql": f"-- trek: no-transaction\n{index}SELECT 1;\n{index}SELECT no;\n"})
+    with pytest.raises(MigrationFailed):
+        await trek_asyncpg.migrate(reader.connection, "migrations", store="shop-statements", plugins=[plugin])
+    told = await reader.history("shop_steps", "concat_ws(' ', step, title, state)")
+    steps = ["3 statement 1 step", "4 statement 2 step", "5 statement 3 step"]
+    assert told == ["1 a done", "2 b failed", *steps]
+
+
+async def with_settings(text: str, reader: Reader, _: object) -> None:
+    module(STORE.module, STORE.text)
+    plugin = module("shop_team", text)
+    reader.has({"0001_users.sql": USERS})
+
+    async def start(**settings: str) -> None:
+        await trek_asyncpg.migrate(
+            reader.connection, "migrations", store="team", store_settings=settings, plugins=[plugin]
+        )
+
+    with pytest.raises(ConfigError, match=r"^settings of store team: team is 'no, word'\. Write a word: "):
+        await start(team="no, word")
+    with pytest.raises(ConfigError, match="'team' is missing"):
+        await start()
+    await start(team="blue")
+    assert await reader.history("shop_blue.shop_steps") == ["0001"]
+
+
 async def with_the_layout(text: str, reader: Reader, _: object) -> None:
     reader.has(
         {"001-users/up.sql": USERS, "001-users/down.sql": "DROP TABLE users;\n", "002-note/up.sql": "SELECT 1;\n"}
@@ -175,6 +222,8 @@ PLUGIN_RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]
     (SQLX.page, 2): with_the_loader,
     (FOLDERS.page, 2): with_the_layout,
     (STORE.page, 2): with_the_store,
+    STATEMENTS: with_a_row_a_statement,
+    (SETTINGS, 1): with_settings,
     (SECRET.page, 2): with_the_executor,
     (LOG.page, 2): with_the_observer,
     ("docs/jinja.md", 1): with_templates,

@@ -13,6 +13,7 @@ import pytest
 
 from tests.docs.pages import ROOT, block, read
 from tests.docs.plugin_pages import SQLX
+from trek_core.cli._new_plugin import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,12 @@ PROJECT = block("toml", PAGE, 1)
 @pytest.fixture
 def project() -> dict[str, Any]:
     return tomllib.loads(PROJECT)["project"]  # type: ignore[no-any-return]
+
+
+def test_the_extras_for_the_tests_are_those_that_new_plugin_writes(project: dict[str, Any]) -> None:
+    assert project["optional-dependencies"]["test"] == [f"trek-migrate[{KINDS['loader'].extras}]"]
+    for kind in KINDS.values():
+        assert f"trek-migrate[{kind.extras}]" in read(PAGE)
 
 
 def test_the_project_builds_and_its_wheel_has_the_module_and_the_entry_point(tmp_path: Path) -> None:
