@@ -163,7 +163,7 @@ def make_settings(kind: type[T], given: Mapping[str, object], where: str) -> T:
         raise ConfigError(msg)
     try:
         return kind(**values)
-    except ConfigError as error:
+    except (ConfigError, ValueError) as error:  # ValueError is what a dataclass says elsewhere of a wrong value
         msg = f"{where}: {error}"
         raise ConfigError(msg) from error
 

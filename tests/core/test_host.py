@@ -305,6 +305,22 @@ def test_a_setting_without_default_must_be_given():
         host(stores).store("native")
 
 
+@pytest.mark.parametrize("kind", [ConfigError, ValueError])
+def test_a_value_that_the_settings_refuse_is_the_users_mistake_and_no_fault_of_the_plugin(kind):
+    @dataclass
+    class Picky:
+        retries: int = 1
+
+        def __post_init__(self):
+            msg = f"retries is {self.retries}, want 1 or more"
+            raise kind(msg)
+
+    stores = plugin(version_stores=lambda: [Provider("native", Store, Picky)])
+    with pytest.raises(ConfigError) as error:
+        host(stores).store("native", {"retries": 0})
+    assert str(error.value) == "settings of store native: retries is 0, want 1 or more"
+
+
 def test_a_provider_without_settings_takes_none():
     with pytest.raises(ConfigError, match="none, it takes no settings"):
         host(plugin(layouts=lambda: [Provider("native", a_layout)])).layout("native", {"x": 1})
