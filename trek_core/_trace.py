@@ -70,9 +70,8 @@ def _timed(origin: Origin, where: str, secret: str) -> Iterator[None]:
 def _write(origin: Origin, what: str) -> None:
     from_ = f" ({origin.distribution})" if origin.distribution else ""
     line = f"trek: {'  ' * _depth.get()}plugin {origin.plugin!r}{from_}: {what}\n"
-    with suppress(
-        OSError, ValueError, AttributeError
-    ):  # closed, or none at all in a frozen program: no run fails for it
+    # closed, or none at all in a frozen program: no run fails for it
+    with suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(line)
 
 
