@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 
@@ -101,12 +98,15 @@ def _refuse_taken(kind: str, name: str) -> None:
 
 
 def _owners(kind: str, name: str) -> Iterator[str]:
-    from trek_core._host import PluginHost  # noqa: PLC0415 - pluggy
+    from importlib.metadata import distributions  # noqa: PLC0415 - this module is imported for `trek --help` too
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    from trek_core._host import PluginHost  # noqa: PLC0415
 
     module, distribution = _module(name), f"trek-{name}"
-    if importlib.util.find_spec(module) is not None:
+    if find_spec(module) is not None:
         yield f"a module {module} is installed"
-    if any(importlib.metadata.distributions(name=distribution)):
+    if any(distributions(name=distribution)):
         yield f"a distribution {distribution} is installed"
     for info in PluginHost().describe():
         if info.name == name and info.distribution:  # without one: a name in TREK_DISABLE_PLUGINS, and no plugin
@@ -124,6 +124,8 @@ def _module(name: str) -> str:
 
 def _contents(kind: str, name: str) -> Mapping[str, str]:
     """Path below the plugin's folder -> content, from the templates of its kind."""
+    from importlib.metadata import version  # noqa: PLC0415
+
     module = _module(name)
     words = {
         "name": name,
@@ -134,7 +136,7 @@ def _contents(kind: str, name: str) -> Mapping[str, str]:
         "summary": KINDS[kind].summary,
         "extras": KINDS[kind].extras,
         "proof": KINDS[kind].proof,
-        "bounds": _bounds(importlib.metadata.version("trek-migrate")),
+        "bounds": _bounds(version("trek-migrate")),
     }
     words["use"] = _filled(f"{kind}/use.md", words)
     return {
@@ -147,6 +149,8 @@ def _contents(kind: str, name: str) -> Mapping[str, str]:
 
 
 def _filled(template: str, words: Mapping[str, str]) -> str:
+    from importlib.resources import files  # noqa: PLC0415
+
     text = files("trek_core.cli").joinpath(f"templates/{template}.tmpl").read_text(encoding="utf-8")
     return Template(text).substitute(words)
 
