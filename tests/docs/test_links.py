@@ -63,7 +63,7 @@ def test_every_module_that_a_page_names_is_there() -> None:
         )
         for path in (ROOT / package).rglob("*.py")
     }
-    theirs = {"conftest.py", "shop_j2.py", "shop_statements.py", *(f"{example.module}.py" for example in EXAMPLES)}  # a reader's own
+    theirs = {"conftest.py", "shop_j2.py", "shop_statements.py", *(f"{example.module}.py" for example in EXAMPLES)}
     for page in pages():
         named = set(re.findall(r"(?<![\w*.…])([a-z_]\w*\.py)\b", read(page)))
         assert named - modules - theirs == set(), page
