@@ -24,9 +24,10 @@ def build(hops: Iterable[Hop], tree: Tree, layout: Offer[Layout]) -> tuple[Actio
 
 def checksums(entry: Entry, tree: Tree, layout: Offer[Layout]) -> tuple[str, ...]:
     """The entry's checksums, the one that is written first. Raises `PluginError`."""
-    with blame(layout, "Entry.checksums"):
+    where = f"Entry.checksums({entry.revision})"
+    with blame(layout, where):
         found = entry.checksums(tree)
-    return expect_all(layout, "Entry.checksums", found, str)
+    return expect_all(layout, where, found, str)
 
 
 def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:
@@ -45,16 +46,18 @@ def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:
 
 def _body(hop: Hop, tree: Tree, layout: Offer[Layout]) -> Body:
     if hop.load is not None:
-        with blame(layout, "Hop.load"):
+        where = f"Hop.load({hop.entry.revision})"
+        with blame(layout, where):
             body = hop.load(tree)
-        return _checked(layout, "Hop.load", body, hop.entry)
-    with blame(layout, "Entry.load"):
+        return _checked(layout, where, body, hop.entry)
+    where = f"Entry.load({hop.entry.revision})"
+    with blame(layout, where):
         script = hop.entry.load(tree)
-    expect(layout, "Entry.load", script, Script)
+    expect(layout, where, script, Script)
     found = script.down if hop.verb == "revert" else script.up
     if found is None:
         raise _nothing_to_run(hop, script, tree)
-    return _checked(layout, "Entry.load", found, hop.entry)
+    return _checked(layout, where, found, hop.entry)
 
 
 def _checked(layout: Offer[Layout], where: str, body: Body, entry: Entry) -> Body:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from operator import attrgetter
 from typing import Literal
 
 from trek_core import script
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._bodies import transaction_words
 from trek_core.contracts import VersionStore
-from trek_core.model import Action, History, Record, Sql, Statement
+from trek_core.model import Action, History, HistoryRow, Record, Sql, Statement
 
 Phase = Literal["begin", "done", "whole"]
 Progress = Callable[[int, Phase], tuple[Statement, ...]]
@@ -31,6 +32,34 @@ def records(store: Offer[VersionStore], actions: Iterable[Action], history: Hist
         prepare = _checked(store, "VersionStore.prepare", given)
         found[0] = replace(found[0], begin=(*prepare, *found[0].begin))
     return tuple(found)
+
+
+def check_history(store: Offer[VersionStore], history: History) -> None:
+    """What `VersionStore.history` gave. Raises `PluginContractError`."""
+    where = "VersionStore.history"
+    expect(store, where, history, History)
+    if not isinstance(history.rows, tuple | list):  # read more than once
+        breach(store, f"{where}: rows", f"gave {shown(history.rows)}, want a tuple of HistoryRow")
+    for row in history.rows:
+        expect(store, f"{where}: rows", row, HistoryRow)
+        if not _sound(row):
+            _refuse_row(store, f"{where}: rows: {shown(row.revision)}", row)
+
+
+_TEXTS = ("revision", "verb", "state", "title", "started_at", "finished_at", "who", "application")
+_texts = attrgetter(*_TEXTS)
+
+
+def _sound(row: HistoryRow) -> bool:
+    """Whether `_refuse_row` finds nothing, in a glance: there may be ten thousand, and all of them right."""
+    return {*map(type, _texts(row))} == {str} and isinstance(row.duration, float | int | None)
+
+
+def _refuse_row(store: Offer[VersionStore], where: str, row: HistoryRow) -> None:
+    """Raises `PluginContractError` for the first field that is wrong."""
+    for name in _TEXTS:
+        expect(store, f"{where}: {name}", getattr(row, name), str)
+    expect(store, f"{where}: duration", row.duration, float | int | None)
 
 
 def _check(store: Offer[VersionStore], action: Action, record: Record) -> Record:

@@ -14,6 +14,9 @@ from trek_core.model import Action, Facts, Lock, Locked, Record, Rows, Sql
 
 log = logging.getLogger("trek")
 T = TypeVar("T")
+QUERY = (
+    "either it did not decode the row, or the store's query does not give one JSON object a row, as to_jsonb(t) does"
+)
 Units = Sequence[tuple[Action, Record]]
 
 
@@ -38,7 +41,7 @@ class Session:
             breach(self._offer, "Executor.read: rows", f"gave {shown(rows)}, want a list of mappings, or None")
         wrong = next((row for row in rows if not isinstance(row, Mapping)), self)
         if wrong is not self:
-            breach(self._offer, "Executor.read: rows", f"gave the row {shown(wrong)}, want a mapping")
+            breach(self._offer, "Executor.read: rows", f"gave the row {shown(wrong)}, want a mapping: {QUERY}")
 
     def lock(
         self, locks: Sequence[Lock], timeout: float, waiting: Callable[[LockWaiting], Awaitable[None]]
