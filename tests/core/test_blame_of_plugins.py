@@ -48,7 +48,7 @@ from trek_core.plugin import Backend, PluginHost, hookimpl
 
 QUERY = "SELECT to_jsonb(t)\n  FROM public.mine AS t"
 
-QUERY = (
+DECODED = (
     "either it did not decode the row, or the store's query does not give one JSON object a row, as to_jsonb(t) does"
 )
 
