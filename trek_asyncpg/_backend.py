@@ -24,6 +24,7 @@ class BackendOptions(TypedDict, total=False):
     layout_settings: Mapping[str, object] | None
     store_settings: Mapping[str, object] | None
     plugins: Iterable[object]
+    disable_plugins: Iterable[str]
 
 
 class AsyncpgBackend(Backend):
@@ -31,7 +32,7 @@ class AsyncpgBackend(Backend):
 
     schema: where the history table lies (default: public); a short form of ``store_settings={"schema": …}``.
     format: layout and store of one name ("native", "asyncpg-trek"); `layout` and `store` pick one alone.
-    plugins: modules or objects with hooks, beside those that are installed.
+    plugins: modules or objects with hooks, beside those that are installed. disable_plugins: names of those to leave out.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class AsyncpgBackend(Backend):
         layout_settings: Mapping[str, object] | None = None,
         store_settings: Mapping[str, object] | None = None,
         plugins: Iterable[object] = (),
+        disable_plugins: Iterable[str] = (),
     ) -> None:
         def opened() -> AbstractAsyncContextManager[Executor]:
             return session(database)
@@ -59,7 +61,7 @@ class AsyncpgBackend(Backend):
             store=store,
             layout_settings=layout_settings,
             store_settings=given,
-            host=PluginHost(plugins),
+            host=PluginHost(plugins, blocked=disable_plugins),
             executor="asyncpg",
         )
 

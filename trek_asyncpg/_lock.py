@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from trek_asyncpg._reading import asked
 from trek_asyncpg._session import DONE, SNAPSHOT
-from trek_asyncpg._wire import rows, to_the_end
+from trek_asyncpg._wire import to_the_end
 from trek_core.plugin import Advisory, Lock, LockTimeout, LockWaiting
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Waiting = Callable[[LockWaiting], Awaitable[None]]
 FORGET = (
     f"CASE WHEN pg_catalog.current_setting('{DONE}', true) <> '' THEN pg_catalog.set_config('{DONE}', '', false) END"
 )
+WHAT = "the migration lock"
 PAUSE = (0.1, 1.0)  # seconds: the shortest pause, and the longest
 
 
@@ -104,7 +106,7 @@ async def _take(
 ) -> tuple[bool, Mapping[str, Any] | None]:
     """Whether it had to be waited for, and the settings."""
     begun, pause, tries = time.monotonic(), PAUSE[0], 0
-    while not (got := await rows(connection, sql.take)):
+    while not (got := await asked(connection, sql.take, WHAT)):
         tries += 1
         holder = await _holder(connection, sql, time.monotonic() - begun)
         if time.monotonic() >= end:
@@ -116,7 +118,7 @@ async def _take(
 
 
 async def _holder(connection: Connection, sql: Polled, waited: float) -> LockWaiting:
-    found: dict[str, Any] = next(iter(await rows(connection, sql.holder)), {})
+    found: dict[str, Any] = next(iter(await asked(connection, sql.holder, WHAT)), {})
     return LockWaiting(
         waited, found.get("pid"), found.get("user") or "", found.get("application") or "", found.get("age")
     )

@@ -8,7 +8,7 @@ import asyncpg
 
 from trek_asyncpg import _failure
 from trek_asyncpg._wire import rows
-from trek_core.plugin import ConfigError, ConnectError, Facts, Rows, Sql, TrekError
+from trek_core.plugin import ConfigError, ConnectError, Facts, Rows, Sql
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
@@ -23,6 +23,9 @@ FACTS = (
     " 'standard_strings', pg_catalog.current_setting('standard_conforming_strings') = 'on')"
 )
 READ_POINT = "trek_read"
+ANY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+NO_TABLE = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
+"""The second where a query casts a name in a missing schema to regclass (PostgreSQL 14)."""
 
 
 async def read(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
@@ -32,19 +35,28 @@ async def read(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
     """
     try:
         return await (_inside(connection, query) if connection.is_in_transaction() else _outside(connection, query))
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        raise _refused(connection, error) from error
+    except ANY as error:
+        raise _lost(connection, error, "the history was read") or _refused(error) from error
 
 
 async def facts(connection: Connection) -> Facts:
-    """The facts alone: one round trip."""
-    return _as_facts(connection, (await rows(connection, f"SELECT {FACTS}"))[0])
+    """The facts alone: one round trip. Raises as `read` does."""
+    return _as_facts(connection, (await asked(connection, f"SELECT {FACTS}", "what the session is"))[0])
+
+
+async def asked(connection: Connection, query: str, what: str) -> list[dict[str, Any]]:
+    """The rows of a query of trek's own, before anything was changed. Raises `ConfigError` or `ConnectError`."""
+    try:
+        return await rows(connection, query)
+    except ANY as error:
+        refused = ConfigError(f"asking for {what} was refused: {type(error).__name__}: {error}")
+        raise _lost(connection, error, f"{what} was asked for") or refused from error
 
 
 async def _outside(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
     try:
         return await _both(connection, query)
-    except asyncpg.UndefinedTableError:
+    except NO_TABLE:
         return _known(connection), None
 
 
@@ -54,7 +66,7 @@ async def _inside(connection: Connection, query: Sql) -> tuple[Facts, Rows | Non
         found = await _both(connection, query)
     except asyncpg.PostgresError as error:
         await connection.execute(f"ROLLBACK TO SAVEPOINT {READ_POINT}; RELEASE SAVEPOINT {READ_POINT}")
-        if isinstance(error, asyncpg.UndefinedTableError):
+        if isinstance(error, NO_TABLE):
             return await facts(connection), None
         raise
     await connection.execute(f"RELEASE SAVEPOINT {READ_POINT}")
@@ -87,12 +99,16 @@ def _known(connection: Connection) -> Facts:
     )
 
 
-def _refused(connection: Connection, error: Exception) -> TrekError:
-    said = f"{type(error).__name__}: {error}"
+def _lost(connection: Connection, error: Exception, when: str) -> ConnectError | None:
     confused = isinstance(error, asyncpg.InternalClientError)  # the driver, when the server's farewell comes between
     if confused or _failure.is_lost_connection(error) or connection.is_closed():
         advice = "Nothing was changed. Look whether the server is up, and run again on a new connection."
-        return ConnectError(f"the connection was lost while the history was read: {said}\n{advice}")
+        return ConnectError(f"the connection was lost while {when}: {type(error).__name__}: {error}\n{advice}")
+    return None
+
+
+def _refused(error: Exception) -> ConfigError:
+    said = f"{type(error).__name__}: {error}"
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         advice = "Grant USAGE on its schema and SELECT on its table."
         return ConfigError(f"reading the history was refused: {said}\n{advice}")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
+from trek_core._blame import Offer, blame, expect, expect_all
+from trek_core._bodies import check_body, transaction_words
 from trek_core.errors import Irreversible, LoadError
-from trek_core.model import Action, Body, Entry, Hop, Mode, Script, Sql, Statement
+from trek_core.model import Action, Body, Entry, Hop, Mode, Script, Sql
 
 if TYPE_CHECKING:
     from trek_core.contracts import Layout, Tree
 
 WRITES_ONLY_HISTORY = ("mark", "unmark", "repair")
-_STATEMENTS = "Sql, Copy or Call"
 
 
 def build(hops: Iterable[Hop], tree: Tree, layout: Offer[Layout]) -> tuple[Action, ...]:
@@ -24,9 +24,10 @@ def build(hops: Iterable[Hop], tree: Tree, layout: Offer[Layout]) -> tuple[Actio
 
 def checksums(entry: Entry, tree: Tree, layout: Offer[Layout]) -> tuple[str, ...]:
     """The entry's checksums, the one that is written first. Raises `PluginError`."""
-    with blame(layout, "Entry.checksums"):
+    where = f"Entry.checksums({entry.revision})"
+    with blame(layout, where):
         found = entry.checksums(tree)
-    return expect_all(layout, "Entry.checksums", found, str)
+    return expect_all(layout, where, found, str)
 
 
 def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:
@@ -45,16 +46,18 @@ def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:
 
 def _body(hop: Hop, tree: Tree, layout: Offer[Layout]) -> Body:
     if hop.load is not None:
-        with blame(layout, "Hop.load"):
+        where = f"Hop.load({hop.entry.revision})"
+        with blame(layout, where):
             body = hop.load(tree)
-        return _checked(layout, "Hop.load", body, hop.entry)
-    with blame(layout, "Entry.load"):
+        return _checked(layout, where, body, hop.entry)
+    where = f"Entry.load({hop.entry.revision})"
+    with blame(layout, where):
         script = hop.entry.load(tree)
-    expect(layout, "Entry.load", script, Script)
+    expect(layout, where, script, Script)
     found = script.down if hop.verb == "revert" else script.up
     if found is None:
         raise _nothing_to_run(hop, script, tree)
-    return _checked(layout, "Entry.load", found, hop.entry)
+    return _checked(layout, where, found, hop.entry)
 
 
 def _checked(layout: Offer[Layout], where: str, body: Body, entry: Entry) -> Body:
@@ -62,17 +65,6 @@ def _checked(layout: Offer[Layout], where: str, body: Body, entry: Entry) -> Bod
     files = ", ".join(map(str, entry.files))
     check_body(layout, where, body, f"the loader of {files}, or the layout itself, " if files else "")
     return body
-
-
-def check_body(offer: Offer[Any], where: str, body: object, author: str = "") -> None:
-    """Raises `PluginContractError` for what is no body, or has no tuple of statements."""
-    if not isinstance(body, Body):
-        breach(offer, where, f"{author}gave {shown(body)}, want Body")
-    if not isinstance(body.statements, tuple):
-        breach(offer, where, f"{author}gave Body(statements={shown(body.statements)}), want a tuple of {_STATEMENTS}")
-    for statement in body.statements:
-        if not isinstance(statement, Statement):
-            breach(offer, where, f"{author}gave the statement {shown(statement)}, want {_STATEMENTS}")
 
 
 def _nothing_to_run(hop: Hop, script: Script, tree: Tree) -> Exception:
@@ -105,10 +97,24 @@ def _mode(entry: Entry, body: Body | None) -> Mode:
     if mode == "transaction" and refusing is not None:
         problem = f"{refusing.refuses_block} cannot run in the transaction that was asked for"
         raise LoadError(refusing.file or _where(entry), refusing.line, problem, "Mark the file no-transaction.")
+    if mode == "transaction":
+        _refuse_ends(entry, body)
     if mode != "transaction" and body.lock_timeout is not None:
         problem = "a lock timeout has no place outside a transaction: it would leave work half done"
         raise LoadError(_where(entry), None, problem, "Remove lock-timeout, or use SET lock_timeout in the file.")
     return mode
+
+
+def _refuse_ends(entry: Entry, body: Body) -> None:
+    """A COMMIT in the body would end the transaction that the history's row stands in, whatever its loader saw."""
+    for statement in body.statements:
+        if isinstance(statement, Sql) and (
+            words := statement.controls_transaction or transaction_words(statement.text)
+        ):
+            problem = f"{words}: trek itself begins and ends the transaction of this file"
+            raise LoadError(
+                statement.file or _where(entry), statement.line, problem, "Remove it, or mark the file no-transaction."
+            )
 
 
 def _where(entry: Entry) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import NoneType, UnionType
@@ -14,7 +13,7 @@ from typing import Any, Generic, NoReturn, TypeVar, get_args
 from trek_core import _trace
 from trek_core._trace import raised as raised  # noqa: PLC0414 - a word of blame as well
 from trek_core.errors import PluginContractError, PluginError, TrekError
-from trek_core.text import redact_dsn
+from trek_core.text import without_password
 
 T_co = TypeVar("T_co", covariant=True)
 GIVEN = "(given)"  # stands for the plugin of an object that the caller made
@@ -40,13 +39,12 @@ def blame(
     """
     offer = source if isinstance(source, Offer) else Offer(None, source)
     try:
-        with _trace.call(offer, where, secret, redact_dsn(secret) if secret else ""):
+        with _trace.call(offer, where, secret):
             yield
     except through:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a plugin raises
-        problem = raised(error).replace(secret, redact_dsn(secret)) if secret else raised(error)
-        problem += _whom_to_tell(offer.plugin) + way_out(offer.plugin)
+        problem = without_password(raised(error), secret) + _whom_to_tell(offer.plugin) + way_out(offer.plugin)
         raise PluginError(offer.plugin, offer.distribution, where, problem) from (None if secret else error)
 
 
@@ -67,13 +65,19 @@ def shown(value: object) -> str:
     """A value for a message: short, and safe although its `__repr__` is foreign code."""
     if inspect.isclass(value):
         return f"the class {value.__name__}"
+    if inspect.isroutine(value):
+        return f"the function {value.__name__}"
+    for is_one, words in _RUNNING.items():
+        if is_one(value):
+            return words
     return reprlib.repr(value)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The sentence "Did you mean 'x'?" with a space in front, or nothing."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+_RUNNING: dict[Callable[[object], bool], str] = {
+    inspect.iscoroutine: "a coroutine",
+    inspect.isasyncgen: "an async generator",
+    inspect.isgenerator: "a generator",
+}
 
 
 def expect(offer: Offer[Any], where: str, value: object, wanted: type | UnionType) -> None:
@@ -96,11 +100,9 @@ def expect_all(offer: Offer[Any], where: str, values: object, wanted: type | Uni
     A text is none: it would be taken for its letters.
     """
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        found = shown(values)
         if inspect.iscoroutine(values):
             values.close()
-            found = "a coroutine"
-        breach(offer, where, f"gave {found}, want a tuple of {_words(wanted)}")
+        breach(offer, where, f"gave {shown(values)}, want a tuple of {_words(wanted)}")
     found_all = tuple(values) if isinstance(values, tuple | list) else _drained(offer, where, values)
     for value in found_all:
         expect(offer, where, value, wanted)

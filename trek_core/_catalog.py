@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -79,6 +80,8 @@ def arrange(layout: Offer[Layout], tree: Tree) -> Arrangement:
 _SINGLE: dict[str, type] = {"revision": str, "title": str}
 _SEVERAL: dict[str, type] = {"parents": str, "aliases": str, "replaces": str, "conflicts": str, "files": File}
 _FUNCTIONS = ("load", "checksums")
+_NAME = re.compile(r"(?!(?:head|base|initial)\Z)[^\x00-\x1f\x7f]+")
+"""What a revision may be: text that a row, a message and a target can hold, and no word that a target means otherwise."""
 
 
 def _sound(entry: Entry) -> bool:
@@ -86,6 +89,7 @@ def _sound(entry: Entry) -> bool:
     several = ((getattr(entry, name), kind) for name, kind in _SEVERAL.items())
     return (
         all(isinstance(getattr(entry, name), kind) for name, kind in _SINGLE.items())
+        and _NAME.fullmatch(entry.revision) is not None
         and all(isinstance(v, tuple | list) and all(isinstance(one, kind) for one in v) for v, kind in several)
         and all(callable(getattr(entry, name)) for name in _FUNCTIONS)
     )
@@ -96,6 +100,9 @@ def _refuse_entry(layout: Offer[Layout], entry: Entry) -> None:
     where = f"Layout.arrange: revision {shown(entry.revision)}"
     for name, kind in _SINGLE.items():
         expect(layout, f"{where}: {name}", getattr(entry, name), kind)
+    if not _NAME.fullmatch(entry.revision):
+        want = "want text without control characters, and none of the words head, base and initial: a target means them"
+        breach(layout, where, f"gave the revision {shown(entry.revision)} for {files_of(entry)}, {want}")
     for name, kind in _SEVERAL.items():
         _listed(layout, f"{where}: {name}", getattr(entry, name), kind)
     for name in _FUNCTIONS:

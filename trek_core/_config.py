@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import re
 import tomllib
@@ -16,7 +15,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 from trek_core._migrator import LOCK_WAIT
 from trek_core.errors import ConfigError
 from trek_core.model import Choice
-from trek_core.text import redact_dsn
+from trek_core.text import nearest, redact_dsn
 
 T = TypeVar("T")
 _SECRET = re.compile(r"dsn|pass|pwd|secret|token|key", re.IGNORECASE)
@@ -164,15 +163,14 @@ def make_settings(kind: type[T], given: Mapping[str, object], where: str) -> T:
         raise ConfigError(msg)
     try:
         return kind(**values)
-    except ConfigError as error:
+    except (ConfigError, ValueError) as error:  # ValueError is what a dataclass says elsewhere of a wrong value
         msg = f"{where}: {error}"
         raise ConfigError(msg) from error
 
 
 def _unknown(key: str, fields: Mapping[str, object], where: str) -> str:
     known = sorted(map(_dashed, fields))
-    close = difflib.get_close_matches(_dashed(key), known, 1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = nearest(_dashed(key), known)
     return f"{where}: unknown key {key!r}.{hint} Known keys: {', '.join(known) or 'none, it takes no settings'}"
 
 

@@ -11,6 +11,7 @@ import pluggy
 
 from trek_core import _trace
 from trek_core._blame import Offer, blame, shown, way_out
+from trek_core._hooks import TrekHooks
 from trek_core._kinds import HOOKS, check_hookimpl, check_plugin_object
 from trek_core.errors import PluginConflict, PluginContractError, PluginError, PluginImportError, TrekError
 
@@ -30,6 +31,7 @@ class Found:
     origin: str
     project: str = ""
     version: str = ""
+    value: str = ""
     given: bool = False
     hooks: list[str] = field(default_factory=list)
     offers: list[str] = field(default_factory=list)
@@ -50,7 +52,7 @@ class Found:
 def installed(point: EntryPoint) -> Found:
     """The plugin behind an entry point."""
     project, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
-    return Found(point.name, point.load, f"importing {point.value}", project, version)
+    return Found(point.name, point.load, f"importing {point.value}", project, version, point.value)
 
 
 def given(plugin: object) -> Found:
@@ -73,8 +75,19 @@ def imported(found: Found) -> object:
         with _trace.call(found, found.origin):
             return found.get()
     except (Exception, SystemExit) as error:
-        problem = f"{_trace.raised(error)}\nInstall what it needs, or another version of it."
+        problem = f"{_trace.raised(error)}\n{_cure(found, error)}"
         raise PluginImportError(found.plugin, found.distribution, found.origin, problem) from error
+
+
+def _cure(found: Found, error: BaseException) -> str:
+    """Whether the entry point is wrong, or what it names."""
+    module, _, attribute = found.value.partition(":")
+    missing = error.name if isinstance(error, ImportError) else None
+    if (missing and f"{module}.".startswith(f"{missing}.")) or isinstance(error, AttributeError):
+        point = f'{found.plugin} = "{found.value}"'
+        example = attribute or "plugin"
+        return f'Correct its entry point, {point}: NAME = "package.module", or NAME = "package.module:{example}" for an object.'
+    return "Install what it needs, or another version of it."
 
 
 def closed(found: Found, error: TrekError) -> TrekError:
@@ -104,7 +117,7 @@ def register(manager: pluggy.PluginManager, found: Found, plugin: object) -> Non
         check_plugin_object(offer)
         _check_marked(manager, offer)
         if (taken := manager.get_name(plugin)) is not None:
-            problem = f"the same object is registered as plugin {taken!r} already"
+            problem = f"the same object is registered as plugin {taken!r} already. One entry point is enough for all its hooks."
             raise PluginConflict(found.plugin, found.distribution, "registering", problem, taken)
         try:
             manager.register(plugin, found.plugin)
@@ -120,5 +133,20 @@ def _check_marked(manager: pluggy.PluginManager, offer: Offer[Any]) -> None:
     for name, options in marked.items():
         check_hookimpl(offer, options.get("specname") or name, dict(options))
     if not marked:
-        problem = f"{shown(plugin)} has no function marked @hookimpl. Hooks: {', '.join(HOOKS)}"
+        problem = f"{_called(plugin)} has no function marked @hookimpl.{_instance(plugin)} Hooks: {', '.join(HOOKS)}"
         raise PluginContractError(offer.plugin, offer.distribution, "registering", problem)
+
+
+def _called(plugin: object) -> str:
+    return f"the module {plugin.__name__}" if isinstance(plugin, ModuleType) else shown(plugin)
+
+
+def _instance(plugin: object) -> str:
+    """What is missing where a module holds only the class."""
+    classes = [v for v in vars(plugin).values() if inspect.isclass(v)] if isinstance(plugin, ModuleType) else []
+    name = next((c.__name__ for c in classes if issubclass(c, TrekHooks) and c is not TrekHooks), "")
+    return (
+        f" Its class {name} is not used: plugin = {name}(), and an entry point that names it, module:plugin."
+        if name
+        else ""
+    )

@@ -18,7 +18,8 @@ class TrekHooks:
 
     P1. A plugin is a module, or an instance of a subclass of `TrekHooks`, with functions marked `@hookimpl`.
     P2. trek calls every hook of every plugin once a `PluginHost`, without arguments, when the first object is wanted.
-    P3. A hook returns or yields objects of its type, at least one; it has no other effect.
+    P3. A hook returns or yields objects of its type, at least one unless something is missing that it needs; it has no other
+        effect.
     P4. Names are unique among objects of a kind, suffixes among loaders, schemes among executors.
     P5. trek reports what a plugin raises under the plugin's name, distribution and version, and `TrekError`s as they are.
     P6. trek runs nothing while a plugin is broken, names the way out, and still lists it in `trek plugins`.

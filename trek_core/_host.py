@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import pluggy
 
 from trek_core import _found, _trace
-from trek_core._blame import GIVEN, Offer, blame, expect, nearest, shown
+from trek_core._blame import GIVEN, Offer, blame, breach, expect, shown
 from trek_core._config import make_settings
 from trek_core._hooks import PROJECT, TrekHooks
 from trek_core._kinds import conflict, described, drain, keys
 from trek_core.contracts import Executor, ExecutorProvider, Layout, Loader, Observer, Provider, VersionStore
 from trek_core.errors import ConfigError, TrekError
-from trek_core.text import redact_dsn
+from trek_core.text import nearest, redact_dsn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from trek_core._found import Found
 
 T = TypeVar("T")
+DISTRIBUTION = "trek-migrate"
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 
 __all__ = ["Offer", "PluginHost", "PluginInfo", "blame"]
@@ -67,7 +69,10 @@ class PluginHost:
     def store(self, store: str | VersionStore, settings: Mapping[str, object] = NO_SETTINGS) -> Offer[VersionStore]:
         """The version store of that name, or the given one as it is. Raises `ConfigError` as `layout` does."""
         if isinstance(store, str):
-            return self._create(self._pick("store", store), settings, VersionStore, f"store {store}")
+            made = self._create(self._pick("store", store), settings, VersionStore, f"store {store}")
+            if inspect.isfunction(inspect.getattr_static(made.value, "identity")):
+                breach(made, "VersionStore.identity", "is a method, want a property: decorate it with @property")
+            return made
         if not isinstance(store, VersionStore):
             msg = f"{shown(store)} is no version store: give a name or an instance of a VersionStore"
             raise ConfigError(msg)
@@ -139,13 +144,17 @@ class PluginHost:
         scheme = f"no executor serves the scheme {redact_dsn(name)!r}."
         subject = scheme if space == "scheme" else f"no {space} {name!r} is on offer."
         blocked = f" Blocked plugins: {_join(self._all_blocked)}." if self._all_blocked else ""
-        msg = f"{subject}{nearest(name, known)} On offer: {_join(known)}.{blocked}\n{self._advice}"
+        msg = f"{subject}{nearest(name, known)} On offer: {_join(known)}.{blocked}\n{self._advice(space, name)}"
         raise ConfigError(msg)
 
-    @property
-    def _advice(self) -> str:
+    def _advice(self, space: str, name: str) -> str:
         if self._entry_points and all(found.given for found in self._plugins):
             return NOT_INSTALLED
+        other = {"layout": "store", "store": "layout"}.get(space, "")
+        if (other, name) in self._index:
+            return (
+                f"There is a {other} of that name, and a format needs both. Name the {other} alone: {other} = {name!r}."
+            )
         return "Correct the name, or install the plugin that offers it: `trek plugins` lists what is there."
 
     def _create(self, offer: Offer[Provider[T]], given: Mapping[str, object], wanted: type, where: str) -> Offer[T]:
@@ -193,7 +202,7 @@ class PluginHost:
             _trace.note(found, "given")
         if self._entry_points:
             points = importlib.metadata.entry_points(group=PROJECT)
-            for point in sorted(points, key=lambda point: (point.name, point.value)):
+            for point in sorted(points, key=_ours_first):
                 yield (found := _found.installed(point))
                 _trace.note(found, f"found {point.value}")
 
@@ -232,6 +241,11 @@ class PluginHost:
             tuple(sorted(found.offers)),
             str(found.error) if found.error else "",
         )
+
+
+def _ours_first(point: importlib.metadata.EntryPoint) -> tuple[bool, str, str]:
+    """Nothing depends on the order but who is said to have come second, and that is never what trek brings."""
+    return point.dist is None or point.dist.name != DISTRIBUTION, point.name, point.value
 
 
 def _join(names: Iterable[str]) -> str:

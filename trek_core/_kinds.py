@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
-from trek_core._blame import Offer, blame, expect, nearest, shown
+from trek_core._blame import Offer, blame, expect, shown
 from trek_core._hooks import TrekHooks
 from trek_core.contracts import ExecutorProvider, Loader, Observer, Provider
 from trek_core.errors import PluginConflict, PluginContractError
+from trek_core.text import nearest
 
 HOOKS = tuple(name for name in vars(TrekHooks) if name.startswith("trek_"))
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What one hook offers: the word for it, its type, and its checks: (is it right, what is wrong)."""
+    """What one hook offers: the word for it, its type, and its checks: (field, is it right, what is wanted)."""
 
     word: str
     type: type
-    checks: tuple[tuple[Callable[[Any], bool], str], ...]
+    checks: tuple[tuple[str, Callable[[Any], bool], str], ...]
 
 
 # --------------------------------------------------------------------------- before a plugin is registered
@@ -110,8 +112,7 @@ def _not_iterable(result: object, wanted: type) -> str:
     found = f"the {wanted.__name__} {getattr(result, 'name', None)!r}" if one else shown(result)
     if inspect.iscoroutine(result):
         result.close()
-        found = "a coroutine"
-    if found == "a coroutine" or isinstance(result, AsyncGenerator):
+    if inspect.iscoroutine(result) or isinstance(result, AsyncGenerator):
         return (
             f"gave {found}, want an iterable of {wanted.__name__}: hooks are plain functions, def instead of async def"
         )
@@ -120,37 +121,36 @@ def _not_iterable(result: object, wanted: type) -> str:
 
 
 def _check_fields(source: Offer[object], where: str, value: object, kind: Kind) -> None:
-    for right, problem in kind.checks:
-        if not right(value):
-            raise PluginContractError(source.plugin, source.distribution, where, f"gave {shown(value)}: {problem}")
+    for field, right, wanted in kind.checks:
+        if not right(found := getattr(value, field)):
+            name = getattr(value, "name", None)
+            problem = f"gave {type(value).__name__} {shown(name)} with {field}={shown(found)}, want {wanted}"
+            raise PluginContractError(source.plugin, source.distribution, where, problem)
 
 
-def _texts(values: object) -> bool:
-    return isinstance(values, tuple) and bool(values) and all(isinstance(value, str) for value in values)
+def _texts(values: object, pattern: str) -> bool:
+    """Whether it is a tuple of at least one text, all of which fit."""
+    if not isinstance(values, tuple) or not values:
+        return False
+    return all(isinstance(value, str) and re.fullmatch(pattern, value) for value in values)
 
 
-def _suffixes(values: object) -> bool:
-    return _texts(values) and isinstance(values, Collection) and all(v[:1] == "." and len(v) > 1 for v in values)
-
-
-_NAME = (lambda offered: isinstance(offered.name, str) and bool(offered.name), "its name must be text, and not empty")
+_NAME = ("name", lambda name: isinstance(name, str) and bool(name), "text that is not empty")
 _SETTINGS = (
-    lambda offered: inspect.isclass(offered.settings) and is_dataclass(offered.settings),
-    "its settings must be a dataclass, the class and not an instance",
+    "settings",
+    lambda settings: inspect.isclass(settings) and is_dataclass(settings),
+    "a dataclass, the class and not an instance",
 )
-_CREATE = (lambda offered: callable(offered.create), "its create must be callable")
-_LOADER = (
-    _NAME,
-    (lambda offered: _suffixes(offered.suffixes), 'its suffixes must be a tuple of texts with their dot: (".sql",)'),
-    (lambda offered: callable(offered.load), "its load must be callable"),
+_CREATE = ("create", callable, "something callable")
+_SUFFIXES = ("suffixes", lambda found: _texts(found, r"\..+"), 'a tuple of texts with their dot: (".sql",)')
+_SCHEMES = (
+    "schemes",
+    lambda found: _texts(found, r"[A-Za-z][A-Za-z0-9+.-]*"),
+    'a tuple of texts as they stand in front of the colon: ("postgresql",)',
 )
-_EXECUTOR = (
-    _NAME,
-    (lambda offered: _texts(offered.schemes), 'its schemes must be a tuple of texts: ("postgresql",)'),
-    (lambda offered: callable(offered.connect), "its connect must be callable"),
-    _SETTINGS,
-)
-_OBSERVER = (_NAME, (lambda offered: callable(offered.notify), "its notify must be callable"))
+_LOADER = (_NAME, _SUFFIXES, ("load", callable, "something callable"))
+_EXECUTOR = (_NAME, _SCHEMES, ("connect", callable, "something callable"), _SETTINGS)
+_OBSERVER = (_NAME, ("notify", callable, "something callable"))
 
 KINDS = {
     "trek_register_layouts": Kind("layout", Provider, (_NAME, _CREATE, _SETTINGS)),

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from operator import attrgetter
 from typing import Literal
 
 from trek_core import script
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
+from trek_core._bodies import transaction_words
 from trek_core.contracts import VersionStore
-from trek_core.model import Action, History, Record, Sql, Statement
+from trek_core.model import Action, History, HistoryRow, Record, Sql, Statement
 
 Phase = Literal["begin", "done", "whole"]
 Progress = Callable[[int, Phase], tuple[Statement, ...]]
-
-_WORDS = r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION"
-_CONTROLS = re.compile(rf"(?:^|;)\s*({_WORDS})\b", re.IGNORECASE)
-_NO_WORDS = re.compile(
-    r"""--[^\n]* | /\*.*?\*/ | \be'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "[^"]*" | \$(\w*)\$.*?\$\1\$
-    | \bBEGIN\s+ATOMIC\b.*?;\s*END\b""",
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
-)
-"""Comments, texts, names, and the bodies of functions, in which words mean something else."""
 
 
 def records(store: Offer[VersionStore], actions: Iterable[Action], history: History) -> tuple[Record, ...]:
@@ -40,6 +32,34 @@ def records(store: Offer[VersionStore], actions: Iterable[Action], history: Hist
         prepare = _checked(store, "VersionStore.prepare", given)
         found[0] = replace(found[0], begin=(*prepare, *found[0].begin))
     return tuple(found)
+
+
+def check_history(store: Offer[VersionStore], history: History) -> None:
+    """What `VersionStore.history` gave. Raises `PluginContractError`."""
+    where = "VersionStore.history"
+    expect(store, where, history, History)
+    if not isinstance(history.rows, tuple | list):  # read more than once
+        breach(store, f"{where}: rows", f"gave {shown(history.rows)}, want a tuple of HistoryRow")
+    for row in history.rows:
+        expect(store, f"{where}: rows", row, HistoryRow)
+        if not _sound(row):
+            _refuse_row(store, f"{where}: rows: {shown(row.revision)}", row)
+
+
+_TEXTS = ("revision", "verb", "state", "title", "started_at", "finished_at", "who", "application")
+_texts = attrgetter(*_TEXTS)
+
+
+def _sound(row: HistoryRow) -> bool:
+    """Whether `_refuse_row` finds nothing, in a glance: there may be ten thousand, and all of them right."""
+    return {*map(type, _texts(row))} == {str} and isinstance(row.duration, float | int | None)
+
+
+def _refuse_row(store: Offer[VersionStore], where: str, row: HistoryRow) -> None:
+    """Raises `PluginContractError` for the first field that is wrong."""
+    for name in _TEXTS:
+        expect(store, f"{where}: {name}", getattr(row, name), str)
+    expect(store, f"{where}: duration", row.duration, float | int | None)
 
 
 def _check(store: Offer[VersionStore], action: Action, record: Record) -> Record:
@@ -74,16 +94,10 @@ def _blamed(store: Offer[VersionStore], progress: Progress) -> Progress:
 def _checked(store: Offer[VersionStore], where: str, given: object) -> tuple[Statement, ...]:
     statements = expect_all(store, where, given, Statement)
     for statement in statements:
-        if isinstance(statement, Sql) and (word := _controls(statement.text)):
+        if isinstance(statement, Sql) and (word := transaction_words(statement.text)):
             problem = (
                 f"gave the statement {word}: the executor begins and ends transactions, so that a row and its "
                 "migration are one.\nA store only writes its rows: leave that statement out."
             )
             breach(store, where, problem)
     return statements
-
-
-def _controls(text: str) -> str:
-    """The words that begin or end a transaction, at the beginning of one of the text's statements."""
-    found = _CONTROLS.search(_NO_WORDS.sub(" ", text))
-    return " ".join(found[1].upper().split()) if found else ""

@@ -6,17 +6,18 @@ import contextlib
 import logging
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from trek_core import _checks
-from trek_core._blame import Offer, blame, expect, expect_all
+from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._explain import NOT_ALLOWED, explain
+from trek_core._recording import check_history
 from trek_core._session import Session
 from trek_core.errors import ConfigError, MigrationFailed, TrekError, Unfinished
 from trek_core.events import Done, Event, Failed, Lost, RunFailed, RunFinished, RunStarted
-from trek_core.model import Facts, History, HistoryRow, Lock, Locked, Rows, Sql
+from trek_core.model import Facts, History, Lock, Locked, Rows, Sql
 from trek_core.plans import Plan, Ran, Report
 
 if TYPE_CHECKING:
@@ -49,15 +50,15 @@ class Runner:
         self.facts, rows = await self._read(query)
         with blame(store, "VersionStore.history"):
             history = store.value.history(rows, self.facts)
-        expect(store, "VersionStore.history", history, History)
-        expect_all(store, "VersionStore.history: rows", history.rows, HistoryRow)
+        check_history(store, history)
         return history
 
     async def _read(self, query: Sql) -> tuple[Facts, Rows | None]:
         try:
             return await self.session.read(query)
         except ConfigError as error:
-            if getattr(error.__cause__, "sqlstate", None) == NOT_ALLOWED:  # whatever the query says
+            state = getattr(error.__cause__, "sqlstate", None) or ""
+            if state == NOT_ALLOWED or state[:2] not in ("22", "42"):  # whatever the query says
                 raise
             msg = f"{error}\n{_whose(self.workspace.store, query)}"
             raise ConfigError(msg) from error.__cause__
@@ -134,7 +135,7 @@ class Runner:
         fresh = await self._again(plan, replan)
         if (fresh.history.exists, fresh.history.next) != (plan.history.exists, plan.history.next):
             return fresh
-        raise self._failed(plan, Failed(lost.action, lost.failure))
+        raise self._failed(plan, Failed(lost.action, lost.failure), _taken(self.workspace.store))
 
     async def _carry_out(self, plan: Plan) -> Lost | None:
         units = tuple(zip(plan.actions, plan.records, strict=True))
@@ -151,9 +152,9 @@ class Runner:
                     raise self._failed(plan, result)
         return None
 
-    def _failed(self, plan: Plan, result: Failed) -> MigrationFailed:
+    def _failed(self, plan: Plan, result: Failed, note: str = "") -> MigrationFailed:
         report = self._so_far(plan)
-        message = explain(plan, result.action, result.failure, self.ran, nested=self.facts.in_transaction)
+        message = explain(plan, result.action, result.failure, self.ran, nested=self.facts.in_transaction) + note
         error = MigrationFailed(message, result.action, result.failure, report)
         error.__cause__ = result.failure.cause
         return error
@@ -165,9 +166,13 @@ class Runner:
         """Observers cannot fail a run: what they raise is logged. A cancellation goes on once all of them heard the event."""
         ended: BaseException | None = None
         for observer in self.observers:
+            where = f"Observer.notify({type(event).__name__})"
             try:
-                with blame(observer, f"Observer.notify({type(event).__name__})"):
-                    await observer.value.notify(event)
+                with blame(observer, where):
+                    told = observer.value.notify(event)
+                    if not isinstance(told, Awaitable):
+                        breach(observer, where, f"gave {shown(told)}, want an awaitable: write it with async def")
+                    await told
             except TrekError as error:
                 self._warn(observer.value.name, error)
             except BaseException as error:  # noqa: BLE001 - no observer is left without the end of a run
@@ -182,8 +187,20 @@ class Runner:
         log.warning("observer %r: %s", observer, text, exc_info=error)
 
 
+def _named(store: Offer[VersionStore]) -> str:
+    origin = f" ({store.distribution})" if store.distribution else ""
+    return f"store {type(store.value).__name__} of plugin {store.plugin!r}{origin}"
+
+
 def _whose(store: Offer[VersionStore], query: Sql) -> str:
     """The query is the store's, so that an error in it is neither trek's nor the server's."""
-    origin = f" ({store.distribution})" if store.distribution else ""
     text = textwrap.shorten(query.text, 200, placeholder=" …")
-    return f"The query is that of store {type(store.value).__name__} of plugin {store.plugin!r}{origin}: {text}"
+    return f"The query is that of {_named(store)}: {text}"
+
+
+def _taken(store: Offer[VersionStore]) -> str:
+    """Where no other runner wrote the step that a store's record wrote."""
+    return (
+        f"\nThat key is the history's. Either the migration writes there, or {_named(store)} gave a step that is taken: "
+        "its History.next must be past every row."
+    )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any, TypeVar
 
 from trek_core._blame import Offer, blame, breach, expect, shown
 from trek_core.contracts import Executor
 from trek_core.events import Done, Failed, LockWaiting, Lost, Result
 from trek_core.model import Action, Facts, Lock, Locked, Record, Rows, Sql
 
+log = logging.getLogger("trek")
+T = TypeVar("T")
+QUERY = (
+    "either it did not decode the row, or the store's query does not give one JSON object a row, as to_jsonb(t) does"
+)
 Units = Sequence[tuple[Action, Record]]
 
 
@@ -35,45 +41,35 @@ class Session:
             breach(self._offer, "Executor.read: rows", f"gave {shown(rows)}, want a list of mappings, or None")
         wrong = next((row for row in rows if not isinstance(row, Mapping)), self)
         if wrong is not self:
-            breach(self._offer, "Executor.read: rows", f"gave the row {shown(wrong)}, want a mapping")
+            breach(self._offer, "Executor.read: rows", f"gave the row {shown(wrong)}, want a mapping: {QUERY}")
 
-    @asynccontextmanager
-    async def lock(
+    def lock(
         self, locks: Sequence[Lock], timeout: float, waiting: Callable[[LockWaiting], Awaitable[None]]
-    ) -> AsyncIterator[Locked]:
+    ) -> AbstractAsyncContextManager[Locked]:
         where = "Executor.lock"
-        with blame(self._offer, where):
+
+        def begin() -> AbstractAsyncContextManager[Locked]:
             manager = self._executor.lock(locks, timeout, waiting)
             expect(self._offer, where, manager, AbstractAsyncContextManager)
-            locked = await manager.__aenter__()
-        try:
-            expect(self._offer, where, locked, Locked)
-            yield locked
-        except BaseException as error:
-            await self._release(manager, error)
-            raise
-        await self._release(manager, None)
+            return manager
 
-    async def _release(self, manager: AbstractAsyncContextManager[Any], error: BaseException | None) -> None:
-        """What the body raised goes through the executor's hands, and is not its fault."""
-        with blame(self._offer, "Executor.lock: releasing"):
-            try:
-                await manager.__aexit__(type(error) if error else None, error, error.__traceback__ if error else None)
-            except BaseException as raised:
-                if raised is not error:
-                    raise
+        return inside(self._offer, (where, f"{where}: releasing"), begin, Locked)
 
     async def run(self, units: Units) -> AsyncGenerator[Result]:
         where, done, last = "Executor.run", 0, None
         with blame(self._offer, where):
             results = self._executor.run(units)
         expect(self._offer, where, results, AsyncGenerator)
+        ended: BaseException | None = None
         try:
             while (result := await self._next(results)) is not None:
                 done, last = done + isinstance(result, Done), result
                 yield result
+        except BaseException as error:
+            ended = error
+            raise
         finally:
-            with blame(self._offer, "Executor.run: closing"):
+            with _ending(self._offer, "Executor.run: closing", ended):
                 await results.aclose()
         if done < len(units) and not isinstance(last, Failed | Lost):
             breach(self._offer, where, _stopped(done, len(units), last))
@@ -84,6 +80,50 @@ class Session:
         if result is not None:
             expect(self._offer, "Executor.run", result, Result)
         return result
+
+
+@asynccontextmanager
+async def inside(
+    offer: Offer[Any],
+    where: tuple[str, str],
+    begin: Callable[[], AbstractAsyncContextManager[T]],
+    wanted: type,
+    *,
+    secret: str = "",
+) -> AsyncIterator[T]:
+    """What a plugin's context manager gives, checked. `where` names its beginning and its end; `secret` is a DSN.
+
+    What the block raises goes through the plugin's hands: it is not its fault, and the plugin cannot swallow it.
+    """
+    with blame(offer, where[0], secret=secret):
+        manager = begin()
+        value = await manager.__aenter__()
+    ended: BaseException | None = None
+    try:
+        expect(offer, where[0], value, wanted)
+        yield value
+    except BaseException as error:
+        ended = error
+        raise
+    finally:
+        with _ending(offer, where[1], ended, secret=secret):
+            await manager.__aexit__(type(ended) if ended else None, ended, ended.__traceback__ if ended else None)
+
+
+@contextmanager
+def _ending(offer: Offer[Any], where: str, ended: BaseException | None, *, secret: str = "") -> Iterator[None]:
+    """What a plugin raises while it cleans up is only logged after `ended`: a failed migration or a cancellation goes on."""
+    try:
+        with blame(offer, where, secret=secret):
+            try:
+                yield
+            except BaseException as raised:
+                if raised is not ended:
+                    raise
+    except Exception as raised:
+        if ended is None:
+            raise
+        log.warning("%s", raised, exc_info=raised)
 
 
 def _stopped(done: int, total: int, last: Result | None) -> str:

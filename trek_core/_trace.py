@@ -15,6 +15,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from contextvars import ContextVar
 from typing import Protocol
 
+from trek_core.text import without_password
+
 _SILENT = nullcontext()
 _depth: ContextVar[int] = ContextVar("depth of calls of plugins", default=0)
 
@@ -45,32 +47,31 @@ def note(origin: Origin, what: str) -> None:
         _write(origin, what)
 
 
-def call(origin: Origin, where: str, secret: str = "", shown: str = "") -> AbstractContextManager[None]:
-    """Around a call: a line at its end. `secret` is shown as `shown` in what it raised."""
-    return _timed(origin, where, secret, shown) if _Switch.on else _SILENT
+def call(origin: Origin, where: str, secret: str = "") -> AbstractContextManager[None]:
+    """Around a call: a line at its end. `secret` is a DSN, whose password is not shown in what it raised."""
+    return _timed(origin, where, secret) if _Switch.on else _SILENT
 
 
 @contextmanager
-def _timed(origin: Origin, where: str, secret: str, shown: str) -> Iterator[None]:
+def _timed(origin: Origin, where: str, secret: str) -> Iterator[None]:
     token = _depth.set(_depth.get() + 1)
     begun, ending = time.perf_counter(), ""
     try:
         yield
     except BaseException as error:
-        ending = f", {raised(error).splitlines()[0]}"
+        ending = f", {without_password(raised(error), secret).splitlines()[0]}"
         raise
     finally:
         lasted = time.perf_counter() - begun
         _depth.reset(token)
-        _write(origin, f"{where}: {lasted * 1000:.1f} ms" + (ending.replace(secret, shown) if secret else ending))
+        _write(origin, f"{where}: {lasted * 1000:.1f} ms{ending}")
 
 
 def _write(origin: Origin, what: str) -> None:
     from_ = f" ({origin.distribution})" if origin.distribution else ""
     line = f"trek: {'  ' * _depth.get()}plugin {origin.plugin!r}{from_}: {what}\n"
-    with suppress(
-        OSError, ValueError, AttributeError
-    ):  # closed, or none at all in a frozen program: no run fails for it
+    # closed, or none at all in a frozen program: no run fails for it
+    with suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(line)
 
 

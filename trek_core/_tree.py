@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trek_core._actions import check_body
 from trek_core._blame import Offer, blame, expect
+from trek_core._bodies import check_body
 from trek_core.errors import ConfigError, LoadError
 from trek_core.model import Direction, Facts, File, Script, Source
 

@@ -123,6 +123,7 @@ class Workspace:
         checksums = _actions.checksums(entry, self._tree, self.layout)
         with blame(self.store, "VersionStore.changed"):
             edited = self.store.value.changed(checksums, row.data)
+        expect(self.store, "VersionStore.changed", edited, bool)
         return next(iter(checksums), "unknown") if edited else ""
 
     def _changed(self, entry: Entry, rows: Mapping[str, HistoryRow]) -> bool:

@@ -66,9 +66,15 @@ class Backend:
         if task in self._sessions:
             yield self._sessions[task]
             return
+        ended: BaseException | None = None
         async with self._open() as session:
             self._sessions[task] = session
             try:
                 yield session
+            except BaseException as error:
+                ended = error
+                raise
             finally:
                 del self._sessions[task]
+        if ended is not None:  # whoever opened the session swallowed it, and a failed run would look like a good one
+            raise ended

@@ -86,6 +86,7 @@ from trek_core.model import (
     Statement,
     Verb,
 )
+from trek_core.plans import Plan, Report
 from trek_core.text import advisory_key, create_schema, decode, quote_ident, quote_literal, redact_dsn
 
 __all__ = [
@@ -129,10 +130,12 @@ __all__ = [
     "Mode",
     "NoSettings",
     "Observer",
+    "Plan",
     "PlanError",
     "PluginHost",
     "Provider",
     "Record",
+    "Report",
     "Result",
     "Row",
     "RowLock",

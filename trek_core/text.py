@@ -1,8 +1,9 @@
-"""Small pure helpers that every plugin needs: decoding a source, quoting for SQL, a lock's key, a schema."""
+"""Small pure helpers: decoding a source, quoting for SQL, a lock's key, a schema, a hint, hiding passwords."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from trek_core.errors import LoadError
 from trek_core.model import Source
@@ -66,6 +67,14 @@ def quote_literal(value: object) -> str:
     return "E'" + text.replace("\\", "\\\\") + "'" if "\\" in text else f"'{text}'"
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The sentence "Did you mean 'x'?" with a space in front, or nothing."""
+    import difflib  # noqa: PLC0415 - for somebody who mistyped, and for nobody else
+
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
 # --------------------------------------------------------------------------- secrets
 _URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
 _HOSTS = re.compile(r"(\[[^\]]*\]|[^:,\[\]]*)(:\d*)?(,(\[[^\]]*\]|[^:,\[\]]*)(:\d*)?)*")
@@ -90,6 +99,15 @@ def redact_dsn(dsn: str) -> str:
             text += dsn[done:start] + "***" if start > done or not text else ""
             done = max(done, end)
     return text + dsn[done:]
+
+
+def without_password(text: str, dsn: str) -> str:
+    """A text without the passwords of a DSN that it may quote, with its scheme or without: "mine:postgresql://…"."""
+    for secret in (dsn, dsn.partition(":")[2]):
+        shown = redact_dsn(secret)
+        if shown != secret:
+            text = text.replace(secret, shown)
+    return text
 
 
 def _after_user(dsn: str, start: int, is_url: bool) -> tuple[int, int]:

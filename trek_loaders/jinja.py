@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NONE: Mapping[str, Any] = MappingProxyType({})
 _OTHER_LINE = re.compile(r"(\bin line |^  line )(\d+)", re.MULTILINE)
+"""How the loader of `.sql` names a second line in the text of an error."""
 
 
 @hookimpl

@@ -117,8 +117,8 @@ class Run:
     def end_with(self, error: BaseException) -> None:
         """Ends what is open. No text of an error that quotes SQL: a failed migration's is the database's own words."""
         outcome = "cancelled" if isinstance(error, asyncio.CancelledError | KeyboardInterrupt) else "failed"
-        failure: Failure | None = getattr(error, "failure", None)
-        problem = failure.message if failure else str(error).partition("\n")[0] or outcome
+        failure = getattr(error, "failure", None)
+        problem = failure.message if isinstance(failure, Failure) else str(error).partition("\n")[0] or outcome
         kind = type(error).__qualname__
         self._close_migration(outcome, problem, kind, kind)
         self._close(self._span, outcome, problem, kind, kind)

@@ -84,3 +84,29 @@ def test_a_folder_that_cannot_be_made_is_named(offline: Project) -> None:
 def test_the_words_of_a_title_are_never_taken_for_a_path(offline: Project, title: str) -> None:
     offline.run("new", "--", title)
     assert all(path.parent == offline.folder / "migrations" for path in offline.folder.rglob("*.sql"))
+
+
+@pytest.mark.parametrize(
+    ("gives", "problem"),
+    [
+        ("{'../x.sql': ''}", "gave the name '../x.sql', want a mapping of file names below the folder to texts"),
+        ("{'/tmp/x.sql': ''}", "gave the name '/tmp/x.sql', want"),
+        ("{'x.sql': b''}", "gave {'x.sql': b''}, want"),
+        ("'x.sql'", "gave 'x.sql', want"),
+    ],
+)
+def test_what_a_layout_would_write_elsewhere_or_is_no_text_is_refused(
+    offline: Project, gives: str, problem: str
+) -> None:
+    offline.install(
+        "mine",
+        "from trek_core.plugin import Arrangement, Layout, Provider, hookimpl\n@hookimpl\ndef trek_register_layouts():\n"
+        "    layout = Layout(arrange=lambda tree: Arrangement(()), new=lambda arrangement, title, kind: "
+        + gives
+        + ")\n"
+        "    yield Provider('mine', lambda settings: layout)\n",
+    )
+    ended = offline.run("new", "t", "--format", "mine")
+    assert f"plugin 'mine' (mine 1.2): Layout.new: {problem}" in ended.err
+    assert ended.code == 2
+    assert not (offline.folder.parent / "x.sql").exists()

@@ -171,3 +171,99 @@ def test_a_connection_that_the_executor_cannot_make_names_it_in_the_trace(offlin
     assert "connecting to postgresql://app:***@127.0.0.1:1/shop" in ended.err
     assert ", raised ConnectError: cannot connect to" in ended.err
     assert "Tr0ub4dor" not in ended.err
+
+
+CARELESS = """
+from contextlib import asynccontextmanager
+from trek_core.plugin import ExecutorProvider, hookimpl
+
+@asynccontextmanager
+async def connect(dsn, settings):
+    raise OSError(f"cannot reach {dsn}")
+    yield
+
+@hookimpl
+def trek_register_executors():
+    yield ExecutorProvider("shop", ("shop",), connect)
+"""
+
+
+def test_an_executor_that_shows_the_dsn_is_blamed_and_the_password_is_not_shown(offline: Project) -> None:
+    offline.install("shop", CARELESS)
+    offline.environ |= {"TREK_TRACE_PLUGINS": "1", "TREK_TRACEBACK": "1"}
+    (offline.folder / "trek.toml").write_text('dsn = "shop://app:Tr0ub4dor@127.0.0.1/shop"\n')
+    offline.write({"0001_users.sql": USERS})
+    ended = offline.run("migrate")
+    assert ended.code == 2
+    assert (
+        "plugin 'shop' (shop 1.2): executor shop: connecting to shop://app:***@127.0.0.1/shop: raised OSError: "
+        "cannot reach shop://app:***@127.0.0.1/shop\n" in ended.err
+    )
+    assert "Tr0ub4dor" not in ended.err
+
+
+def test_an_executor_that_shows_the_dsn_without_its_own_scheme_shows_no_password(offline: Project) -> None:
+    offline.install("shop", CARELESS.replace("{dsn}", "{dsn.removeprefix('shop:')}"))
+    offline.environ |= {"TREK_TRACE_PLUGINS": "1", "TREK_TRACEBACK": "1"}
+    offline.dsn = "shop:postgresql://app:Tr0ub4dor@127.0.0.1/shop"
+    offline.write({"0001_users.sql": USERS})
+    ended = offline.run("migrate")
+    assert ended.code == 2
+    assert ended.err.count("raised OSError: cannot reach postgresql://app:***@127.0.0.1/shop\n") >= 2
+    assert "Tr0ub4dor" not in ended.err
+
+
+UNTIDY = """
+from contextlib import asynccontextmanager
+from trek_core.plugin import ExecutorProvider, Provider, hookimpl
+from trek_core.testing import MemoryStore, memory_backend
+
+@asynccontextmanager
+async def connect(dsn, settings):
+    async with memory_backend().connect() as session:
+        try:
+            yield session
+        finally:
+            raise KeyError("x")
+
+@hookimpl
+def trek_register_version_stores():
+    yield Provider("memory", lambda settings: MemoryStore())
+
+@hookimpl
+def trek_register_executors():
+    yield ExecutorProvider("shop", ("shop",), connect)
+"""
+
+
+@pytest.mark.parametrize(
+    ("up", "code", "said"),
+    [
+        (USERS, 2, "plugin 'shop' (shop 1.2): executor shop: closing: raised KeyError: 'x'"),
+        ("DIVIDE BY ZERO;", 1, "applying 0001 users failed"),
+    ],
+    ids=["after a run", "after a failed migration"],
+)
+def test_an_executor_that_cannot_close_its_session_is_blamed_for_that_alone(
+    offline: Project, up: str, code: int, said: str
+) -> None:
+    offline.install("shop", UNTIDY)
+    offline.dsn = "shop://127.0.0.1/shop"
+    (offline.folder / "trek.toml").write_text("store = 'memory'\n")
+    offline.write({"0001_users.sql": up})
+    ended = offline.run("migrate")
+    assert (ended.code, said in ended.err) == (code, True), ended.err
+
+
+NOTHING = CARELESS.replace('raise OSError(f"cannot reach {dsn}")\n    yield', "yield")
+
+
+def test_an_executor_that_opens_no_session_is_blamed(offline: Project) -> None:
+    offline.install("shop", NOTHING)
+    offline.dsn = "shop://127.0.0.1/shop"
+    offline.write({"0001_users.sql": USERS})
+    ended = offline.run("migrate")
+    assert ended.code == 2
+    assert ended.err.startswith(
+        "plugin 'shop' (shop 1.2): executor shop: connecting to shop://127.0.0.1/shop: gave None, want Executor\n"
+    )

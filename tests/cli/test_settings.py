@@ -67,7 +67,12 @@ def test_plugins_of_the_file_and_of_every_option_are_left_out(offline: Project) 
     (offline.folder / "trek.toml").write_text('disable-plugins = ["python"]\n')
     words = ("--no-plugin", "sql", "plugins", "--no-plugin", "native", "--no-plugin", "asyncpg-trek", "--json")
     listed = offline.run(*words).json["plugins"]
-    assert [plugin["name"] for plugin in listed if plugin["blocked"]] == ["asyncpg-trek", "native", "python", "sql"]
+    assert [plugin["name"] for plugin in listed if plugin["state"] == "blocked"] == [
+        "asyncpg-trek",
+        "native",
+        "python",
+        "sql",
+    ]
 
 
 def test_a_format_that_nobody_offers_gives_2_and_lists_those_on_offer(offline: Project) -> None:

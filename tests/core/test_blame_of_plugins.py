@@ -48,6 +48,10 @@ from trek_core.plugin import Backend, PluginHost, hookimpl
 
 QUERY = "SELECT to_jsonb(t)\n  FROM public.mine AS t"
 
+DECODED = (
+    "either it did not decode the row, or the store's query does not give one JSON object a row, as to_jsonb(t) does"
+)
+
 
 # --------------------------------------------------------------------------- plugins that are right
 class Store(VersionStore):
@@ -199,6 +203,14 @@ async def test_a_field_of_an_entry_of_the_wrong_type_is_the_layouts_fault(migrat
     assert await blamed(migrator(layout)) == ("lay", f"Layout.arrange: {where}", problem)
 
 
+@pytest.mark.parametrize("revision", ["", "head", "base", "initial", "a\nb", "a\0"])
+async def test_a_revision_that_no_target_could_name_is_refused(migrator, revision):
+    plugin, where, problem = await blamed(migrator(Layout(arrange=arranged(entry(revision=revision)))))
+    assert (plugin, where) == ("lay", f"Layout.arrange: revision {revision!r}")
+    assert problem.startswith(f"gave the revision {revision!r} for ")
+    assert "want text without control characters, and none of the words head, base and initial" in problem
+
+
 async def test_entries_and_parents_may_be_lists(migrator):
     entries = [entry(), entry(revision="0002", parents=["0001"])]
     report = await migrator(Layout(arrange=lambda tree: Arrangement(entries))).migrate()
@@ -209,7 +221,7 @@ async def test_a_generator_of_entries_is_refused_because_it_can_be_read_only_onc
     layout = Layout(arrange=lambda tree: Arrangement(one for one in [entry()]))
     plugin, where, problem = await blamed(migrator(layout))
     assert (plugin, where) == ("lay", "Layout.arrange")
-    assert problem.startswith("gave <generator")
+    assert problem.startswith("gave a generator, want")
 
 
 async def coroutine(*given):
@@ -227,17 +239,17 @@ async def coroutine(*given):
             "Layout.arrange",
             "gave a coroutine, want Arrangement: make it a plain function, def instead of async def",
         ),
-        (Layout(arrange=arranged(entry(load=lambda tree: None))), "Entry.load", "gave None, want Script"),
+        (Layout(arrange=arranged(entry(load=lambda tree: None))), "Entry.load(0001)", "gave None, want Script"),
         (
             Layout(arrange=arranged(entry(checksums=lambda tree: "abc"))),
-            "Entry.checksums",
+            "Entry.checksums(0001)",
             "gave 'abc', want a tuple of str",
         ),
         (
             Layout(
                 arrange=arranged(), route=lambda *given: [Hop(entry=entry(files=()), verb="apply", load=lambda t: 3)]
             ),
-            "Hop.load",
+            "Hop.load(0001)",
             "gave 3, want Body",
         ),
     ],
@@ -257,8 +269,8 @@ def fails(*given):
         (Layout(arrange=fails), "Layout.arrange"),
         (Layout(arrange=arranged(), smells=fails), "Layout.smells"),
         (Layout(arrange=arranged(), route=fails), "Layout.route"),
-        (Layout(arrange=arranged(entry(load=fails))), "Entry.load"),
-        (Layout(arrange=arranged(entry(checksums=fails))), "Entry.checksums"),
+        (Layout(arrange=arranged(entry(load=fails))), "Entry.load(0001)"),
+        (Layout(arrange=arranged(entry(checksums=fails))), "Entry.checksums(0001)"),
     ],
 )
 async def test_what_a_layout_raises_is_reported_under_the_function_that_raised(migrator, layout, where):
@@ -298,7 +310,7 @@ async def test_a_body_of_the_wrong_type_names_the_file_whose_loader_may_have_mad
 
 async def test_a_body_that_a_layout_made_without_a_file_is_the_layouts_fault(migrator):
     layout = Layout(arrange=arranged(entry(files=(), load=lambda tree: Script(up="SELECT 1"))))
-    assert await blamed(migrator(layout)) == ("lay", "Entry.load", "gave 'SELECT 1', want Body")
+    assert await blamed(migrator(layout)) == ("lay", "Entry.load(0001)", "gave 'SELECT 1', want Body")
 
 
 # --------------------------------------------------------------------------- stores
@@ -416,8 +428,19 @@ async def test_a_long_query_is_cut(migrator):
     assert len(last) < 300
 
 
-@pytest.mark.parametrize("error", [refused("reading was refused", "42501"), ConnectError("the connection was lost")])
-async def test_a_lost_connection_or_a_missing_privilege_is_not_the_querys_fault(migrator, error):
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused("reading was refused", "42501"),
+        refused("current transaction is aborted", "25P02"),
+        refused("another operation is in progress", None),
+        ConnectError("the connection was lost"),
+    ],
+    ids=str,
+)
+async def test_a_lost_connection_a_missing_privilege_or_the_state_of_the_session_is_not_the_querys_fault(
+    migrator, error
+):
     with pytest.raises(type(error)) as raised:
         await migrator(session=Memory(error)).migrate()
     assert raised.value is error
@@ -570,6 +593,14 @@ async def fails_on_release(self, *given):
     fails()
 
 
+@asynccontextmanager
+async def fails_whatever(self, *given):
+    try:
+        yield Locked(waited=False, facts=Facts())
+    finally:
+        fails()
+
+
 async def fails_half_way(self, units):
     yield Started(next(iter(units))[0])
     fails()
@@ -587,7 +618,7 @@ async def fails_on_close(self, units):
     try:
         for action, _ in units:
             yield Started(action)
-            yield Failed(action, Failure(ValueError("x"), "x"))
+            yield Failed(action, Failure(ValueError("x"), "of the migration"))
     finally:
         fails()
 
@@ -620,13 +651,13 @@ READ = "gave {}, want a tuple of Facts and rows"
             {"read": reads((Facts(), ["{}"]))},
             PluginContractError,
             "Executor.read: rows",
-            "gave the row '{}', want a mapping",
+            f"gave the row '{{}}', want a mapping: {DECODED}",
         ),
         (
             {"read": reads((Facts(), [None]))},
             PluginContractError,
             "Executor.read: rows",
-            "gave the row None, want a mapping",
+            f"gave the row None, want a mapping: {DECODED}",
         ),
         ({"lock": fails}, PluginError, "Executor.lock", "raised KeyError: 'x'"),
         ({"lock": lambda *given: None}, PluginContractError, "Executor.lock", None),
@@ -648,7 +679,6 @@ READ = "gave {}, want a tuple of Facts and rows"
             "Executor.run",
             "ended after Started with 0 of 1 actions done, want Done for each, or Failed or Lost for the last.",
         ),
-        ({"run": fails_on_close}, PluginError, "Executor.run: closing", "raised KeyError: 'x'"),
     ],
 )
 async def test_what_an_executor_does_wrong_is_reported_under_its_plugin_and_method(
@@ -740,6 +770,28 @@ async def test_a_failed_migration_is_not_the_executors_fault(migrator):
     with pytest.raises(MigrationFailed) as failed:
         await migrator(session=with_session(run=run)).migrate()
     assert isinstance(failed.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize(
+    ("method", "where"),
+    [({"run": fails_on_close}, "Executor.run: closing"), ({"lock": fails_whatever}, "Executor.lock: releasing")],
+    ids=["run", "lock"],
+)
+async def test_a_failed_migration_is_told_although_the_executor_then_fails_to_clean_up(migrator, caplog, method, where):
+    with pytest.raises(MigrationFailed, match="of the migration"):
+        await migrator(session=with_session(**{"run": fails_on_close, **method})).migrate()
+    assert f"plugin 'exec': {where}: raised KeyError: 'x'" in caplog.text
+
+
+async def test_a_cancellation_goes_on_although_the_executor_then_fails_to_clean_up(migrator, caplog):
+    async def hangs(self, units):
+        yield Started(next(iter(units))[0])
+        await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await migrator(session=with_session(run=hangs, lock=fails_whatever)).migrate()
+    assert "plugin 'exec': Executor.lock: releasing: raised KeyError: 'x'" in caplog.text
 
 
 async def test_a_session_of_nobody_on_offer_was_given_by_the_caller(migrator, tmp_path):

@@ -305,6 +305,22 @@ def test_a_setting_without_default_must_be_given():
         host(stores).store("native")
 
 
+@pytest.mark.parametrize("kind", [ConfigError, ValueError])
+def test_a_value_that_the_settings_refuse_is_the_users_mistake_and_no_fault_of_the_plugin(kind):
+    @dataclass
+    class Picky:
+        retries: int = 1
+
+        def __post_init__(self):
+            msg = f"retries is {self.retries}, want 1 or more"
+            raise kind(msg)
+
+    stores = plugin(version_stores=lambda: [Provider("native", Store, Picky)])
+    with pytest.raises(ConfigError) as error:
+        host(stores).store("native", {"retries": 0})
+    assert str(error.value) == "settings of store native: retries is 0, want 1 or more"
+
+
 def test_a_provider_without_settings_takes_none():
     with pytest.raises(ConfigError, match="none, it takes no settings"):
         host(plugin(layouts=lambda: [Provider("native", a_layout)])).layout("native", {"x": 1})
@@ -483,12 +499,15 @@ async def async_generator():
         (lambda: [Loader], "gave the class Loader, want an instance of it"),
         (lambda: "sql", "gave 's', want Loader"),
         (lambda: [Provider("sql", a_layout)], "want Loader"),
-        (lambda: [Loader("sql", ".sql", load)], "its suffixes must be a tuple of texts with their dot"),
-        (lambda: [Loader("sql", ("sql",), load)], "its suffixes must be a tuple of texts with their dot"),
-        (lambda: [Loader("sql", (), load)], "its suffixes must be a tuple of texts with their dot"),
-        (lambda: [Loader("", (".sql",), load)], "its name must be text, and not empty"),
-        (lambda: [Loader(3, (".sql",), load)], "its name must be text, and not empty"),
-        (lambda: [Loader("sql", (".sql",), None)], "its load must be callable"),
+        (
+            lambda: [Loader("sql", ".sql", load)],
+            "gave Loader 'sql' with suffixes='.sql', want a tuple of texts with their dot",
+        ),
+        (lambda: [Loader("sql", ("sql",), load)], "with suffixes=('sql',), want a tuple of texts with their dot"),
+        (lambda: [Loader("sql", (), load)], "with suffixes=(), want a tuple of texts with their dot"),
+        (lambda: [Loader("", (".sql",), load)], "gave Loader '' with name='', want text that is not empty"),
+        (lambda: [Loader(3, (".sql",), load)], "with name=3, want text that is not empty"),
+        (lambda: [Loader("sql", (".sql",), None)], "with load=None, want something callable"),
     ],
 )
 def test_a_loader_hook_that_gives_something_else_is_refused(loaders, problem):
@@ -498,12 +517,19 @@ def test_a_loader_hook_that_gives_something_else_is_refused(loaders, problem):
 @pytest.mark.parametrize(
     ("hooks", "problem"),
     [
-        ({"layouts": lambda: [Provider("x", 3)]}, "its create must be callable"),
-        ({"layouts": lambda: [Provider("x", a_layout, dict)]}, "its settings must be a dataclass"),
-        ({"version_stores": lambda: [Provider("x", Store, TableSettings())]}, "its settings must be a dataclass"),
-        ({"executors": lambda: [ExecutorProvider("x", "pg", connect)]}, "its schemes must be a tuple of texts"),
-        ({"executors": lambda: [ExecutorProvider("x", ("pg",), None)]}, "its connect must be callable"),
-        ({"observers": lambda: [Observer("x", "notify")]}, "its notify must be callable"),
+        ({"layouts": lambda: [Provider("x", 3)]}, "gave Provider 'x' with create=3, want something callable"),
+        ({"layouts": lambda: [Provider("x", a_layout, dict)]}, "with settings=the class dict, want a dataclass"),
+        (
+            {"version_stores": lambda: [Provider("x", Store, TableSettings())]},
+            "want a dataclass, the class and not an instance",
+        ),
+        ({"executors": lambda: [ExecutorProvider("x", "pg", connect)]}, "with schemes='pg', want a tuple of texts"),
+        (
+            {"executors": lambda: [ExecutorProvider("x", ("pg:",), connect)]},
+            "with schemes=('pg:',), want a tuple of texts",
+        ),
+        ({"executors": lambda: [ExecutorProvider("x", ("pg",), None)]}, "with connect=None, want something callable"),
+        ({"observers": lambda: [Observer("x", "notify")]}, "with notify='notify', want something callable"),
     ],
 )
 def test_an_offer_with_a_wrong_field_is_refused(hooks, problem):
@@ -676,6 +702,61 @@ def test_a_blocked_plugin_is_not_even_imported(install, monkeypatch, by):
 
 
 @pytest.mark.usefixtures("installed_only")
+@pytest.mark.parametrize("value", ["bad-plugin", "bad_plugn", "bad_plugin:plugn", "bad_plugin:"])
+def test_an_entry_point_that_leads_nowhere_is_shown_with_how_to_write_it(install, value):
+    install("trek-bad", {"bad": value}, bad_plugin="")
+    with pytest.raises(PluginImportError, match=r"\(trek-bad 1\.0\): importing") as error:
+        PluginHost().suffixes()
+    assert f'Correct its entry point, bad = "{value}": NAME = "package.module"' in str(error.value)
+
+
+@pytest.mark.usefixtures("installed_only")
+def test_an_error_in_a_plugin_s_own_import_is_not_taken_for_a_wrong_entry_point(install):
+    install("trek-bad", {"bad": "bad_plugin"}, bad_plugin="import nobody_has_this")
+    with pytest.raises(PluginImportError, match="Install what it needs"):
+        PluginHost().suffixes()
+
+
+@pytest.mark.usefixtures("installed_only")
+def test_a_module_with_only_the_class_of_its_hooks_is_told_to_make_an_instance(install):
+    text = "from trek_core._hooks import TrekHooks\nclass Mine(TrekHooks): pass\n"
+    install("trek-bad", {"bad": "bad_plugin"}, bad_plugin=text)
+    with pytest.raises(PluginContractError, match=r"the module bad_plugin has no function marked @hookimpl") as error:
+        PluginHost().suffixes()
+    assert "Its class Mine is not used: plugin = Mine(), and an entry point that names it, module:plugin." in str(
+        error.value
+    )
+
+
+@pytest.mark.usefixtures("installed_only")
+def test_what_trek_brings_never_comes_second(install, monkeypatch):
+    monkeypatch.setattr("trek_core._host.DISTRIBUTION", "trek-itself")
+    install("trek-itself", {"sql": "ours"}, ours=loader_module("sql", ".sql"))
+    install("a-newcomer", {"a": "theirs"}, theirs=loader_module("other", ".sql"))
+    with pytest.raises(PluginConflict) as error:
+        PluginHost().suffixes()
+    assert str(error.value).startswith(
+        "plugin 'a' (a-newcomer 1.0): hook trek_register_loaders: the suffix '.sql' is taken by"
+    )
+    assert "plugin 'sql' (trek-itself 1.0)" in str(error.value)
+
+
+def test_a_layout_that_is_no_format_is_said_to_be_one():
+    mine = plugin(layouts=lambda: [Provider("dated", a_layout)])
+    with pytest.raises(ConfigError, match=r"There is a layout of that name.* Name the layout alone: layout = 'dated'"):
+        host(mine).store("dated")
+
+
+def test_an_identity_that_is_a_method_is_told_to_be_a_property():
+    class Wrong(Store):
+        def identity(self):
+            return "x"
+
+    with pytest.raises(PluginContractError, match=r"VersionStore\.identity: is a method, want a property.*@property"):
+        host(plugin(version_stores=lambda: [Provider("x", Wrong)])).store("x")
+
+
+@pytest.mark.usefixtures("installed_only")
 def test_an_entry_point_name_of_two_distributions_is_a_conflict_that_names_both(install):
     install("trek-a", {"same": "plugin_a"}, "1.1", plugin_a=loader_module("a", ".a"))
     install("trek-b", {"same": "plugin_b"}, "2.2", plugin_b=loader_module("b", ".b"))
@@ -760,9 +841,7 @@ def test_a_blocked_name_that_nobody_has_is_listed_and_breaks_nothing(monkeypatch
     monkeypatch.setenv("TREK_DISABLE_PLUGINS", "nobody")
     plugins = host(plugin(loaders=lambda: [sql_loader()]))
     assert plugins.suffixes() == (".sql",)
-    assert plugins.describe()[1] == PluginInfo(
-        "nobody", state="blocked", error="blocked, but no plugin has this name"
-    )
+    assert plugins.describe()[1] == PluginInfo("nobody", state="blocked", error="blocked, but no plugin has this name")
 
 
 # --------------------------------------------------------------------------- blame

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,8 @@ from trek_core.events import (
     StatementDone,
 )
 from trek_core.model import Body, Script, Source, Sql
-from trek_core.plugin import Loader, TrekHooks, hookimpl
-from trek_core.testing import memory_backend
+from trek_core.plugin import Backend, Executor, Loader, TrekHooks, hookimpl
+from trek_core.testing import MemoryConnection, MemoryExecutor, MemoryStore, memory_backend
 
 
 @pytest.fixture
@@ -196,3 +197,15 @@ async def test_a_cancelled_run_leaves_nothing_and_can_be_run_again(place: Place)
     assert place.database.ran == ["up 1"]
     place.write(THREE)
     assert [ran.revision for ran in (await place.migrator(lock_wait=0).migrate()).ran] == ["0002", "0003"]
+
+
+async def test_an_executor_that_swallows_what_a_run_raises_hides_no_failure(place: Place) -> None:
+    @asynccontextmanager
+    async def swallow() -> AsyncGenerator[Executor]:
+        with suppress(Exception):
+            yield MemoryExecutor(MemoryConnection(place.database))
+
+    place.write({"0001_1.sql": "DIVIDE BY ZERO"})
+    backend = Backend(swallow, store=MemoryStore())
+    with pytest.raises(MigrationFailed):
+        await Migrator(backend, place.path).migrate()

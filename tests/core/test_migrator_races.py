@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 
@@ -25,11 +24,10 @@ from trek_core.events import (
     Failure,
     LockWaiting,
     Lost,
-    Result,
     Started,
     StatementDone,
 )
-from trek_core.model import Action, Facts, Lock, Locked, Record, Rows, Sql
+from trek_core.model import Facts, Lock, Locked
 from trek_core.testing import MemoryConnection, MemoryExecutor, MemoryStore
 from trek_core.testing._memory_executor import Unit
 
@@ -84,38 +82,6 @@ async def test_a_plan_waits_for_a_runner_in_the_middle_of_a_migration_outside_a_
     await place.until(StatementDone)
     assert not await place.migrator().plan()
     await first
-
-
-class Alone(MemoryExecutor):
-    """Notes which task calls it, and that no call began before the one before had ended."""
-
-    tasks: ClassVar[set[asyncio.Task[Any] | None]] = set()
-    together: ClassVar[list[str]] = []
-    busy = ""
-
-    @contextlib.contextmanager
-    def call(self, name: str) -> Iterator[None]:
-        self.tasks.add(asyncio.current_task())
-        self.together.extend([f"{name} during {self.busy}"] if self.busy else [])
-        self.busy = name
-        yield
-        self.busy = ""
-
-    async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
-        with self.call("read"):
-            return await super().read(query)
-
-    async def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
-        with self.call("run"):
-            async for result in super().run(units):
-                yield result
-
-
-async def test_e1_a_session_is_used_from_one_task_one_call_at_a_time(place: Place) -> None:
-    await place.migrator(Alone).migrate()
-    await place.migrator(Alone).migrate("0001")
-    assert Alone.tasks == {asyncio.current_task()}
-    assert Alone.together == []
 
 
 class Unlocked(MemoryExecutor):

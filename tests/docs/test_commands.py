@@ -17,6 +17,7 @@ from tests.docs.pages import ROOT, blocks, prose, read
 from tests.docs.plugin_pages import plugin_pages
 from trek_core.cli import _exit
 from trek_core.cli._app import cli
+from trek_core.cli._new_plugin import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,3 +171,8 @@ def test_the_readme_gives_the_exit_codes_that_there_are() -> None:
     (line,) = re.findall(r"Exit codes: (.*?)\.\s", read("README.md"), re.DOTALL)
     assert {int(number) for number in re.findall(r"(?:^|, )(\d+) ", line.replace("\n", " "))} == set(codes.values())
     assert {int(number) for number in re.findall(r"^ +(\d+) ", _exit.TABLE, re.MULTILINE)} == set(codes.values())
+
+
+def test_the_page_on_publishing_names_the_kinds_of_plugins_that_the_command_writes() -> None:
+    (sentence,) = re.findall(r"KIND is (.*?)\.\n", read("docs/plugins/publishing.md"), re.DOTALL)
+    assert re.findall(r"`([\w-]+)`", sentence) == list(KINDS)

@@ -52,10 +52,18 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 def test_every_module_that_a_page_names_is_there() -> None:
     modules = {
         path.name
-        for package in ("trek_core", "trek_loaders", "trek_asyncpg", "examples", "tests", "benchmarks")
+        for package in (
+            "trek_core",
+            "trek_loaders",
+            "trek_asyncpg",
+            "trek_observers",
+            "examples",
+            "tests",
+            "benchmarks",
+        )
         for path in (ROOT / package).rglob("*.py")
     }
-    theirs = {"conftest.py", *(f"{example.module}.py" for example in EXAMPLES)}  # a reader's own
+    theirs = {"conftest.py", "shop_j2.py", "shop_statements.py", *(f"{example.module}.py" for example in EXAMPLES)}
     for page in pages():
         named = set(re.findall(r"(?<![\w*.…])([a-z_]\w*\.py)\b", read(page)))
         assert named - modules - theirs == set(), page
@@ -63,4 +71,5 @@ def test_every_module_that_a_page_names_is_there() -> None:
 
 def test_the_pages_that_the_readme_promises_are_there() -> None:
     promised = {"running", "targets", "configuration", "design", "errors", "embedded", "asyncpg-trek", "plugins/README"}
+    promised |= {"jinja", "opentelemetry", "plugins/testing", "plugins/publishing", "plugins/compatibility"}
     assert {f"docs/{name}.md" for name in promised} <= {target("README.md", link)[0] for link in links("README.md")}

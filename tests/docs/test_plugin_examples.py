@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.docs.installed import installed
-from tests.docs.pages import blocks, module
-from tests.docs.plugin_pages import FOLDERS, LOG, SECRET, SQLX, STORE
+from tests.docs.pages import block, blocks, module
+from tests.docs.plugin_pages import FOLDERS, LOG, SECRET, SQLX, STATEMENTS, STORE
 from trek_asyncpg import AsyncpgBackend, migrate
 from trek_core import ConfigError, Duplicate, LoadError, MigrationFailed, Migrator, Unfinished
 
@@ -137,6 +137,16 @@ async def test_the_store_leaves_a_table_of_another_shape_alone(reader: Reader, s
         await migrator(reader, shop_store).migrate()
 
 
+async def test_in_an_empty_table_of_another_shape_the_store_writes_nothing_and_nothing_runs(
+    reader: Reader, shop_store: ModuleType
+) -> None:
+    reader.has(FILES)
+    await reader.connection.execute("CREATE TABLE shop_steps (mine text)")
+    with pytest.raises(MigrationFailed, match="INSERT has more expressions"):
+        await migrator(reader, shop_store).migrate()
+    assert await reader.connection.fetchval("SELECT to_regclass('a')") is None
+
+
 async def test_the_stores_setting_moves_its_table(reader: Reader, shop_store: ModuleType) -> None:
     reader.has(FILES)
     name = 'a"; drop table x; --'
@@ -149,6 +159,16 @@ async def test_the_stores_setting_moves_its_table(reader: Reader, shop_store: Mo
         await migrate(
             reader.connection, "migrations", store="shop", store_settings={"shema": "a"}, plugins=[shop_store]
         )
+
+
+async def test_a_row_that_is_gone_at_the_end_makes_the_second_example_of_a_store_fail(
+    reader: Reader, shop_store: ModuleType
+) -> None:
+    plugin = module("shop_statements", block("python", *STATEMENTS))
+    gone = "CREATE INDEX CONCURRENTLY b ON a (id);\nDELETE FROM shop_steps WHERE step = 2;\n"
+    reader.has({"0001_a.sql": "CREATE TABLE a (id int);\n", "0002_b.sql": f"-- trek: no-transaction\n{gone}"})
+    with pytest.raises(MigrationFailed, match="step 2 is gone; rows: 0"):
+        await migrate(reader.connection, "migrations", store="shop-statements", plugins=[plugin])
 
 
 # --------------------------------------------------------------------------- installed

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -14,17 +11,16 @@ import pytest
 from asyncpg_trek.asyncpg import AsyncpgBackend as ToolBackend  # type: ignore[import-untyped]
 
 import trek_asyncpg
-from tests.docs.installed import installed
-from tests.docs.pages import block, blocks, execute, module
-from tests.docs.plugin_pages import EXAMPLES, FOLDERS, LOG, README, SECRET, SQLX, STORE, TESTING, Example
-from trek_core import Changed, ConnectError, Irreversible, LoadError, MigrationFailed
+from tests.docs.pages import block, blocks, execute
+from tests.docs.plugin_pages import EXAMPLES
+from tests.docs.plugin_runs import PLUGIN_RUNS, USERS
+from trek_core import Irreversible
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from tests.docs.conftest import Reader
 
-USERS = "CREATE TABLE users (id int);\n"
 OF_THE_TOOL = {
     "20240101_initial_up_people.sql": "CREATE TABLE people (id int);",
     "20240102_people_up_orders.sql": "CREATE TABLE orders (id int);",
@@ -73,105 +69,6 @@ async def in_your_transaction(text: str, reader: Reader, _: object) -> None:
     await execute(text, "running", connection=reader.connection, migrate=trek_asyncpg.migrate)
     assert await reader.history() == ["0001"]
     assert await reader.history("audit", "what") == ["migrating"]
-
-
-# --------------------------------------------------------------------------- plugins
-async def only_define(text: str, reader: Reader, _: object) -> None:
-    """What it registers is used by the block after it; here: it can be imported, and has a hook."""
-    made = module(f"trek_docs_{abs(hash(text))}", text)
-    assert [name for name in vars(made) if name.startswith("trek_register_")]
-    del sys.modules[made.__name__]
-
-
-async def started(example: Example, text: str) -> Any:
-    """The function `start` of a block that uses the example."""
-    module(example.module, example.text)
-    return (await execute(text, example.page))["start"]
-
-
-async def with_the_loader(text: str, reader: Reader, _: object) -> None:
-    start = await started(SQLX, text)
-    reader.has({"0001_users.sql": USERS, "0002_note.sqlx": "SELECT 1;\n\nCOMMENT ON TABLE users IS 'of {{owner}}';\n"})
-    assert [ran.revision for ran in (await start(reader.connection)).ran] == ["0001", "0002"]
-    assert await reader.connection.fetchval("SELECT obj_description('users'::regclass)") == "of shop_owner"
-    reader.has({"0003_more.sqlx": "SELECT 1;\nSELECT {{nobody}};\n"})
-    with pytest.raises(LoadError, match=r"0003_more\.sqlx:2: no value for \{\{nobody\}\}\nThere are: owner\."):
-        await start(reader.connection)
-
-
-async def by_hand(text: str, reader: Reader, _: object) -> None:
-    start = await started(SQLX, text)
-    reader.has({"0001_users.sqlx": USERS})
-    assert [found.revision for found in (await start(reader.connection)).applied] == ["0001"]
-
-
-async def with_the_observer(text: str, reader: Reader, _: object) -> None:
-    reader.has({"0001_users.sql": USERS, "0002_bad.sql": "SELECT no_such_thing;\n"})
-    logger = logging.getLogger("shop.migrations")
-    told: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        start = await started(LOG, text)
-        with pytest.raises(MigrationFailed):
-            await start(reader.connection)
-    finally:
-        logger.removeHandler(handler)
-    assert told[0].startswith("apply 0001 users: 0.")
-    assert told[1] == 'apply 0002 bad: column "no_such_thing" does not exist'
-    assert len(told) == 2
-
-
-async def with_the_store(text: str, reader: Reader, _: object) -> None:
-    reader.has_the_shop()
-    start = await started(STORE, text)
-    assert len((await start(reader.connection)).ran) == 21
-    assert len(await reader.history("shop_steps")) == 21
-    assert not await start(reader.connection)
-    assert await reader.connection.fetchval("SELECT to_regclass('public.trek_history')") is None
-
-
-async def with_the_layout(text: str, reader: Reader, _: object) -> None:
-    reader.has(
-        {"001-users/up.sql": USERS, "001-users/down.sql": "DROP TABLE users;\n", "002-note/up.sql": "SELECT 1;\n"}
-    )
-    start = await started(FOLDERS, text)
-    assert [(ran.revision, ran.title) for ran in (await start(reader.connection)).ran] == [
-        ("001", "users"),
-        ("002", "note"),
-    ]
-    assert not await start(reader.connection)
-    reader.has({"001-users/up.sql": f"-- edited\n{USERS}"})
-    reader.has({"003-more/up.sql": "SELECT 1;\n"})
-    with pytest.raises(Changed):
-        await start(reader.connection)
-
-
-async def with_the_executor(text: str, reader: Reader, _: object) -> None:
-    reader.has({"0001_users.sql": USERS})
-    secret = reader.folder / "secret"
-    start = await started(SECRET, text)
-    with pytest.raises(ConnectError, match=r"there is no DSN in .*secret: no such file"):
-        await start(secret)
-    secret.write_text(f"{reader.database.dsn}\n")
-    assert [ran.revision for ran in (await start(secret)).ran] == ["0001"]
-    assert await reader.history() == ["0001"]
-
-
-async def with_pytest(text: str, reader: Reader, _: object) -> None:
-    """A module of tests of a plugin author, in a process of its own: what is not skipped passes."""
-    for example in EXAMPLES:
-        (reader.folder / f"{example.module}.py").write_text(example.text)
-    installed(reader.folder)
-    (reader.folder / "test_plugin.py").write_text(text)
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "--rootdir", str(reader.folder)]
-    environ = {**os.environ, "TREK_TEST_DSN": reader.database.dsn, "PYTHONPATH": str(reader.folder)}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=reader.folder, env=environ, timeout=300
-    )
-    assert re.search(r"^\d+ passed(, \d+ skipped)? in ", done.stdout, re.MULTILINE), done.stdout + done.stderr
 
 
 # --------------------------------------------------------------------------- the embedded server
@@ -235,15 +132,7 @@ RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("README.md", 1): one_call,
     ("README.md", 2): plan_and_execute,
     ("docs/running.md", 1): in_your_transaction,
-    **{(example.page, 1): only_define for example in EXAMPLES},
-    **{(example.page, 3): with_pytest for example in EXAMPLES},
-    **{(TESTING, number): with_pytest for number in (1, 2, 3, 4)},
-    (README, 1): by_hand,
-    (SQLX.page, 2): with_the_loader,
-    (FOLDERS.page, 2): with_the_layout,
-    (STORE.page, 2): with_the_store,
-    (SECRET.page, 2): with_the_executor,
-    (LOG.page, 2): with_the_observer,
+    **PLUGIN_RUNS,
     ("docs/embedded.md", 1): by_its_dsn,
     ("docs/embedded.md", 2): by_serve,
     ("docs/embedded.md", 3): as_a_fixture,

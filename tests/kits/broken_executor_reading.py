@@ -33,6 +33,16 @@ class LeavesReadingOpen(Leaky):
         return facts, rows
 
 
+class RollsBackWhatReadingNeeds(MemoryExecutor):
+    """It has no savepoint of its own to go back to."""
+
+    async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
+        facts, rows = await super().read(query)
+        if rows is None and self.connection.in_transaction:
+            self.connection._changes.clear()  # type: ignore[union-attr]
+        return facts, rows
+
+
 class NamesNoUser(MemoryExecutor):
     def facts(self) -> Facts:
         return replace(super().facts(), user="")
@@ -161,6 +171,7 @@ DIAGONAL: dict[str, type[MemoryExecutor]] = {
     "test_e2_a_row_is_a_mapping_with_the_text_that_was_written": KeepsTheEscapesOfJson,
     "test_e3_without_the_table_the_rows_are_none": FindsNoRowsWithoutTable,
     "test_e3_without_the_table_the_session_stays_usable": LeavesReadingOpen,
+    "test_e3_without_the_table_the_callers_transaction_stays_usable": RollsBackWhatReadingNeeds,
     "test_e4_the_facts_name_database_and_user": NamesNoUser,
     "test_e4_the_facts_say_whether_the_caller_has_a_transaction_open": OverlooksTheCallersTransaction,
     "test_e5_another_refusal_is_a_config_error": LetsTheDriversErrorThrough,

@@ -142,6 +142,15 @@ def loads_no_way_up(right: Layout) -> Layout:
     return _each(right, lambda entry: changed(entry) if entry.revision == "1" else entry)
 
 
+def loads_one_file_for_all(right: Layout) -> Layout:
+    """A function in a loop, which sees the loop's last value."""
+
+    def changed(found: Arrangement) -> Arrangement:
+        return _with(found, [replace(entry, load=found.entries[-1].load) for entry in found.entries])
+
+    return _rearranged(right, changed)
+
+
 def ignores_what_it_cannot_arrange(right: Layout) -> Layout:
     def arrange(tree: Tree) -> Arrangement:
         try:
@@ -208,6 +217,10 @@ def puts_a_new_file_first(right: Layout) -> Layout:
     return replace(right, new=lambda arrangement, title, kind: {f"0_kit.{kind}": UP})
 
 
+def puts_the_title_into_the_name(right: Layout) -> Layout:
+    return replace(right, new=lambda arrangement, title, kind: {f"{_following(arrangement):04}_{title}.{kind}": UP})
+
+
 def forgets_the_heads_on_the_way_up(right: Layout) -> Layout:
     return _routed(right, lambda hops: [replace(one, after=()) if one.verb == "apply" else one for one in hops])
 
@@ -223,6 +236,10 @@ def never_stands_still(right: Layout) -> Layout:
 # --------------------------------------------------------------------------- how
 def _nothing(tree: Tree) -> Script:
     return Script(None)
+
+
+def _following(arrangement: Arrangement) -> int:
+    return max((int(entry.revision) for entry in arrangement.entries), default=0) + 1
 
 
 def _with(found: Arrangement, entries: list[Entry]) -> Arrangement:
@@ -283,9 +300,11 @@ ALSO = (
     ("test_a3_no_file_is_skipped_in_silence", of_native(gives_no_reason_for_what_it_ignored)),
     ("test_a4_parents_are_revisions_that_are_there", of_native(makes_an_entry_its_own_parent)),
     ("test_a5_files_are_read_through_the_tree_only", of_native(looks_at_the_disk_for_a_checksum)),
+    ("test_a8_an_entry_loads_a_script_with_a_way_up", of_edges(loads_one_file_for_all)),
     ("test_a9_a_bad_folder_is_refused_and_a_file_named", of_native(names_no_file)),
     ("test_a11_checksums_change_with_the_way_up", of_native(counts_the_way_down_in_the_checksum_only)),
     ("test_a11_checksums_change_with_the_way_up", of_native(keeps_no_checksum)),
     ("test_a13_new_files_are_one_more_revision", of_native(puts_a_new_file_first)),
+    ("test_a13_new_files_are_one_more_revision", of_native(puts_the_title_into_the_name)),
 )
 """More that a test sees."""

@@ -57,6 +57,10 @@ def makes_nothing_of_a_good_file() -> Load:
     return lambda source: Script(None) if source.file.name.startswith("0002") else sql.load(source)
 
 
+def makes_nothing_of_a_direction() -> Load:
+    return lambda source: Script(None) if source.direction else sql.load(source)
+
+
 def opens_a_file() -> Load:
     return _after(Path(os.devnull).read_bytes)
 
@@ -160,6 +164,14 @@ def prints() -> Load:
     return _after(lambda: print("loading"))  # noqa: T201
 
 
+def prints_what_is_wrong() -> Load:
+    def told(source: Source, error: LoadError) -> LoadError:
+        print(error)  # noqa: T201
+        return error
+
+    return _refusing(told)
+
+
 def writes_to_stderr() -> Load:
     return _after(lambda: print("loading", file=sys.stderr))  # noqa: T201
 
@@ -227,7 +239,9 @@ DIAGONAL = {
 """Test -> the suite of the loader that fails it."""
 
 ALSO = (
+    ("test_l2_a_good_file_gives_a_script", sql_suite(makes_nothing_of_a_direction)),
     ("test_l3_loading_does_no_io", sql_suite(prints)),
+    ("test_l3_loading_does_no_io", sql_suite(prints_what_is_wrong)),
     ("test_l3_loading_does_no_io", sql_suite(writes_to_stderr)),
     ("test_l3_loading_does_no_io", sql_suite(lists_a_folder)),
     ("test_l3_loading_does_no_io", sql_suite(opens_a_socket)),

@@ -44,8 +44,8 @@ class ForgivesNothing(MemoryStore):
     def state(self, history: History, catalog: Catalog) -> State:
         state = super().state(history, catalog)
         failed = {row.revision: row for row in history.rows if row.state in ("failed", "started")}
-        left = tuple(row for name, row in failed.items() if name not in state.applied)
-        return replace(state, unfinished=left)
+        left = tuple(row for name, row in failed.items() if name not in state.applied and row not in state.unfinished)
+        return replace(state, unfinished=(*state.unfinished, *left))
 
 
 class KnowsNoSquash(MemoryStore):

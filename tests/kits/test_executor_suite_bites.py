@@ -6,8 +6,8 @@ import pytest
 
 from tests.kits import broken_executor_outside, broken_executor_reading, broken_executor_transaction, diagonal
 from tests.kits.broken_executor import suite_of
-from trek_core.testing import ExecutorSuite
-from trek_core.testing._sentences import sentences
+from tests.kits.broken_executor_also import ALSO, TellsOfStatementsInTransactions
+from trek_core.testing import ExecutorSuite, MemoryExecutor
 
 DIAGONAL = {
     **broken_executor_reading.DIAGONAL,
@@ -20,13 +20,16 @@ def test_the_table_has_a_broken_executor_for_each_test() -> None:
     assert sorted(DIAGONAL) == sorted(ExecutorSuite.kit_tests())
 
 
-def test_every_sentence_of_the_contract_whose_subject_is_the_executor_has_a_test() -> None:
-    numbers = {name.split("_")[1].upper() for name in ExecutorSuite.kit_tests()}
-    trek_is_the_subject = {"E1"}  # tests/core/test_migrator_races.py
-    assert numbers | trek_is_the_subject == {number for number in sentences() if number.startswith("E")}
-
-
 @pytest.mark.parametrize("name", DIAGONAL)
 def test_a_broken_executor_fails_its_test_and_no_other(name: str) -> None:
     outcomes = diagonal.run(suite_of(DIAGONAL[name]))
     assert {test for test, said in outcomes.items() if said.startswith("failed: ")} == {name}, outcomes
+
+
+@pytest.mark.parametrize(("name", "broken"), ALSO, ids=lambda value: getattr(value, "__name__", None))
+def test_other_ways_to_break_a_promise_fail_its_test_too(name: str, broken: type[MemoryExecutor]) -> None:
+    assert diagonal.failing(suite_of(broken)) == {name}
+
+
+def test_an_executor_may_tell_of_statements_in_a_transaction() -> None:
+    assert diagonal.failing(suite_of(TellsOfStatementsInTransactions)) == set()

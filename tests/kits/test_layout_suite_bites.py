@@ -54,6 +54,21 @@ def test_what_is_missing_and_not_declared_fails(capability: str, test: str):
     assert f"has no `{capability}`: write it, or say why not in `without`" in diagonal.run(TestLacking)[test]
 
 
+def test_folders_that_are_refused_are_asked_for():
+    class TestLenient(NativeSuite):
+        change: ClassVar = staticmethod(lambda layout: layout)
+
+        def case(self) -> LayoutCase:
+            return replace(super().case(), bad=[])
+
+    class TestDeclared(TestLenient):
+        without: ClassVar = {**NativeSuite.without, "refusals": "any file is a revision"}
+
+    test = "test_a9_a_bad_folder_is_refused_and_a_file_named"
+    assert "LayoutCase(bad=…): give a folder" in diagonal.run(TestLenient)[test]
+    assert diagonal.run(TestDeclared)[test] == "skipped: without refusals: any file is a revision"
+
+
 def without_new(layout: Layout) -> Layout:
     return replace(layout, new=None)
 
@@ -77,11 +92,8 @@ def test_edits_that_the_suite_cannot_make_are_asked_for():
 
 
 def test_a_case_says_at_once_what_it_lacks():
-    folder = Folder({"1.sql": UP}, ("1",))
     with pytest.raises(ValueError, match="give at least one Folder with a revision"):
         LayoutCase(LAYOUT, [], [{"x.sql": UP}])
-    with pytest.raises(ValueError, match="give at least one folder that must be refused"):
-        LayoutCase(LAYOUT, [folder], [])
 
 
 def test_a_suite_without_a_case_says_how_to_write_it():

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import zlib
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from tests.kits import diagonal
-from tests.kits.broken_loaders import ALSO, BAD_SQL, DIAGONAL, GOOD_SQL
-from trek_core.plugin import Loader
+from tests.kits.broken_loaders import ALSO, BAD_SQL, DIAGONAL, GOOD_PYTHON, GOOD_SQL
+from trek_core.plugin import Loader, LoadError, Script, Source
 from trek_core.testing import LoaderCase, LoaderSuite
-from trek_loaders import sql
+from trek_loaders import python, sql
 
 NOSY = """
 from trek_core.plugin import Body, Loader, Script, Sql, hookimpl
@@ -39,6 +43,27 @@ def test_a_broken_loader_fails_its_test_and_no_other(name: str, broken: type[Loa
 @pytest.mark.parametrize(("name", "broken"), ALSO, ids=lambda value: getattr(value, "__name__", None))
 def test_other_ways_to_break_a_promise_fail_its_test_too(name: str, broken: type[LoaderSuite]):
     assert diagonal.failing(broken) == {name}
+
+
+def unpack(source: Source) -> Script:
+    try:
+        return sql.load(replace(source, content=zlib.decompress(source.content)))
+    except zlib.error as error:
+        raise LoadError(str(source.file), None, "it is not packed") from error
+
+
+def test_a_loader_of_a_binary_format_passes_when_it_says_so():
+    class TestPacked(LoaderSuite):
+        __test__: ClassVar = False
+        without: ClassVar = {"text": "the files are packed; lines are those of the text within"}
+
+        def case(self) -> LoaderCase:
+            good = {f"{name}.z": zlib.compress(text.encode()) for name, text in GOOD_SQL.items()}
+            return LoaderCase(Loader("packed", (".z",), unpack), good, {"3.z": b"plain"})
+
+    assert diagonal.failing(TestPacked) == set()
+    TestPacked.without = {}
+    assert "test_l11_a_bom_and_crlf_change_nothing" in diagonal.failing(TestPacked)
 
 
 @pytest.fixture
@@ -82,6 +107,21 @@ def test_the_import_of_a_module_is_no_io(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.delitem(__import__("sys").modules, "late_helper", raising=False)
     TestLazy().test_l3_loading_does_no_io()
+
+
+def test_that_the_compiler_looks_for_the_line_of_a_syntax_error_is_no_io_of_the_loader():
+    def load(source: Source) -> Script:
+        try:
+            ast.parse(source.content, str(source.file))
+        except (SyntaxError, ValueError) as error:
+            raise LoadError(str(source.file), None, "it is no Python") from error
+        return python.load(source)
+
+    class TestParsing(LoaderSuite):
+        def case(self) -> LoaderCase:
+            return LoaderCase(Loader("parsing", (".py",), load), GOOD_PYTHON, {"3.py": "1 +"})
+
+    TestParsing().test_l3_loading_does_no_io()
 
 
 def test_a_case_says_at_once_what_it_lacks():

@@ -10,7 +10,8 @@ from typing import ClassVar
 import pytest
 
 from tests.kits import broken_store_reading, broken_store_recording, broken_store_state, diagonal
-from tests.kits.broken_store import suite_of
+from tests.kits.broken_store import MemoryCase, suite_of
+from tests.kits.broken_store_also import ALSO, KeepsANumber
 from trek_core.plugin import Action, Facts, History, Record, Rows, Sql
 from trek_core.testing import MemoryGround, MemoryStore, StoreCase, VersionStoreSuite
 
@@ -27,6 +28,41 @@ def test_a_broken_store_fails_its_test_and_no_other(name: str) -> None:
     assert {test: said for test, said in outcomes.items() if said.startswith("failed: ")}.keys() == {name}, outcomes[
         name
     ]
+
+
+@pytest.mark.parametrize(("name", "broken"), ALSO, ids=lambda value: getattr(value, "__name__", None))
+def test_other_ways_to_break_a_promise_fail_its_test_too(name: str, broken: type[MemoryStore]) -> None:
+    assert diagonal.failing(suite_of(broken)) == {name}
+
+
+ONE_NUMBER = "it keeps one number"
+LESS = dict.fromkeys(("names", "rows", "titles", "checksums", "unfinished", "guard"), ONE_NUMBER)
+
+
+class OneNumber(MemoryCase):
+    __test__: ClassVar = False
+    store = KeepsANumber
+    without: ClassVar[Mapping[str, str]] = LESS
+
+    @asynccontextmanager
+    async def case(self) -> AsyncIterator[StoreCase]:
+        async with super().case() as case:
+            yield replace(case, revision=str)
+
+
+def test_a_store_of_one_number_passes_with_what_it_lacks_declared() -> None:
+    outcomes = diagonal.run(OneNumber)
+    assert {said for said in outcomes.values() if said != "passed"} == {
+        f"skipped: without {one}: {ONE_NUMBER}" for one in LESS
+    }
+
+
+@pytest.mark.parametrize("capability", LESS)
+def test_what_a_store_of_one_number_lacks_fails_where_it_is_not_declared(capability: str) -> None:
+    less = {name: reason for name, reason in LESS.items() if name != capability}
+    assert diagonal.failing(
+        type("Boasting", (OneNumber,), {"without": less, "__test__": False, "__module__": __name__})
+    )
 
 
 # --------------------------------------------------------------------------- mistakes that break several promises

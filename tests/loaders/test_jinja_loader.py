@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import jinja2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.run.folders import applied, tables, write
 from trek_asyncpg import migrate
-from trek_core import LoadError, MigrationFailed
+from trek_core import LoadError, MigrationFailed, PluginConflict
 from trek_core.plugin import Body, Call, Direction, File, Script, Source, TrekHooks, hookimpl
 from trek_core.testing import LoaderCase, LoaderSuite
 from trek_loaders import jinja
@@ -138,6 +140,65 @@ def test_an_error_of_the_sql_has_the_template_s_lines_also_in_its_text() -> None
     assert "\n  line 4: CREATE INDEX CONCURRENTLY i ON t (x)\n  line 2: SELECT 1" in error.problem
 
 
+TAGS = (
+    ("for x in [1, 2]", "endfor"),
+    ("for x in []", "endfor"),
+    ("if true", "endif"),
+    ("if false", "endif"),
+    ("with y = 1", "endwith"),
+    ("raw", "endraw"),
+)
+LINE = "SELECT @;"  # the number of its own line is put in
+
+
+@st.composite
+def template_lines(draw: st.DrawFn, depth: int = 3) -> list[str]:
+    """Lines of a template: statements that say in which line they stand, and what may stand around them."""
+    found: list[str] = []
+    for _ in range(draw(st.integers(1, 4))):
+        kind = draw(st.sampled_from(["line", "line", "blank", "comment", "two", "set", "tag"]))
+        if kind == "tag" and depth:
+            begin, end = draw(st.sampled_from(TAGS))
+            within = [LINE] if begin == "raw" else draw(template_lines(depth - 1))
+            found += [_tag(draw, begin), *within, _tag(draw, end)]
+        else:
+            found += {
+                "blank": [""],
+                "comment": ["{# a", "b #}"],
+                "two": [f"{LINE} {LINE}"],
+                "set": ["{% set z = 1 %}"],
+            }.get(kind, [LINE])
+    return found
+
+
+def _tag(draw: st.DrawFn, word: str) -> str:
+    before, after = (draw(st.sampled_from(["", "-", "+"])) for _ in range(2))
+    return f"{{%{before} {word} {'' if after == '+' and 'raw' in word else after}%}}"
+
+
+@given(template_lines(), st.sampled_from(["\n", "\r\n"]))
+def test_whatever_stands_around_it_a_statement_has_the_line_where_it_stands(parts: list[str], end: str) -> None:
+    numbered = [part.replace("@", str(number)) for number, part in enumerate(parts, 2)]
+    script = load(end.join(["SELECT 1;", *numbered]))
+    assert all(text == f"SELECT {line}" for line, text in lines(script.up))
+
+
+WORDS = "for x in [1] endfor if endif macro f() endmacro block b endblock set = endset filter upper endfilter call raw endraw"
+SIGNS = "{{ }} {% %} {# #} {%- -%} | - ' $$ ( ) . loop self 1e999 ** 9 \\0"
+TOKENS = (*(f" {word} " for word in WORDS.split()), *SIGNS.split(), "\n", "\r", '"', "SELECT 1;", "-- trek: down\n")
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=20).map("".join))
+def test_any_text_gives_a_script_or_an_error_with_a_line_that_is_there(text: str) -> None:
+    try:
+        script = load(text)
+    except LoadError as error:
+        found = [error.line or 1]
+    else:
+        found = [line for body in (script.up, script.down) if body for line, _ in lines(body)]
+    assert all(1 <= line <= text.count("\n") + 1 for line in found)
+
+
 # ----------------------------------------------------------------------- what Jinja refuses
 @pytest.mark.parametrize(
     ("template", "line", "problem"),
@@ -252,15 +313,14 @@ async def test_a_failure_in_the_database_is_laid_at_the_template_s_line(connecti
     assert str(failed.value).startswith(f"{tmp_path}/0001_a.sql.j2:4:8: applying 0001 a failed")
 
 
-async def test_values_come_from_a_plugin_given_by_hand(
-    connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_values_come_from_a_plugin_given_by_hand(connection: Connection, tmp_path: Path) -> None:
     class Shop(TrekHooks):
         @hookimpl
         def trek_register_loaders(self) -> list[Loader]:
             return [jinja.loader({"owner": "shop"}, name="shop")]
 
     folder = write(tmp_path, {"0001_a.sql.j2": "CREATE TABLE {{ owner }} (id int);"})
-    monkeypatch.setenv("TREK_DISABLE_PLUGINS", "jinja")
-    await migrate(connection, folder, plugins=[("shop-j2", Shop())])
+    with pytest.raises(PluginConflict, match=r"suffix '\.sql\.j2' is taken by plugin 'shop-j2'"):
+        await migrate(connection, folder, plugins=[("shop-j2", Shop())])
+    await migrate(connection, folder, plugins=[("shop-j2", Shop())], disable_plugins=["jinja"])
     assert await tables(connection) == {"shop"}

@@ -16,7 +16,19 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tests.run.folders import two, until_sleeping, write
 from trek_asyncpg import migrate
-from trek_core import LockTimeout, MigrationFailed, Migrator
+from trek_core import LockTimeout, MigrationFailed, Migrator, Plan, Report
+from trek_core.plugin import (
+    Action,
+    Entry,
+    Failure,
+    LockWaiting,
+    Lost,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    Script,
+    Started,
+)
 from trek_core.testing import memory_backend
 from trek_observers.opentelemetry import observer, trek_register_observers
 
@@ -130,6 +142,7 @@ async def test_a_failed_migration_ends_its_span_and_the_run_s_with_the_message(
 ) -> None:
     with pytest.raises(MigrationFailed):
         await migrate(connection, write(tmp_path, {"1_a.sql": "SELECT 1/0;"}), observers=told.observers)
+    assert trace.get_current_span() is trace.INVALID_SPAN
     failed, run = told.spans
     assert [(s.status.status_code.name, s.status.description) for s in (failed, run)] == [
         ("ERROR", "division by zero")
@@ -180,6 +193,7 @@ async def test_waiting_for_the_lock_is_an_event_of_the_run(
             await asyncio.sleep(0.02)
     with pytest.raises(LockTimeout):
         await migrate(connection, folder, observers=told.observers, lock_wait=0.3)
+    assert trace.get_current_span() is trace.INVALID_SPAN
     first.cancel()
     with suppress(asyncio.CancelledError):
         await first
@@ -231,6 +245,50 @@ async def test_a_run_inside_a_span_of_the_caller_is_its_child(tmp_path: Path, to
     with told.provider.get_tracer("caller").start_as_current_span("start of the service"):
         await Migrator(memory_backend(), folder, observers=told.observers).migrate()
     assert told.tree()[1:] == [("trek run", "start of the service"), ("start of the service", None)]
+
+
+async def test_a_run_inside_a_migration_is_its_child_and_the_outer_one_goes_on(tmp_path: Path, told: Told) -> None:
+    inner = Migrator(
+        memory_backend(),
+        write(tmp_path / "in", {"1_in.py": "async def upgrade(connection): pass"}),
+        observers=told.observers,
+    )
+    probe = type(sys)("opentelemetry_probe")
+    probe.run = inner.migrate
+    sys.modules["opentelemetry_probe"] = probe
+    code = "import opentelemetry_probe\nasync def upgrade(connection): await opentelemetry_probe.run()\n"
+    try:
+        folder = write(tmp_path / "out", {"1_out.py": code, "2_out.py": "async def upgrade(connection): pass"})
+        await Migrator(memory_backend(), folder, observers=told.observers).migrate()
+    finally:
+        del sys.modules["opentelemetry_probe"]
+    assert told.tree() == [
+        ("trek apply", "trek run"),
+        ("trek run", "trek apply"),
+        ("trek apply", "trek run"),
+        ("trek apply", "trek run"),
+        ("trek run", None),
+    ]
+    assert [attributes(span, "trek.title") for span in told.named("trek apply")] == [["in"], ["out"], ["out"]]
+
+
+async def test_a_step_that_another_runner_did_is_lost_and_no_error(told: Told) -> None:
+    def load(tree: object) -> Script:
+        return Script(None)
+
+    action = Action(entry=Entry(revision="1", load=load), verb="apply", mode="transaction", body=None, index=0)
+    lost = Lost(action, Failure(ValueError("duplicate key"), "duplicate key"))
+    for event in (RunStarted(Plan("head", (action,))), Started(action), lost, RunFinished(Report("head"))):
+        await told.observers[0].notify(event)
+    step, run = told.spans
+    assert attributes(step, "trek.outcome", "error.type") == ["lost", None]
+    assert attributes(run, "trek.outcome", "error.type") == ["done", None]
+
+
+async def test_what_comes_outside_of_a_run_is_ignored(told: Told) -> None:
+    for event in (LockWaiting(1.0), RunFailed(ValueError("too late"))):
+        await told.observers[0].notify(event)
+    assert told.spans == []
 
 
 # ----------------------------------------------------------------------- the extra

@@ -70,7 +70,10 @@ def test_a_name_that_is_only_blocked_is_not_installed(monkeypatch: pytest.Monkey
         (SQLX.replace("loaders():", "loader():"), "registering: no hook is named 'trek_register_loader'. Did you mean"),
         (SQLX.replace("@hookimpl", ""), "registering: trek_register_loaders lacks @hookimpl and would never be called"),
         (SQLX.replace("loaders():", "loaders(config):"), "hooks of trek take no arguments"),
-        (SQLX.replace('".sqlx"', '"sqlx"'), "its suffixes must be a tuple of texts with their dot"),
+        (
+            SQLX.replace('".sqlx"', '"sqlx"'),
+            "gave Loader 'sqlx' with suffixes=('sqlx',), want a tuple of texts with their dot",
+        ),
         (SQLX.replace("yield Loader", "return Loader"), "gave the Loader 'sqlx', want an iterable of Loader"),
     ],
 )

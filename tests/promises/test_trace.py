@@ -175,8 +175,8 @@ async def test_every_call_of_a_run_has_its_line(tmp_path: Path, capsys: pytest.C
     assert {what for what in of("native", said) if what[:5] in ("Layou", "Entry")} == {
         "Layout.smells",
         "Layout.arrange",
-        "Entry.checksums",
-        "Entry.load",
+        "Entry.checksums(1)",
+        "Entry.load(1)",
     }
 
 

@@ -10,14 +10,14 @@ import pytest
 
 from tests.run.folders import advisory_locks, applied, clean, history, tables, two, until_sleeping, write
 from trek_asyncpg import migrate, status
-from trek_core import LockTimeout, MigrationFailed, Observer
+from trek_core import ConfigError, ConnectError, LockTimeout, MigrationFailed, Observer
 from trek_core.events import LockWaiting
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.run.folders import Connection
-    from tests.support.databases import Database
+    from tests.support.databases import Database, Roles
 
 
 async def test_a_second_runner_waits_says_who_it_waits_for_and_finds_the_work_done(
@@ -97,6 +97,31 @@ async def test_a_lock_held_by_somebody_else_stops_no_look_and_no_run_without_wor
         await other.execute("LOCK TABLE trek_history IN SHARE ROW EXCLUSIVE MODE")
         assert not await migrate(connection, folder, lock_wait=0)
         assert (await status(connection, folder)).state == "current"
+
+
+async def test_a_connection_that_ends_while_it_waits_for_the_lock_is_a_lost_connection_and_no_plugins_fault(
+    database: Database, connection: Connection, other: Connection, tmp_path: Path
+) -> None:
+    async def end_it(event: object) -> None:
+        if isinstance(event, LockWaiting):
+            await other.execute(f"SELECT pg_terminate_backend({connection.get_server_pid()})")
+
+    first = await database.connect()
+    running = asyncio.create_task(migrate(first, write(tmp_path, {"1_slow.sql": "SELECT pg_sleep(20);"})))
+    await until_sleeping(other)
+    with pytest.raises(ConnectError, match="lost while the migration lock was asked for"):
+        await migrate(connection, str(tmp_path), observers=[Observer("ear", end_it)])
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_a_role_that_may_not_take_the_lock_is_told_so(
+    connection: Connection, tmp_path: Path, make_role: Roles
+) -> None:
+    await connection.execute("REVOKE EXECUTE ON FUNCTION pg_try_advisory_lock(bigint) FROM public")
+    await connection.execute(f'SET ROLE "{await make_role("NOLOGIN")}"')
+    with pytest.raises(ConfigError, match=r"asking for the migration lock was refused: .* pg_try_advisory_lock"):
+        await migrate(connection, two(tmp_path))
 
 
 # --------------------------------------------------------------------------- table locks

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -34,6 +36,7 @@ FORKS = (
     OWN_SERVER
     + """
 import os
+import secrets
 if os.fork():
     print("the fork ended with", os.wait()[1], flush=True)
     sys.stdin.read()
@@ -200,3 +203,22 @@ async def test_a_server_that_does_not_answer_is_named_without_its_password() -> 
         async with database(nowhere):
             pass
     assert "hunter2" not in str(caught.value)
+
+
+async def test_a_role_that_may_not_make_databases_is_told_what_it_needs(server: Server) -> None:
+    role = f"trek_poor_{secrets.token_hex(4)}"
+    async with database(server) as made:
+        admin = await made.connect()
+        await admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'poor'")
+        try:
+            parts = urlsplit(made.dsn)
+            host = parts.netloc.rpartition("@")[2]
+            poor = Server("dsn", urlunsplit(parts._replace(netloc=f"{role}:poor@{host}")))
+            with pytest.raises(
+                NoServer, match=r"\(dsn\): permission denied to create database\. .* CREATEDB"
+            ) as caught:
+                async with database(poor):
+                    pass
+            assert "poor@" not in str(caught.value)
+        finally:
+            await admin.execute(f"DROP ROLE {role}")

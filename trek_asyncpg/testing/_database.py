@@ -58,7 +58,11 @@ async def database(at: Server | None = None) -> AsyncIterator[Database]:
     name = f"trek_test_{secrets.token_hex(8)}"
     async with _admin(at) as admin:
         strategy = "STRATEGY file_copy" if admin.get_server_version().major >= FILE_COPY else ""
-        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0 {strategy}')
+        try:
+            await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0 {strategy}')
+        except asyncpg.InsufficientPrivilegeError as error:
+            msg = f"the server to test with ({at.provider}): {error}. Name a role that may: ALTER ROLE … CREATEDB."
+            raise NoServer(msg) from error
     made = Database(name, at.dsn(name))
     try:
         yield made

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from trek_core._blame import blame, expect
+from trek_core._blame import breach, shown
 from trek_core._config import Settings
 from trek_core._host import Offer, PluginHost
 from trek_core._migrator import Migrator
+from trek_core._session import inside
 from trek_core.backend import Backend
 from trek_core.contracts import Executor, ExecutorProvider, Observer
 from trek_core.errors import ConfigError
@@ -61,14 +62,17 @@ def _executor(settings: Settings, host: PluginHost) -> Offer[ExecutorProvider]:
     return host.executor(scheme)
 
 
-@asynccontextmanager
-async def _open(offer: Offer[ExecutorProvider], dsn: str, given: object) -> AsyncIterator[Executor]:
+def _open(offer: Offer[ExecutorProvider], dsn: str, given: object) -> AbstractAsyncContextManager[Executor]:
     where = f"executor {offer.value.name}: connecting to {redact_dsn(dsn)}"
-    async with AsyncExitStack() as stack:
-        with blame(offer, where, secret=dsn):
-            session = await stack.enter_async_context(offer.value.connect(dsn, given))
-        expect(offer, where, session, Executor)
-        yield session
+
+    def begin() -> AbstractAsyncContextManager[Executor]:
+        manager = offer.value.connect(dsn, given)
+        if not isinstance(manager, AbstractAsyncContextManager):
+            advice = "decorate the async function that yields the session with @asynccontextmanager"
+            breach(offer, where, f"gave {shown(manager)}, want an async context manager: {advice}")
+        return manager
+
+    return inside(offer, (where, f"executor {offer.value.name}: closing"), begin, Executor, secret=dsn)
 
 
 def _rules(settings: Settings, rules: Rules) -> Rules:

@@ -15,7 +15,7 @@ from trek_core.cli._output import complain, document
 from trek_core.errors import LoadError, LockTimeout, MigrationFailed, PlanError, PluginError, TrekError, UnknownRevision
 from trek_core.events import Failure
 from trek_core.model import Call
-from trek_core.text import redact_dsn
+from trek_core.text import without_password
 
 DONE, FAILED, REFUSED, PENDING, LOCKED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -57,9 +57,7 @@ def conceal(text: str, words: Sequence[str]) -> str:
     """The text without the passwords that those words hold. An option's value may stand behind its `=`."""
     for word in words:
         for secret in (word, word.partition("=")[2]):
-            shown = redact_dsn(secret)
-            if secret and shown != secret:
-                text = text.replace(secret, shown)
+            text = without_password(text, secret)
     return text
 
 

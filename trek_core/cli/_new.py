@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import click
@@ -49,7 +49,23 @@ def _contents(settings: Settings, title: str, kind: str) -> Mapping[str, str]:
         raise ConfigError(msg)
     arrangement = _arranged(settings.directory, layout, name, host)
     with blame(layout, "Layout.new"):
-        return layout.value.new(arrangement, title, kind)
+        contents = layout.value.new(arrangement, title, kind)
+    _check(layout, contents)
+    return contents
+
+
+def _check(layout: Offer[Layout], contents: object) -> None:
+    """Raises `PluginContractError`: a name and a text each, and nothing outside the folder."""
+    from trek_core._blame import breach, shown  # noqa: PLC0415 - with plugins comes pluggy
+
+    where, want = "Layout.new", "want a mapping of file names below the folder to texts"
+    if not isinstance(contents, Mapping) or not all(
+        isinstance(part, str) for pair in contents.items() for part in pair
+    ):
+        breach(layout, where, f"gave {shown(contents)}, {want}")
+    for name in contents:
+        if PurePath(name).is_absolute() or ".." in PurePath(name).parts or not PurePath(name).name:
+            breach(layout, where, f"gave the name {name!r}, {want}")
 
 
 def _arranged(directory: str, layout: Offer[Layout], name: str, host: PluginHost) -> Arrangement:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 
@@ -17,6 +14,7 @@ import click
 from trek_core.cli._options import common, examples, given
 from trek_core.cli._output import document, say
 from trek_core.errors import ConfigError
+from trek_core.text import nearest
 
 _NAME = re.compile(r"(?!trek-)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST = 30  # names of tables are made of it, and PostgreSQL cuts those of more than 63 bytes
@@ -72,8 +70,6 @@ def new_plugin(context: click.Context, kind: str, name: str, parent: str) -> Non
 
 # --------------------------------------------------------------------------- what was asked for
 def _check_kind(kind: str, context: click.Context) -> None:
-    from trek_core._blame import nearest  # noqa: PLC0415 - with plugins comes pluggy
-
     if kind not in KINDS:
         meant = next((f" Did you mean {name!r}?" for name, one in KINDS.items() if one.offers == kind), "")
         advice = meant or nearest(kind, KINDS)
@@ -102,12 +98,15 @@ def _refuse_taken(kind: str, name: str) -> None:
 
 
 def _owners(kind: str, name: str) -> Iterator[str]:
-    from trek_core._host import PluginHost  # noqa: PLC0415 - pluggy
+    from importlib.metadata import distributions  # noqa: PLC0415 - this module is imported for `trek --help` too
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    from trek_core._host import PluginHost  # noqa: PLC0415
 
     module, distribution = _module(name), f"trek-{name}"
-    if importlib.util.find_spec(module) is not None:
+    if find_spec(module) is not None:
         yield f"a module {module} is installed"
-    if any(importlib.metadata.distributions(name=distribution)):
+    if any(distributions(name=distribution)):
         yield f"a distribution {distribution} is installed"
     for info in PluginHost().describe():
         if info.name == name and info.distribution:  # without one: a name in TREK_DISABLE_PLUGINS, and no plugin
@@ -125,6 +124,8 @@ def _module(name: str) -> str:
 
 def _contents(kind: str, name: str) -> Mapping[str, str]:
     """Path below the plugin's folder -> content, from the templates of its kind."""
+    from importlib.metadata import version  # noqa: PLC0415
+
     module = _module(name)
     words = {
         "name": name,
@@ -135,7 +136,7 @@ def _contents(kind: str, name: str) -> Mapping[str, str]:
         "summary": KINDS[kind].summary,
         "extras": KINDS[kind].extras,
         "proof": KINDS[kind].proof,
-        "bounds": _bounds(importlib.metadata.version("trek-migrate")),
+        "bounds": _bounds(version("trek-migrate")),
     }
     words["use"] = _filled(f"{kind}/use.md", words)
     return {
@@ -148,6 +149,8 @@ def _contents(kind: str, name: str) -> Mapping[str, str]:
 
 
 def _filled(template: str, words: Mapping[str, str]) -> str:
+    from importlib.resources import files  # noqa: PLC0415
+
     text = files("trek_core.cli").joinpath(f"templates/{template}.tmpl").read_text(encoding="utf-8")
     return Template(text).substitute(words)
 

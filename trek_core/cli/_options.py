@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from trek_core._config import Settings, load_settings
+from trek_core.text import nearest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,8 +48,7 @@ class Given:
 
 def _refuse_unknown(names: tuple[str, ...], blocked: tuple[str, ...]) -> None:
     """A file or the environment may block a plugin that is not installed everywhere; a typed name is a slip."""
-    from trek_core._blame import nearest  # noqa: PLC0415 - with plugins comes pluggy
-    from trek_core._host import PluginHost  # noqa: PLC0415
+    from trek_core._host import PluginHost  # noqa: PLC0415 - pluggy
 
     found = PluginHost(blocked=blocked).describe()
     # what is blocked and installed is not loaded, so it has no error

@@ -63,7 +63,8 @@ class Executor(ABC):
         E14. In a transaction begin, body and finish run in this order, and nobody sees a part of them.
         E15. After a failure in a transaction nothing of the unit remains, and what was done before it does.
         E16. After the first unit that fails or is lost no other begins.
-        E17. `Failure.statement` is the statement that failed, `message` and `sqlstate` are the database's.
+        E17. `Failure.statement` is the statement that failed, or None where it is none of the body's; `message` and `sqlstate`
+            are the database's.
         E18. `Failure.position` is the place in the statement's text where the database gives one.
         E19. A violation of `Record.guard` is `Lost`, and any other unique violation is `Failed`.
         E20. Outside a transaction what ran before a failure stays, and the outcome is "partial".

@@ -25,7 +25,7 @@ class Layout:
     A5. `arrange`, `smells` and the functions of an entry read through the tree only.
     A6. The same files give the same arrangement and the same checksums, wherever the folder is.
     A7. `arrange` loads nothing: `Tree.load` waits for `Entry.load`.
-    A8. `Entry.load` gives a `Script` with a way up, for every entry that is not skipped.
+    A8. `Entry.load` gives a `Script` with a way up, of the entry's `files` only, for every entry that is not skipped.
     A9. Any folder is arranged or refused with a `LoadError` or a `PlanError` that names a file, and nothing else is raised.
     A10. A folder without a file gives an arrangement without an entry.
     A11. Checksums are texts, and others when the way up was edited.

@@ -14,7 +14,8 @@ class VersionStore(ABC):
 
     S1. trek calls the methods in the order query, history, state, changed, record (once an action), prepare; the executor runs
         what they give. Under the lock it asks again.
-    S2. The methods have no effects, and the same arguments give equal answers.
+    S2. The methods have no effects, and the same arguments give equal answers. Only `query` of a store that lives outside the
+        database may read: what that store keeps.
     S3. No statement begins or ends a transaction: the executor does.
     """
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from trek_core._blame import nearest
 from trek_core._host import PluginHost, PluginInfo
 from trek_core.errors import PluginConflict
+from trek_core.text import nearest
 
 
 def check_plugin(name: str, *, offers: Iterable[str] = ()) -> PluginInfo:

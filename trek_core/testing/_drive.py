@@ -10,7 +10,7 @@ from trek_core._catalog import EntryCatalog, build
 from trek_core._recording import records
 from trek_core.contracts import Executor, Tree, VersionStore
 from trek_core.errors import PluginError, TrekError
-from trek_core.events import Result
+from trek_core.events import Failed, Lost, Result
 from trek_core.model import (
     Action,
     Arrangement,
@@ -63,6 +63,15 @@ async def carry_out(session: Executor, units: Iterable[tuple[Action, Record]]) -
     """What the executor says of the units."""
     async with contextlib.aclosing(session.run(units)) as results:
         return [result async for result in results]
+
+
+def told(results: Sequence[Result]) -> str:
+    """The last of an executor's results, in words."""
+    if not results:
+        return "it gave no result"
+    result = results[-1]
+    ended = f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}"
+    return f"{ended}: {result.failure.message}" if isinstance(result, Failed | Lost) else ended
 
 
 async def read(session: Executor, store: VersionStore) -> tuple[Facts, Rows | None]:

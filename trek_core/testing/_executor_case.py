@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Literal
 from trek_core._blame import shown
 from trek_core.contracts import Executor
 from trek_core.errors import TrekError
-from trek_core.events import Done, Failed, Failure, LockWaiting, Lost, Result
+from trek_core.events import Done, Failed, Failure, LockWaiting, Result
 from trek_core.model import Action, Call, Facts, Guard, History, Lock, Locked, Mode, Record, Rows, Statement, Verb
 from trek_core.testing import _drive
+from trek_core.testing._drive import told
 from trek_core.testing._ground import Ground
 from trek_core.testing._origin import origin
 from trek_core.testing._suite import Suite
@@ -65,6 +66,11 @@ class Bench:
     def failing(self, *before: Statement, mode: Mode = "transaction", failed: Sequence[Statement] = ()) -> Unit:
         """A unit whose last statement the database refuses."""
         return self.unit(*before, self.ground.wrong()[0], mode=mode, failed=failed)
+
+    def losing(self, mode: Mode = "transaction") -> Unit:
+        """A unit that violates its guard before its body runs."""
+        statements, guard = self.ground.twice()
+        return self.unit(self.ground.note("body"), begin=statements, guard=guard, mode=mode)
 
     async def run(self, *units: Unit) -> list[Result]:
         return await _drive.carry_out(self.session, units)
@@ -164,6 +170,11 @@ class ExecutorTests(Suite):
         "settings": "settings of a session, beyond its transactions",
     }
 
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The modes of migrations that a test should try."""
+        return ("transaction",) if "outside" in self.without else ("transaction", "autocommit")
+
     def ground(self) -> AbstractAsyncContextManager[Ground]:
         """An empty database and its words. Called once a test; what it gives is closed at the test's end."""
         msg = f"{type(self).__name__} lacks its one method: ground(), an async context manager of a Ground"
@@ -178,15 +189,6 @@ class ExecutorTests(Suite):
             raise TypeError(msg)
         async with made as ground, ground.session() as session:
             yield Bench(ground, session, self.moment)
-
-
-def told(results: Sequence[Result]) -> str:
-    """The last of an executor's results, in words."""
-    if not results:
-        return "it gave no result"
-    result = results[-1]
-    ended = f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}"
-    return f"{ended}: {result.failure.message}" if isinstance(result, Failed | Lost) else ended
 
 
 async def unheard(waiting: LockWaiting) -> None:

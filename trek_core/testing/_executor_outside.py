@@ -7,6 +7,7 @@ from typing import Literal
 from trek_core.events import StatementDone
 from trek_core.model import Sql, Statement
 from trek_core.script import SEPARATOR
+from trek_core.testing._drive import told
 from trek_core.testing._executor_case import BEGIN, FINISH, ExecutorTests
 from trek_core.testing._suite import needs
 
@@ -42,7 +43,8 @@ class Outside(ExecutorTests):
                 return (bench.ground.note(f"{phase} {number}"),)
 
             body = bench.ground.call("a"), bench.ground.note("b")  # what is no SQL stands alone too
-            await bench.done(bench.unit(*body, mode="autocommit", progress=progress))
+            failed = [bench.ground.note("failed")]
+            await bench.done(bench.unit(*body, mode="autocommit", progress=progress, failed=failed))
             notes = await bench.ground.notes()
             wanted = [BEGIN, "begin 1", "a", "done 1", "b", "whole 2", FINISH]
             assert notes == wanted, f"{bench.who}: around a call and a statement it wrote {notes}, want {wanted}"
@@ -52,8 +54,11 @@ class Outside(ExecutorTests):
         async with self.bench() as bench:
             failed = [bench.ground.note("failed")]
             await bench.fails(bench.failing(mode="autocommit", failed=failed))
-            left = await bench.left()
-            assert "failed" in left, f"{bench.who}: a unit failed, and its record's `failed` did not run: notes {left}"
+            notes = await bench.ground.notes()
+            assert "failed" in notes, (
+                f"{bench.who}: a unit failed, and its record's `failed` did not run: notes {notes}"
+            )
+            assert FINISH not in notes, f"{bench.who}: a unit failed, and its record's `finish` ran: notes {notes}"
 
     @needs("outside")
     async def test_e23_every_statement_is_told_with_its_number(self) -> None:
@@ -66,9 +71,13 @@ class Outside(ExecutorTests):
     async def test_e29_settings_are_as_they_were_outside_a_transaction(self) -> None:
         async with self.bench() as bench:
             before = await bench.ground.setting(bench.session)
-            await bench.done(bench.unit(bench.ground.change_setting(), mode="autocommit"))
-            after = await bench.ground.setting(bench.session)
-            assert after == before, f"{bench.who}: a body changed a setting from {before!r} to {after!r}, and it stays"
+            change = bench.ground.change_setting()
+            for unit in (bench.unit(change, mode="autocommit"), bench.failing(change, mode="autocommit")):
+                ended = told(await bench.run(unit))
+                after = await bench.ground.setting(bench.session)
+                assert after == before, (
+                    f"{bench.who}: a body ({ended}) changed a setting from {before!r} to {after!r}, and it stays"
+                )
 
     @needs("message")
     async def test_e31_a_message_is_never_cut(self) -> None:

@@ -8,11 +8,11 @@ import contextlib
 from trek_core.errors import ConfigError, ConnectError, LockTimeout
 from trek_core.events import LockWaiting
 from trek_core.model import Advisory, Locked
-from trek_core.testing._executor_case import PATIENCE, ExecutorTests
+from trek_core.testing._executor_case import BEGIN, FINISH, PATIENCE, ExecutorTests
 from trek_core.testing._suite import needs
 
 WORDS = ("plain", "it's", 'a "b" {c}', "\\N back\\slash", "two\nlines\ttab", "Grüße 🐘", " space ")
-ONE, TWO = Advisory(7_301), Advisory(-7_302)
+ONE, TWO = Advisory(7_301), Advisory(7_301 - 2**62)  # a key that is cut to 32 bits is no other
 
 
 class Reading(ExecutorTests):
@@ -34,6 +34,18 @@ class Reading(ExecutorTests):
         async with self.bench() as bench:
             await bench.session.read(bench.ground.no_table())
             await bench.check_usable("reading a table that does not exist")
+
+    @needs("nested")
+    async def test_e3_without_the_table_the_callers_transaction_stays_usable(self) -> None:
+        async with self.bench() as bench, bench.ground.transaction(bench.session):
+            await bench.done(bench.unit(bench.ground.note("a")))
+            await bench.session.read(bench.ground.no_table())
+            _, rows = await bench.read()
+            found = [row["note"] for row in rows or () if row["note"] not in (BEGIN, FINISH)]
+            assert found == ["a"], (
+                f"{bench.who}: the caller's transaction wrote 'a', then a table that does not exist was read, and the notes "
+                f"are {found}: go back to a savepoint, and no further"
+            )
 
     async def test_e4_the_facts_name_database_and_user(self) -> None:
         async with self.bench() as bench:
@@ -131,9 +143,10 @@ class Locking(ExecutorTests):
 
     async def test_e10_the_end_of_the_block_releases_it(self) -> None:
         async with self.bench() as bench:
-            async with bench.lock(ONE):
+            async with bench.lock(ONE, TWO):
                 pass
-            assert await bench.is_free(ONE), f"{bench.who}: the lock is held after the end of its block"
+            held = [lock for lock in (ONE, TWO) if not await bench.is_free(lock)]
+            assert not held, f"{bench.who}: of two locks {held} are held after the end of their block"
 
     async def test_e10_an_error_in_the_block_releases_it(self) -> None:
         async with self.bench() as bench:

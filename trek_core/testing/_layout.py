@@ -13,6 +13,7 @@ from trek_core.model import Arrangement, Script
 from trek_core.testing import _layout_case as look
 from trek_core.testing import _layout_route as walk
 from trek_core.testing._layout_case import LayoutCase
+from trek_core.testing._loader_case import statements
 from trek_core.testing._suite import Suite, needs
 from trek_core.testing._watch import watch
 
@@ -45,6 +46,7 @@ class LayoutSuite(Suite):
 
     capabilities: ClassVar = {
         "checksums": "Entry.checksums: an applied file that was edited is seen",
+        "refusals": "there are folders that it refuses (LayoutCase.bad)",
         "new": "Layout.new: `trek new TITLE` writes files",
         "route": "Layout.route: edges, not sets, are the truth (each of the folders has a head, and a way back from it)",
         "smells": "Layout.smells: folders of other tools are recognised (LayoutCase.foreign)",
@@ -123,9 +125,16 @@ class LayoutSuite(Suite):
                 raise AssertionError(msg) from error
             right = isinstance(script, Script) and script.up is not None
             assert right, f"{look.who(case)}: {entry.revision} loads {shown(script)}, want a Script with a way up"
+            own = ["", *map(str, entry.files)]
+            strange = [one.file for one in statements(script) if one.file not in own]
+            assert not strange, (
+                f"{look.who(case)}: {entry.revision} loads statements of {strange[0]}, and its files are {own[1:]}"
+            )
 
+    @needs("refusals")
     def test_a9_a_bad_folder_is_refused_and_a_file_named(self) -> None:
         case = self.case()
+        assert case.bad, "LayoutCase(bad=…): give a folder that must be refused, path -> content, one for each mistake"
         for files in case.bad:
             error = look.refusal(case, files)
             assert error is not None, f"{look.who(case)} arranged what is in `bad`.\n{look.listed(files)}"
@@ -193,11 +202,12 @@ class LayoutSuite(Suite):
         for files in ({}, *(folder.files for folder in case.folders)):
             before = case.layout.arrange(case.tree(files)) if files else Arrangement(())
             for kind in ("sql", "py"):
-                with contextlib.suppress(ConfigError, PlanError):
-                    more = new(before, "Kit adds one", kind)
-                    flaw = look.flaw_of_new(case, before, {**files, **more})
-                    assert not flaw, f"{look.who(case)}: with the new {sorted(more)} {flaw}.\n{look.listed(files)}"
-                    made += 1
+                for title in look.TITLES:
+                    with contextlib.suppress(ConfigError, PlanError):
+                        more = new(before, title, kind)
+                        flaw = look.flaw_of_new(case, before, {**files, **more})
+                        assert not flaw, f"{look.who(case)}: with the new {sorted(more)} {flaw}.\n{look.listed(files)}"
+                        made += 1
         assert made, f"{look.who(case)}: `new` refused every folder, for both kinds, sql and py"
 
     @needs("route")

@@ -20,6 +20,7 @@ from trek_core.testing._tree import MemoryTree, as_bytes
 Files = Mapping[str, str | bytes]
 STRAY = ("notes.txt", "README.md", "zzz.sql", "0001.sql.bak", "deeper/0001_deeper.sql", "no suffix", "x.unknown")
 """Files that turn up in folders of migrations."""
+TITLES = ("Kit adds one", 'it\'s / "ünïcödé": 100%?')
 _NAMES = (
     "é.sql",
     "☃",
@@ -66,7 +67,7 @@ class LayoutCase:
 
     layout: Layout
     folders: Sequence[Folder]
-    bad: Sequence[Files]
+    bad: Sequence[Files] = ()
     foreign: Sequence[Files] = ()
     loaders: Sequence[Loader] = field(default_factory=installed_loaders)
     edit: Callable[[str, bytes], bytes] | None = None
@@ -74,9 +75,6 @@ class LayoutCase:
     def __post_init__(self) -> None:
         if not any(folder.revisions for folder in self.folders):
             msg = "LayoutCase(folders=…): give at least one Folder with a revision"
-            raise ValueError(msg)
-        if not self.bad:
-            msg = "LayoutCase(bad=…): give at least one folder that must be refused, path -> content"
             raise ValueError(msg)
 
     def tree(self, files: Files, root: str = "migrations") -> MemoryTree:

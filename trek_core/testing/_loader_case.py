@@ -144,10 +144,6 @@ def count_lines(source: Source) -> int:
     return len(_LINE_END.findall(source.content)) + 1
 
 
-def has_line(source: Source, line: int) -> bool:
-    return isinstance(line, int) and 1 <= line <= count_lines(source)
-
-
 def is_async(function: object) -> bool:
     return any(map(inspect.iscoroutinefunction, (function, getattr(function, "__call__", None))))  # noqa: B004
 

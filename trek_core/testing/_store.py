@@ -45,6 +45,8 @@ class VersionStoreSuite(ReadingTests, StateTests, RecordingTests, RaceTests):
     capabilities: ClassVar[Mapping[str, str]] = {
         "settings": "its settings can name another table: give StoreCase.other",
         "shape": "a table of another shape can be where its own should be: give StoreCase.other_shape",
+        "names": "its revisions are any texts: if not, give StoreCase.revision",
+        "rows": "it keeps a row of each applied revision, not only of the one where the database stands",
         "checksums": "it keeps the checksums of files, and says which were edited",
         "titles": "it keeps the titles of revisions",
         "outside": "it records migrations that run outside a transaction",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from trek_core._blame import shown
 from trek_core.contracts import Executor, VersionStore
-from trek_core.events import Done, Failed, Lost, Result
-from trek_core.model import Action, Entry, Facts, History, Mode, Record, Rows, State, Statement
+from trek_core.events import Done, Failed, Result
+from trek_core.model import Action, Entry, Facts, History, HistoryRow, Mode, Record, Rows, State, Statement, Verb
 from trek_core.testing import _drive
-from trek_core.testing._drive import named
+from trek_core.testing._drive import named, told
 from trek_core.testing._ground import Ground
 from trek_core.testing._suite import Suite
 
@@ -23,12 +23,15 @@ class StoreCase:
 
     other: the same kind of store with settings that name another table, in the same database.
     other_shape: a statement that makes a table of another shape where the store's own would be.
+    revision: number, from 1 -> the name of a revision, for a store that does not take every text: `str` for a column of
+    numbers. The messages call revisions "a" and "b" all the same. Leave the capability "names" out then.
     """
 
     store: VersionStore
     ground: Ground
     other: VersionStore | None = None
     other_shape: Statement | None = None
+    revision: Callable[[int], str] | None = None
 
 
 class Bench:
@@ -38,6 +41,7 @@ class Bench:
         self.case, self.session = case, session
         self.store, self.ground = case.store, case.ground
         self._path: tuple[str, ...] = ()
+        self._names: dict[str, str] = {}
         self._entries: dict[str, Entry] = {}
 
     @property
@@ -53,9 +57,20 @@ class Bench:
     async def history(self, session: Executor | None = None) -> History:
         return await _drive.history(session or self.session, self.store)
 
-    async def state(self, session: Executor | None = None) -> State:
-        """The state, for a folder that holds every revision that was in a plan."""
-        return await _drive.state(session or self.session, self.store, *self._entries.values())
+    def revisions(self, found: History) -> list[str]:
+        """Those that the history has rows of, each once, as the test calls them."""
+        return list(dict.fromkeys(self._called(row.revision) for row in found.rows))
+
+    async def state(self, session: Executor | None = None, *, files: bool = True) -> State:
+        """The state, its revisions as the test calls them, for a folder with every revision of the plans, or with none."""
+        entries = self._entries.values() if files else ()
+        found = await _drive.state(session or self.session, self.store, *entries)
+        return replace(
+            found,
+            applied=tuple(map(self._called, found.applied)),
+            rows={self._called(name): self._calling(row) for name, row in found.rows.items()},
+            unfinished=tuple(map(self._calling, found.unfinished)),
+        )
 
     async def applied(self) -> tuple[str, ...]:
         return tuple((await self.state()).applied)
@@ -65,6 +80,7 @@ class Bench:
         """The actions as steps of one plan: each says where it stands in it, and the heads before and after."""
         path, found = self._path, list[Action]()
         for index, action in enumerate(actions):
+            action = replace(action, entry=self._named(action.entry))  # noqa: PLW2901
             after = _moved(path, action)
             found.append(replace(action, index=index, before=path[-1:], after=after[-1:]))
             self._entries[action.revision] = action.entry
@@ -89,17 +105,38 @@ class Bench:
         ended = [result for result in results if isinstance(result, Done)]
         assert len(ended) == len(actions), f"{self.who}: {told(results)}, and all of it should have been done"
 
-    async def fails(self, name: str, *, mode: Mode = "transaction") -> None:
+    async def fails(self, name: str, *, mode: Mode = "transaction", verb: Verb = "apply") -> None:
         """One action, the second statement of whose body fails."""
         wrong, sqlstate = self.ground.wrong()
-        results = await self.run(_drive.action(name, self.ground.note(name), wrong, mode=mode))
-        last = results[-1]
+        results = await self.run(_drive.action(name, self.ground.note(name), wrong, mode=mode, verb=verb))
+        last = results[-1] if results else None
         right = isinstance(last, Failed) and last.failure.sqlstate == sqlstate
         assert right, f"{self.who}: {told(results)}, and its body should have failed with {sqlstate}"
+
+    # ----------------------------------------------------------------------- names of revisions
+    def _named(self, entry: Entry) -> Entry:
+        return replace(entry, revision=self._name(entry.revision), replaces=tuple(map(self._name, entry.replaces)))
+
+    def _name(self, called: str) -> str:
+        """What the store is given for what the test calls so."""
+        if self.case.revision is None:
+            return called
+        return self._names.setdefault(called, self.case.revision(len(self._names) + 1))
+
+    def _called(self, name: str) -> str:
+        return next((called for called, given in self._names.items() if given == name), name)
+
+    def _calling(self, row: HistoryRow) -> HistoryRow:
+        return replace(row, revision=self._called(row.revision))
 
 
 class StoreTests(Suite):
     """The base of the parts of `VersionStoreSuite`."""
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The modes of migrations that a test should try."""
+        return ("transaction",) if "outside" in self.without else ("transaction", "autocommit")
 
     def case(self) -> AbstractAsyncContextManager[StoreCase]:
         """A store and an empty database. Called once a test, or more often; what it gives is closed at the test's end."""
@@ -121,16 +158,6 @@ class StoreTests(Suite):
                 raise TypeError(msg)
             async with case.ground.session() as session:
                 yield Bench(case, session)
-
-
-def told(results: Sequence[Result]) -> str:
-    """The last of an executor's results, in words."""
-    result = results[-1]
-    if isinstance(result, Failed | Lost):
-        return (
-            f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}: {result.failure.message}"
-        )
-    return f"{result.action.verb} {result.action.revision!r} ended {type(result).__name__}"
 
 
 def _moved(path: tuple[str, ...], action: Action) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from trek_core.events import StatementDone
-from trek_core.model import Row
+from trek_core.model import Mode, Row, Verb
 from trek_core.testing._drive import action, entry
 from trek_core.testing._store_case import Bench, StoreTests
 from trek_core.testing._suite import needs
@@ -22,14 +22,19 @@ class StateTests(StoreTests):
             found = await bench.applied()
             assert found == names, f"{bench.who}: applied is {found}, want {names}, in the order in which that happened"
 
+    @needs("rows")
     async def test_s11_each_applied_revision_has_its_row(self) -> None:
         async with self.bench() as bench:
             for name in ("a", "b"):
                 await bench.done(action(name, bench.ground.note(name)))
-            found = {name: row.revision for name, row in (await bench.state()).rows.items()}
-            assert found == {"a": "a", "b": "b"}, (
-                f"{bench.who}: State.rows tells of {found}, want a row of 'a' and of 'b'"
-            )
+            for files in (True, False):
+                state = await bench.state(files=files)
+                found = {name: row.revision for name, row in state.rows.items()}
+                right = found == {"a": "a", "b": "b"} and tuple(state.applied) == ("a", "b")
+                assert right, (
+                    f"{bench.who}: {'with' if files else 'without'} their files in the folder applied is {state.applied}, "
+                    f"and State.rows tells of {found}; want a row of 'a' and of 'b'"
+                )
 
     async def test_s12_what_was_reverted_may_be_applied_again(self) -> None:
         async with self.bench() as bench:
@@ -44,9 +49,18 @@ class StateTests(StoreTests):
 
     @needs("outside", "unfinished")
     async def test_s13_what_failed_outside_a_transaction_is_unfinished(self) -> None:
+        modes: tuple[Mode, ...] = ("autocommit", "message")
+        for mode in modes:
+            async with self.bench() as bench:
+                await bench.fails("a", mode=mode)
+                await _check_unfinished(bench, f"'a' failed outside a transaction, in mode {mode!r}")
         async with self.bench() as bench:
-            await bench.fails("a", mode="autocommit")
-            await _check_unfinished(bench, "'a' failed outside a transaction")
+            await bench.done(action("a", bench.ground.note("a")))
+            await bench.fails("a", mode="autocommit", verb="revert")
+            left = [row.revision for row in (await bench.state()).unfinished]
+            assert left == ["a"], (
+                f"{bench.who}: the revert of 'a' failed outside a transaction, and unfinished is {left}"
+            )
 
     @needs("outside", "unfinished")
     async def test_s13_what_was_interrupted_outside_a_transaction_is_unfinished(self) -> None:
@@ -61,15 +75,15 @@ class StateTests(StoreTests):
     @needs("outside", "unfinished")
     async def test_s14_a_repair_decides(self) -> None:
         async with self.bench() as bench:
-            for name in ("a", "b"):
+            repairs: tuple[tuple[str, Verb], ...] = (("a", "mark"), ("b", "unmark"))
+            for name, verb in repairs:
                 await bench.fails(name, mode="autocommit")
-            await bench.done(action("a", verb="mark"))
-            await bench.done(action("b", verb="unmark"))
+                await bench.done(action(name, verb=verb))
             state = await bench.state()
             left = [row.revision for row in state.unfinished]
             right = tuple(state.applied) == ("a",) and not left
             assert right, (
-                f"{bench.who}: 'a' and 'b' failed, then 'a' was marked and 'b' unmarked: applied is {state.applied}, want "
+                f"{bench.who}: 'a' failed and was marked, 'b' failed and was unmarked: applied is {state.applied}, want "
                 f"('a',), and unfinished are {left}, want none"
             )
 
@@ -110,7 +124,9 @@ async def _check_unfinished(bench: Bench, what: str) -> None:
 
 
 async def _written(bench: Bench, checksum: str) -> Row:
-    """The raw row of a migration with that checksum, as a plan asks about it."""
+    """The raw row of a migration with that checksum, as a plan asks about it. It was applied before with another one."""
+    await bench.done(action("a", bench.ground.note("a"), checksum="sum 0"))
+    await bench.done(action("a", bench.ground.note("not a"), verb="revert"))
     await bench.done(action("a", bench.ground.note("a"), checksum=checksum))
     rows = (await bench.state()).rows
     assert "a" in rows, f"{bench.who}: 'a' was applied, and State.rows has no row of it"

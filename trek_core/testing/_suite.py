@@ -19,7 +19,7 @@ class Suite:
     """The base of the suites. A subclass outside of trek is a test class: its name begins with Test, as pytest wants it.
 
     capabilities: what an implementation may lack -> what that means. without: what this one lacks -> the reason, which
-    the skipped tests show. seconds: after which a test that hangs fails.
+    the skipped tests show. seconds: after which an async test that hangs fails.
     """
 
     capabilities: ClassVar[Mapping[str, str]] = {}
@@ -32,7 +32,7 @@ class Suite:
         ours = cls.__module__.startswith("trek_core.testing.")
         cls.__test__ = vars(cls).get("__test__", not ours)  # a suite that is only imported is no test class
         for name, test in list(vars(cls).items()):
-            if name.startswith("test_") and inspect.isfunction(test):
+            if name.startswith("test_") and inspect.isfunction(test) and not _wants_fixtures(test):
                 setattr(cls, name, _runnable(test))
         if not ours:
             _refuse_silence(cls)
@@ -98,6 +98,11 @@ async def _within(work: Awaitable[None], seconds: float) -> None:
             raise
         msg = f"the test did not come to its end within {seconds:g} s"
         raise AssertionError(msg) from error
+
+
+def _wants_fixtures(test: Callable[..., Any]) -> bool:
+    """An author's own test, which pytest is to call."""
+    return len(inspect.signature(test).parameters) > 1
 
 
 def _skip_if_lacking(suite: Suite, needed: tuple[str, ...]) -> None:

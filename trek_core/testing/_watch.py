@@ -57,6 +57,8 @@ def _hear(event: str, arguments: tuple[object, ...]) -> None:
     deeds = _watched.get(threading.get_ident())
     if deeds is None or not (event == "open" or event.startswith(_EVENTS)):
         return
+    if event == "open" and arguments[2] == 0:  # the compiler itself, which wants a line for its SyntaxError
+        return
     frames = list(_frames())
     if not any(frame.f_code.co_filename.startswith(_IMPORTING) for frame in frames):
         deeds.append(f"{_deed(event, arguments)}{_place(frames)}")

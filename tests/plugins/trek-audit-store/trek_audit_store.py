@@ -53,10 +53,10 @@ class AuditStore(VersionStore):
         return f"{self.settings.schema}.{self.settings.table}"
 
     def query(self) -> Sql:
-        """A row that lists the columns, then those of migrations. Both parts fail where there is no table."""
+        """A row that lists the columns, then those of migrations. The second part fails where there is no table."""
         return Sql(
             "SELECT pg_catalog.jsonb_build_object('columns', pg_catalog.jsonb_agg(a.attname)) FROM pg_catalog.pg_attribute a"
-            f" WHERE a.attrelid = {quote_literal(self.name)}::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped"
+            f" WHERE a.attrelid = pg_catalog.to_regclass({quote_literal(self.name)}) AND a.attnum > 0 AND NOT a.attisdropped"
             f" UNION ALL SELECT pg_catalog.to_jsonb(t) FROM {self.name} t WHERE pg_catalog.to_jsonb(t) ->> 'what' = 'migration'"
         )
 

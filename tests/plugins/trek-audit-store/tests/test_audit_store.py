@@ -8,7 +8,7 @@ from trek_asyncpg import migrate
 from trek_asyncpg.testing import ground
 from trek_core import ConfigError
 from trek_core.plugin import Sql
-from trek_core.testing import StoreCase, VersionStoreSuite
+from trek_core.testing import StoreCase, VersionStoreSuite, check_plugin
 
 
 class TestAuditStore(VersionStoreSuite):
@@ -53,3 +53,7 @@ def test_rows_say_who_did_what_and_which_ticket_asked_for_it(tmp_path):
 def test_without_a_ticket_nothing_is_migrated(tmp_path):
     with pytest.raises(ConfigError, match=r"no ticket: every change in audit\.changes names one"):
         run(tmp_path, "")
+
+
+def test_it_is_found():
+    check_plugin("audit", offers=["store audit"])

@@ -12,7 +12,7 @@ from trek_asyncpg import migrate, status
 from trek_asyncpg.testing import ground
 from trek_core import ConfigError, MigrationFailed
 from trek_core.plugin import Call
-from trek_core.testing import StoreCase, VersionStoreSuite
+from trek_core.testing import StoreCase, VersionStoreSuite, check_plugin
 
 
 class TestFileStore(VersionStoreSuite):
@@ -130,3 +130,7 @@ def test_a_file_of_another_shape_is_refused_and_left_alone(folder, content):
 
     on_a_server(work)
     assert path.stat().st_size == len(content)
+
+
+def test_it_is_found():
+    check_plugin("file", offers=["store file"])

@@ -1,7 +1,7 @@
 from trek_shop_j2 import load, trek_register_loaders
 
 from trek_core.plugin import File, Source
-from trek_core.testing import LoaderCase, LoaderSuite
+from trek_core.testing import LoaderCase, LoaderSuite, check_plugin
 
 GRANTS = """\
 -- who may read
@@ -29,3 +29,8 @@ def test_the_values_of_the_shop_are_filled_in():
         "CREATE SCHEMA north AUTHORIZATION shop_owner",
         "CREATE SCHEMA south AUTHORIZATION shop_owner",
     ]
+
+
+def test_it_is_found():
+    """Where trek's own plugin `jinja` is switched off, as the README says."""
+    check_plugin("shop-j2", offers=["loader shop-j2 (.sql.j2)"])

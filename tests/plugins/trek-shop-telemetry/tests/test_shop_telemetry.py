@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from trek_core import Migrator
-from trek_core.testing import memory_backend
+from trek_core.testing import check_plugin, memory_backend
 
 
 def test_every_span_of_a_run_has_the_shop_s_attributes(tmp_path, monkeypatch):
@@ -23,3 +23,7 @@ def test_every_span_of_a_run_has_the_shop_s_attributes(tmp_path, monkeypatch):
     spans = exporter.get_finished_spans()
     assert [span.name for span in spans] == ["trek apply", "trek run"]
     assert {span.attributes["shop.team"] for span in spans} == {"payments"}
+
+
+def test_it_is_found():
+    check_plugin("shop-telemetry", offers=["observer shop-telemetry"])

@@ -1,0 +1,64 @@
+"""What must hold of a body before it runs, whoever made it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, get_args
+
+from trek_core._blame import Offer, breach, expect, shown
+from trek_core.model import Body, Call, Mode, Statement
+
+_STATEMENTS = "Sql, Copy or Call"
+_MODES = (*get_args(Mode), None)
+_PLACE: dict[str, type] = {"file": str, "line": int}
+
+_WORDS = r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION"
+_CONTROLS = re.compile(rf"(?:^|;)\s*({_WORDS})\b", re.IGNORECASE)
+_NO_WORDS = re.compile(
+    r"""--[^\n]* | /\*.*?\*/ | \be'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "[^"]*" | \$(\w*)\$.*?\$\1\$
+    | \bBEGIN\s+ATOMIC\b.*?;\s*END\b""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+"""Comments, texts, names, and the bodies of functions, in which words mean something else."""
+
+
+def check_body(offer: Offer[Any], where: str, body: object, author: str = "") -> None:
+    """Raises `PluginContractError` for what is no body, or has a field that no executor could carry out."""
+    if not isinstance(body, Body):
+        breach(offer, where, f"{author}gave {shown(body)}, want Body")
+    if not isinstance(body.statements, tuple):
+        breach(offer, where, f"{author}gave Body(statements={shown(body.statements)}), want a tuple of {_STATEMENTS}")
+    if body.mode not in _MODES:
+        words = ", ".join(map(repr, _MODES))
+        breach(offer, where, f"{author}gave Body(mode={shown(body.mode)}), want one of {words}")
+    expect(offer, f"{where}: {author}Body.lock_timeout", body.lock_timeout, int | float | None)
+    for statement in body.statements:
+        if not isinstance(statement, Statement):
+            breach(offer, where, f"{author}gave the statement {shown(statement)}, want {_STATEMENTS}")
+        if not _sound(statement):
+            _refuse_statement(offer, f"{where}: {author}{type(statement).__name__}", statement)
+
+
+def _sound(statement: Statement) -> bool:
+    """Whether `_refuse_statement` finds nothing, in a glance: there may be many, and all of them right."""
+    run = callable(statement.function) if isinstance(statement, Call) else isinstance(statement.text, str)
+    return run and isinstance(statement.file, str) and isinstance(statement.line, int)
+
+
+def _refuse_statement(offer: Offer[Any], where: str, statement: Statement) -> None:
+    """Raises `PluginContractError` for the first field that is wrong."""
+    if isinstance(statement, Call):
+        if not callable(statement.function):
+            breach(offer, f"{where}.function", f"gave {shown(statement.function)}, want an async function")
+    else:
+        expect(offer, f"{where}.text", statement.text, str)
+    for name, kind in _PLACE.items():
+        expect(offer, f"{where}.{name}", getattr(statement, name), kind)
+
+
+def transaction_words(text: str) -> str:
+    """The words that begin or end a transaction, at the beginning of one of the text's statements."""
+    if not _CONTROLS.search(text) and "--" not in text and "/*" not in text:  # nearly always, and soon told
+        return ""
+    found = _CONTROLS.search(_NO_WORDS.sub(" ", text))
+    return " ".join(found[1].upper().split()) if found else ""
