@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 
-from trek_core._blame import GIVEN, Offer, raised
+from trek_core._blame import GIVEN, Offer, expect, expect_all, raised
 from trek_core._catalog import EntryCatalog, build
-from trek_core._recording import records
+from trek_core._recording import check_history, records
 from trek_core.contracts import Executor, Tree, VersionStore
 from trek_core.errors import PluginError, TrekError
 from trek_core.events import Failed, Lost, Result
@@ -18,14 +18,19 @@ from trek_core.model import (
     Entry,
     Facts,
     History,
+    HistoryRow,
+    Lock,
     Mode,
     Record,
+    Row,
     Rows,
     Script,
+    Sql,
     State,
     Statement,
     Verb,
 )
+from trek_core.testing import _executing as executing
 from trek_core.testing._origin import origin
 
 WITHOUT_BODY = ("mark", "unmark", "repair")
@@ -61,7 +66,7 @@ def catalog(*entries: Entry | str) -> EntryCatalog:
 
 async def carry_out(session: Executor, units: Iterable[tuple[Action, Record]]) -> list[Result]:
     """What the executor says of the units."""
-    async with contextlib.aclosing(session.run(units)) as results:
+    async with contextlib.aclosing(executing.results(session, units)) as results:
         return [result async for result in results]
 
 
@@ -76,9 +81,7 @@ def told(results: Sequence[Result]) -> str:
 
 async def read(session: Executor, store: VersionStore) -> tuple[Facts, Rows | None]:
     """What the store's query gives now."""
-    with asking(store, "query"):
-        query = store.query()
-    return await session.read(query)
+    return await executing.read(session, query(store))
 
 
 async def history(session: Executor, store: VersionStore) -> History:
@@ -90,20 +93,73 @@ async def history(session: Executor, store: VersionStore) -> History:
 def understood(store: VersionStore, rows: Rows | None, facts: Facts) -> History:
     """The rows as the store understands them."""
     with asking(store, "history", _given(rows)):
-        return store.history(rows, facts)
+        found = store.history(rows, facts)
+        check_history(_offer(store), found)
+    return found
 
 
 async def state(session: Executor, store: VersionStore, *entries: Entry | str) -> State:
     """Which revisions are applied now; `entries` are what the folder holds."""
-    found = await history(session, store)
+    return concluded(store, await history(session, store), *entries)
+
+
+# --------------------------------------------------------------------------- a store's answers, checked as a run does
+def query(store: VersionStore) -> Sql:
+    """The query of its history."""
+    with asking(store, "query"):
+        found = store.query()
+        expect(_offer(store), "VersionStore.query", found, Sql)
+    return found
+
+
+def concluded(store: VersionStore, found: History, *entries: Entry | str) -> State:
+    """The state that it concludes, for a folder of those entries."""
     with asking(store, "state"):
-        return store.state(found, catalog(*entries))
+        concluded = store.state(found, catalog(*entries))
+        expect(_offer(store), "VersionStore.state", concluded, State)
+        expect_all(_offer(store), "VersionStore.state: applied", concluded.applied, str)
+        expect_all(_offer(store), "VersionStore.state: unfinished", concluded.unfinished, HistoryRow)
+    return concluded
+
+
+def changed(store: VersionStore, checksums: tuple[str, ...], row: Row) -> bool:
+    """Whether it says that the file of that row was edited."""
+    with asking(store, "changed"):
+        said = store.changed(checksums, row)
+        expect(_offer(store), "VersionStore.changed", said, bool)
+    return said
+
+
+def locks(store: VersionStore, found: History) -> tuple[Lock, ...]:
+    """Its locks."""
+    with asking(store, "locks"):
+        return expect_all(_offer(store), "VersionStore.locks", store.locks(found), Lock)
+
+
+def prepared(store: VersionStore, found: History) -> tuple[Statement, ...]:
+    """The statements that make its table."""
+    with asking(store, "prepare"):
+        return expect_all(_offer(store), "VersionStore.prepare", store.prepare(found), Statement)
+
+
+def recorded(store: VersionStore, of: Action, found: History) -> Record:
+    """The record of an action; a refusal passes."""
+    with asking(store, "record"):
+        record = store.record(of, found)
+        expect(_offer(store), "VersionStore.record", record, Record)
+        for part in ("begin", "finish", "failed"):
+            expect_all(_offer(store), f"VersionStore.record: {part}", getattr(record, part), Statement)
+    return record
+
+
+def _offer(store: VersionStore) -> Offer[VersionStore]:
+    return Offer(store, GIVEN)
 
 
 def units(store: VersionStore, actions: Sequence[Action], found: History) -> list[tuple[Action, Record]]:
     """The actions as the store records them. Its mistakes and refusals are an `AssertionError` that names the store."""
     try:
-        return list(zip(actions, records(Offer(store, GIVEN), actions, found), strict=True))
+        return list(zip(actions, records(_offer(store), actions, found), strict=True))
     except PluginError as error:
         msg = f"{named(store)}: {error.where}: {error.problem}"
         raise AssertionError(msg) from error
@@ -130,6 +186,9 @@ def asking(store: VersionStore, method: str, given: str = "") -> Iterator[None]:
     """What a method raises by mistake is an `AssertionError` that says whose method it was, and what it was given."""
     try:
         yield
+    except PluginError as error:
+        msg = f"{named(store)}: {error.where}: {error.problem}"
+        raise AssertionError(msg) from error
     except TrekError:
         raise
     except Exception as error:

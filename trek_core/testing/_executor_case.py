@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, ClassVar, Literal
 
-from trek_core._blame import shown
 from trek_core.contracts import Executor
 from trek_core.errors import TrekError
 from trek_core.events import Done, Failed, Failure, LockWaiting, Result
 from trek_core.model import Action, Call, Facts, Guard, History, Lock, Locked, Mode, Record, Rows, Statement, Verb
 from trek_core.testing import _drive
 from trek_core.testing._drive import told
+from trek_core.testing._executing import executor_named, locked, read
+from trek_core.testing._given import entered
 from trek_core.testing._ground import Ground
-from trek_core.testing._origin import origin
 from trek_core.testing._suite import Suite
 
 PATIENCE = 3.0  # seconds: what only a broken executor keeps a test waiting
@@ -36,7 +36,7 @@ class Bench:
     @property
     def who(self) -> str:
         """The executor, for messages. Asked for only by a test that fails: it looks through what is installed."""
-        return f"{type(self.session).__name__} of {origin(self.session)}"
+        return executor_named(self.session)
 
     # ----------------------------------------------------------------------- units
     def unit(
@@ -91,7 +91,7 @@ class Bench:
 
     # ----------------------------------------------------------------------- looking
     async def read(self) -> tuple[Facts, Rows | None]:
-        return await self.session.read(self.ground.all_notes())
+        return await read(self.session, self.ground.all_notes())
 
     async def left(self) -> list[str]:
         """The notes that somebody else sees, without those of the records."""
@@ -128,7 +128,7 @@ class Bench:
 
     # ----------------------------------------------------------------------- locks
     def lock(self, *locks: Lock, timeout: float = PATIENCE, session: Executor | None = None) -> Any:
-        return (session or self.session).lock(locks, timeout, unheard)
+        return locked(session or self.session, locks, timeout, unheard)
 
     async def is_free(self, lock: Lock) -> bool:
         """Whether a new session gets the lock at once."""
@@ -143,8 +143,8 @@ class Bench:
         """The session under test, in a task, has begun to wait for the locks; `into` gets what it gets."""
 
         async def wait() -> None:
-            async with self.lock(*locks) as locked:
-                into.append(locked)
+            async with self.lock(*locks) as got:
+                into.append(got)
 
         task = asyncio.create_task(wait())
         await asyncio.sleep(self.moment)
@@ -182,12 +182,10 @@ class ExecutorTests(Suite):
 
     @asynccontextmanager
     async def bench(self) -> AsyncIterator[Bench]:
-        made = self.ground()
-        if not isinstance(made, AbstractAsyncContextManager):
-            name = type(self).__name__
-            msg = f"{name}.ground() gave {shown(made)}, want an async context manager: decorate it with @asynccontextmanager"
-            raise TypeError(msg)
-        async with made as ground, ground.session() as session:
+        async with (
+            entered(self, "ground", Ground, "a Ground") as ground,
+            entered(ground, "session", Executor, "an Executor") as session,
+        ):
             yield Bench(ground, session, self.moment)
 
 

@@ -8,6 +8,8 @@ import contextlib
 from trek_core.errors import ConfigError, ConnectError, LockTimeout
 from trek_core.events import LockWaiting
 from trek_core.model import Advisory, Locked
+from trek_core.testing._executing import locked as locked_by
+from trek_core.testing._executing import read
 from trek_core.testing._executor_case import BEGIN, FINISH, PATIENCE, ExecutorTests
 from trek_core.testing._suite import needs
 
@@ -27,19 +29,19 @@ class Reading(ExecutorTests):
 
     async def test_e3_without_the_table_the_rows_are_none(self) -> None:
         async with self.bench() as bench:
-            _, rows = await bench.session.read(bench.ground.no_table())
+            _, rows = await read(bench.session, bench.ground.no_table())
             assert rows is None, f"{bench.who}: read {rows!r} from a table that does not exist, want None"
 
     async def test_e3_without_the_table_the_session_stays_usable(self) -> None:
         async with self.bench() as bench:
-            await bench.session.read(bench.ground.no_table())
+            await read(bench.session, bench.ground.no_table())
             await bench.check_usable("reading a table that does not exist")
 
     @needs("nested")
     async def test_e3_without_the_table_the_callers_transaction_stays_usable(self) -> None:
         async with self.bench() as bench, bench.ground.transaction(bench.session):
             await bench.done(bench.unit(bench.ground.note("a")))
-            await bench.session.read(bench.ground.no_table())
+            await read(bench.session, bench.ground.no_table())
             _, rows = await bench.read()
             found = [row["note"] for row in rows or () if row["note"] not in (BEGIN, FINISH)]
             assert found == ["a"], (
@@ -65,7 +67,7 @@ class Reading(ExecutorTests):
     async def test_e5_another_refusal_is_a_config_error(self) -> None:
         async with self.bench() as bench:
             with bench.expect(ConfigError, "reading with a query that the database refuses"):
-                await bench.session.read(bench.ground.wrong()[0])
+                await read(bench.session, bench.ground.wrong()[0])
 
     @needs("cut")
     async def test_e5_a_lost_connection_is_a_connect_error(self) -> None:
@@ -116,7 +118,7 @@ class Locking(ExecutorTests):
 
         async with self.bench() as bench, bench.ground.session() as other, bench.lock(ONE, session=other):
             with contextlib.suppress(Exception):
-                await _enter(bench.session.lock((ONE,), bench.moment, hear))
+                await _enter(locked_by(bench.session, (ONE,), bench.moment, hear))
             right = heard and all(isinstance(one, LockWaiting) for one in heard)
             assert right, f"{bench.who}: `waiting` heard {heard!r} while it waited, want a LockWaiting"
 
@@ -135,7 +137,7 @@ class Locking(ExecutorTests):
 
     async def test_e9_the_facts_are_complete(self) -> None:
         async with self.bench() as bench:
-            await bench.session.read(bench.ground.no_table())
+            await read(bench.session, bench.ground.no_table())
             async with bench.lock(ONE) as locked:
                 found = locked.facts
             wanted, _ = await bench.read()

@@ -9,6 +9,7 @@ from typing import Any
 from trek_core.events import Done, Failed, Lost, Result, Started, StatementDone
 from trek_core.model import Call, Guard
 from trek_core.testing._drive import told
+from trek_core.testing._executing import results as results_of
 from trek_core.testing._executor_case import BEGIN, FINISH, PATIENCE, Bench, ExecutorTests, cancelled
 from trek_core.testing._suite import needs
 
@@ -94,7 +95,7 @@ class Transactions(ExecutorTests):
     async def test_e27_after_aclose_the_session_is_usable(self) -> None:
         async with self.bench() as bench:
             units = bench.unit(bench.ground.note("a")), bench.unit(bench.ground.note("b"))
-            async with contextlib.aclosing(bench.session.run(units)) as results:
+            async with contextlib.aclosing(results_of(bench.session, units)) as results:
                 async for result in results:
                     if not isinstance(result, Started):
                         break

@@ -12,11 +12,13 @@ from trek_core.errors import ConfigError, LoadError, PlanError, TrekError
 from trek_core.model import Arrangement, Script
 from trek_core.testing import _layout_case as look
 from trek_core.testing import _layout_route as walk
+from trek_core.testing._given import made_by, told
 from trek_core.testing._layout_case import LayoutCase
 from trek_core.testing._loader_case import statements
 from trek_core.testing._suite import Suite, needs
 from trek_core.testing._watch import watch
 
+_CASE = "LayoutCase(layout, folders=[Folder({path: content}, revisions=(…))], bad=[{…}])"
 _NO_IO = "Read files with tree.read(file) and tree.load(file), and take what else is needed from the settings."
 _NO_LOADING = "Keep File objects, and load in Entry.load: a run that has nothing to do should parse nothing."
 
@@ -58,20 +60,20 @@ class LayoutSuite(Suite):
         raise NotImplementedError(msg)
 
     def test_a2_every_revision_comes_once_and_in_order(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         for folder, tree in look.trees(case):
-            found = look.revisions(case.layout.arrange(tree))
+            found = look.revisions(look.arranged(case, tree))
             assert found == tuple(folder.revisions), (
                 f"{look.who(case)} arranged {found}, want {tuple(folder.revisions)}.\n{look.listed(folder.files)}"
             )
 
     def test_a3_no_file_is_skipped_in_silence(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         strays: list[look.Files] = [{**one.files, name: "SELECT 1;"} for one in case.folders for name in look.STRAY]
         for files in (*(folder.files for folder in case.folders), *strays):
             tree = case.tree(files)
             try:
-                found = case.layout.arrange(tree)
+                found = look.arranged(case, tree)
             except (LoadError, PlanError):
                 continue
             told = {file for entry in found.entries for file in entry.files}.union(one.file for one in found.ignored)
@@ -84,9 +86,9 @@ class LayoutSuite(Suite):
             assert not mute, f"{look.who(case)} ignored {mute} and gave no reason"
 
     def test_a4_parents_are_revisions_that_are_there(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         for folder, tree in look.trees(case):
-            arrangement = case.layout.arrange(tree)
+            arrangement = look.arranged(case, tree)
             try:
                 build(arrangement)
             except PlanError as error:
@@ -94,29 +96,29 @@ class LayoutSuite(Suite):
                 raise AssertionError(msg) from error
 
     def test_a5_files_are_read_through_the_tree_only(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         for folder, tree in look.trees(case):
-            deeds = watch(partial(case.layout.smells, tree)) + watch(partial(case.layout.arrange, tree))
+            deeds = watch(partial(case.layout.smells, tree)) + watch(partial(look.arranged, case, tree))
             for _, of, entry in look.entries(case):
                 deeds += watch(partial(entry.load, of)) + watch(partial(entry.checksums, of))
             did = "; it ".join(deeds)
             assert not deeds, f"{look.who(case)} did I/O: it {did}.\n{_NO_IO}\n{look.listed(folder.files)}"
 
     def test_a6_the_place_of_the_folder_means_nothing(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         here, there = look.sketch(case, "migrations"), look.sketch(case, "/srv/other place/db")
         for one, other in zip(here, there, strict=True):
             assert one == other, f"{look.who(case)} arranged\n{one}\nin one folder, and in another\n{other}"
 
     def test_a7_nothing_is_loaded_while_it_is_arranged(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         for _, tree in look.trees(case):
             case.layout.smells(tree)
-            case.layout.arrange(tree)
+            look.arranged(case, tree)
             assert not tree.loaded, f"{look.who(case)} loaded {[path for path, _ in tree.loaded]}. {_NO_LOADING}"
 
     def test_a8_an_entry_loads_a_script_with_a_way_up(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         for _, tree, entry in look.entries(case):
             try:
                 script = entry.load(tree)
@@ -133,7 +135,7 @@ class LayoutSuite(Suite):
 
     @needs("refusals")
     def test_a9_a_bad_folder_is_refused_and_a_file_named(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         assert case.bad, "LayoutCase(bad=…): give a folder that must be refused, path -> content, one for each mistake"
         for files in case.bad:
             error = look.refusal(case, files)
@@ -143,7 +145,7 @@ class LayoutSuite(Suite):
             )
 
     def test_a9_any_folder_is_arranged_or_refused(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         for files in look.any_folder(case):
             try:
                 found = case.layout.smells(case.tree(files)) or case.layout.arrange(case.tree(files))
@@ -153,12 +155,12 @@ class LayoutSuite(Suite):
                 odd = [f"{path!r}: {shown(content)}" for path, content in files.items()]
                 msg = f"{look.who(case)} raised {error!r}, want a LoadError or a PlanError.\nFolder: {', '.join(odd)}"
                 raise AssertionError(msg) from error
-            assert isinstance(found, Arrangement | str), f"{look.who(case)} made {shown(found)}, want an Arrangement"
+            assert isinstance(found, Arrangement | str), f"{look.who(case)} made {told(found)}, want an Arrangement"
 
     def test_a10_an_empty_folder_has_no_entry(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         try:
-            found = look.revisions(case.layout.arrange(case.tree({})))
+            found = look.revisions(look.arranged(case, case.tree({})))
         except TrekError as error:
             msg = f"{look.who(case)} refused an empty folder, want Arrangement(()): {error}"
             raise AssertionError(msg) from error
@@ -166,7 +168,7 @@ class LayoutSuite(Suite):
 
     @needs("checksums")
     def test_a11_checksums_change_with_the_way_up(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         for _, tree, entry in look.entries(case):
             texts = entry.checksums(tree)
             right = isinstance(texts, tuple) and bool(texts) and all(isinstance(text, str) for text in texts)
@@ -179,14 +181,14 @@ class LayoutSuite(Suite):
             assert before[0] not in after, f"{look.who(case)}: {what} was edited, and its checksums are still {after}"
 
     def test_a12_its_own_folders_do_not_smell(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         for folder, tree in look.trees(case):
             found = case.layout.smells(tree)
             assert found is None, f"{look.who(case)}: smells {found!r}, want None.\n{look.listed(folder.files)}"
 
     @needs("smells")
     def test_a12_another_tools_folders_smell(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         assert case.foreign, "LayoutCase(foreign=…): give a folder of another tool, path -> content"
         for files in case.foreign:
             found = case.layout.smells(case.tree(files))
@@ -195,16 +197,16 @@ class LayoutSuite(Suite):
 
     @needs("new")
     def test_a13_new_files_are_one_more_revision(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         new = case.layout.new
         assert new is not None, f"{look.who(case)} has no `new`: write it, or say why not in `without`"
         made = 0
         for files in ({}, *(folder.files for folder in case.folders)):
-            before = case.layout.arrange(case.tree(files)) if files else Arrangement(())
+            before = look.arranged(case, case.tree(files)) if files else Arrangement(())
             for kind in ("sql", "py"):
                 for title in look.TITLES:
                     with contextlib.suppress(ConfigError, PlanError):
-                        more = new(before, title, kind)
+                        more = look.written(case, new(before, title, kind))
                         flaw = look.flaw_of_new(case, before, {**files, **more})
                         assert not flaw, f"{look.who(case)}: with the new {sorted(more)} {flaw}.\n{look.listed(files)}"
                         made += 1
@@ -212,14 +214,14 @@ class LayoutSuite(Suite):
 
     @needs("route")
     def test_a14_the_route_leads_from_nothing_to_the_head(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         for way in walk.ways(case):
             flaw = walk.flaw(way.up, "apply", (), (way.head,))
             assert not flaw, f"{look.who(case)}: from nothing to the head {flaw}.\n{look.listed(way.files)}"
 
     @needs("route")
     def test_a14_the_route_leads_from_the_head_to_the_base(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         for way in walk.ways(case):
             down = walk.route(case, way.catalog, way.state, "base", way.files)
             flaw = walk.flaw(down, "revert", (way.head,), ())
@@ -227,7 +229,7 @@ class LayoutSuite(Suite):
 
     @needs("route")
     def test_a14_there_is_no_route_to_where_one_is(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LayoutCase, _CASE)
         for way in walk.ways(case):
             for target in ("head", way.head):
                 found = walk.route(case, way.catalog, way.state, target, way.files)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
+from trek_core._blame import raised
 from trek_core._catalog import build
 from trek_core._host import PluginHost
 from trek_core.contracts import Layout, Loader
-from trek_core.errors import LoadError, PlanError
+from trek_core.errors import LoadError, PlanError, TrekError
 from trek_core.model import Arrangement, Entry
+from trek_core.testing._given import WrongValueError, check, check_all, check_files, told
 from trek_core.testing._loader_case import outline
 from trek_core.testing._nasty import BOM
 from trek_core.testing._origin import origin
@@ -43,6 +46,10 @@ class Folder:
     files: Files
     revisions: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        check_files("Folder(files=…)", self.files)
+        check_all("Folder(revisions=…)", self.revisions, str, '"1", "2"')
+
 
 def installed_loaders() -> tuple[Loader, ...]:
     """Those that the installed plugins offer. Raises `PluginError` if one of them is broken."""
@@ -73,9 +80,18 @@ class LayoutCase:
     edit: Callable[[str, bytes], bytes] | None = None
 
     def __post_init__(self) -> None:
+        check(
+            "LayoutCase(layout=…)", self.layout, Layout, "a Layout: give what the provider's create(settings) returns"
+        )
+        check_all("LayoutCase(folders=…)", self.folders, Folder, "Folder({path: content}, revisions=(…))")
+        check_all("LayoutCase(loaders=…)", self.loaders, Loader, "loader")
+        for word in ("bad", "foreign"):
+            check_all(f"LayoutCase({word}=…)", getattr(self, word), Mapping, "{path: content}")
+            for files in getattr(self, word):
+                check_files(f"LayoutCase({word}=…)", files)
         if not any(folder.revisions for folder in self.folders):
             msg = "LayoutCase(folders=…): give at least one Folder with a revision"
-            raise ValueError(msg)
+            raise WrongValueError(msg)
 
     def tree(self, files: Files, root: str = "migrations") -> MemoryTree:
         """The files as the layout sees them."""
@@ -90,6 +106,23 @@ def listed(files: Files) -> str:
     return f"Folder: {', '.join(map(repr, sorted(files))) or 'empty'}"
 
 
+def arranged(case: LayoutCase, tree: MemoryTree) -> Arrangement:
+    """What the layout makes of it. What it raises by mistake, or gives instead, is an `AssertionError`."""
+    folder = listed({file.path: b"" for file in tree.files})
+    try:
+        found: object = case.layout.arrange(tree)
+    except TrekError:
+        raise
+    except Exception as error:
+        msg = f"{who(case)}: arrange {raised(error)}; it may raise a LoadError or a PlanError, and nothing else.\n{folder}"
+        raise AssertionError(msg) from error
+    if isinstance(found, Arrangement):
+        return found
+    advice = ": make it a plain def" if inspect.iscoroutine(found) else ""
+    msg = f"{who(case)}: arrange gave {told(found)}, want an Arrangement{advice}.\n{folder}"
+    raise AssertionError(msg)
+
+
 def trees(case: LayoutCase) -> Iterator[tuple[Folder, MemoryTree]]:
     """The good folders."""
     for folder in case.folders:
@@ -99,7 +132,7 @@ def trees(case: LayoutCase) -> Iterator[tuple[Folder, MemoryTree]]:
 def entries(case: LayoutCase) -> Iterator[tuple[Folder, MemoryTree, Entry]]:
     """What the layout makes of the good folders, apart from what it has skipped itself."""
     for folder, tree in trees(case):
-        for entry in case.layout.arrange(tree).entries:
+        for entry in arranged(case, tree).entries:
             if entry.skip is None:
                 yield folder, tree, entry
 
@@ -107,7 +140,7 @@ def entries(case: LayoutCase) -> Iterator[tuple[Folder, MemoryTree, Entry]]:
 def refusal(case: LayoutCase, files: Files) -> LoadError | PlanError | None:
     """What the user of such a folder would hear, from the layout or from trek about what it arranged."""
     try:
-        build(case.layout.arrange(case.tree(files)))
+        build(arranged(case, case.tree(files)))
     except (LoadError, PlanError) as error:
         return error
     return None
@@ -128,7 +161,7 @@ def sketch(case: LayoutCase, root: str) -> Iterator[tuple[object, ...]]:
     """Of each folder below that root what trek keeps of the arrangement."""
     for folder in case.folders:
         tree = case.tree(folder.files, root)
-        for entry in case.layout.arrange(tree).entries:
+        for entry in arranged(case, tree).entries:
             names = (entry.revision, entry.title, entry.parents, entry.aliases, entry.replaces, entry.conflicts)
             paths = tuple(file.path for file in entry.files)
             yield (*names, paths, entry.rerun, entry.recorded, entry.skip, tuple(entry.checksums(tree)))
@@ -164,7 +197,7 @@ def _prepend(content: bytes) -> bytes:
 
 def _entries(case: LayoutCase, files: Files) -> dict[str, Entry]:
     try:
-        return {one.revision: one for one in case.layout.arrange(case.tree(files)).entries if one.skip is None}
+        return {one.revision: one for one in arranged(case, case.tree(files)).entries if one.skip is None}
     except (LoadError, PlanError):
         return {}
 
@@ -185,11 +218,20 @@ def revisions(arrangement: Arrangement) -> tuple[str, ...]:
     return tuple(entry.revision for entry in arrangement.entries)
 
 
+def written(case: LayoutCase, more: object) -> Mapping[str, str]:
+    """What `new` gave. Anything but file name -> text is an `AssertionError`."""
+    if isinstance(more, Mapping) and all(isinstance(part, str) for pair in more.items() for part in pair):
+        return more
+    advice = ": make it a plain def" if inspect.iscoroutine(more) else ""
+    msg = f"{who(case)}: new gave {told(more)}, want a mapping of file names below the folder to texts{advice}"
+    raise AssertionError(msg)
+
+
 def flaw_of_new(case: LayoutCase, before: Arrangement, files: Files) -> str:
     """What keeps the files from being one more revision, the last; nothing if they are."""
     try:
-        found = revisions(case.layout.arrange(case.tree(files)))
+        found = revisions(arranged(case, case.tree(files)))
     except (LoadError, PlanError) as error:
-        return f"the folder is refused: {error}"
+        return f"the folder is refused: {error}".rstrip(".")
     right = found[:-1] == revisions(before) and len(set(found)) == len(before.entries) + 1
     return "" if right else f"it arranged {found}, want one more at the end than {revisions(before)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trek_core._catalog import EntryCatalog, build
 from trek_core.errors import PlanError
 from trek_core.model import Hop, State, Verb
-from trek_core.testing._layout_case import Files, LayoutCase, listed, who
+from trek_core.testing._layout_case import Files, LayoutCase, arranged, listed, who
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def ways(case: LayoutCase) -> Iterator[Way]:
     """One for each good folder that has a revision."""
     for folder in case.folders:
         if folder.revisions:
-            catalog = build(case.layout.arrange(case.tree(folder.files)))
+            catalog = build(arranged(case, case.tree(folder.files)))
             yield Way(folder.files, catalog, route(case, catalog, State(), "head", folder.files))
 
 

@@ -11,11 +11,13 @@ from trek_core._blame import shown
 from trek_core.errors import LoadError
 from trek_core.model import Call, Direction, Script, Source, Sql
 from trek_core.testing import _loader_case as look
+from trek_core.testing._given import made_by
 from trek_core.testing._loader_case import LoaderCase
 from trek_core.testing._nasty import BOM, PLAIN
 from trek_core.testing._suite import Suite, needs
 from trek_core.testing._watch import watch
 
+_CASE = "LoaderCase(loader, good={name: content}, bad={…})"
 _STOP = b"\n1 / 0\n"
 _NO_SQL = re.compile(r"(?:\s|--[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _BODY = "want a Body whose statements are a tuple of Sql, Copy or Call"
@@ -55,7 +57,7 @@ class LoaderSuite(Suite):
         raise NotImplementedError(msg)
 
     def test_l2_a_good_file_gives_a_script(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LoaderCase, _CASE)
         for source in look.sources(case.good):
             script, of = look.loaded(case, source), f"of {source.file}"
             assert isinstance(script, Script), f"{look.who(case)} made {shown(script)} {of}, want a Script"
@@ -66,14 +68,14 @@ class LoaderSuite(Suite):
             assert script.up or script.down, f"{look.who(case)} made a Script without a way.\n{look.given(source)}"
 
     def test_l3_loading_does_no_io(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LoaderCase, _CASE)
         for source in look.sources({**case.good, **case.bad}, "a folder that is nowhere"):
             deeds = watch(partial(case.loader.load, source))
             did = "; it ".join(deeds)
             assert not deeds, f"{look.who(case)} did I/O while it loaded {source.file.name}: it {did}.\n{_NO_IO}"
 
     def test_l4_the_same_source_gives_the_same_script(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LoaderCase, _CASE)
         sources = look.sources(case.good)
         before = [look.outcome(case, source) for source in sources]
         for source in (*look.sources(case.bad), *(Source(sources[0].file, content) for content in PLAIN)):
@@ -83,7 +85,7 @@ class LoaderSuite(Suite):
             assert again == first, f"{look.who(case)} made of {source.file}\nfirst {first!r}\nthen {again!r}"
 
     def test_l5_any_bytes_give_a_script_or_a_load_error(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LoaderCase, _CASE)
         for source in look.any_bytes(case):
             try:
                 found: object = case.loader.load(source)
@@ -95,7 +97,7 @@ class LoaderSuite(Suite):
             assert isinstance(found, Script), f"{look.who(case)} made {shown(found)}.\n{look.given(source)}"
 
     def test_l6_a_wrong_file_is_refused(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LoaderCase, _CASE)
         for source in look.sources(case.bad):
             try:
                 found = shown(case.loader.load(source))
@@ -107,7 +109,7 @@ class LoaderSuite(Suite):
             raise AssertionError(msg)
 
     def test_l6_a_refusal_names_file_and_line(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LoaderCase, _CASE)
         for source in (*look.sources(case.bad), *look.any_bytes(case)):
             if (error := look.refusal(case, source)) is None:
                 continue
@@ -120,7 +122,7 @@ class LoaderSuite(Suite):
             )
 
     def test_l7_statements_name_file_and_line(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LoaderCase, _CASE)
         for source, script in look.scripts(case):
             for statement in look.statements(script):
                 right = statement.file == str(source.file) and self._has_line(source, statement.line)
@@ -131,23 +133,24 @@ class LoaderSuite(Suite):
 
     @needs("directions")
     def test_l8_a_direction_leaves_the_other_way_out(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LoaderCase, _CASE)
         directed = [(source, script) for source, script in look.scripts(case) if source.direction]
         assert any(source.direction is Direction.up for source, _ in directed), (
-            f"{look.who(case)} loaded none of {', '.join(case.good)} with Source.direction up: give a good file of one way"
+            f"{look.who(case)} loaded none of {', '.join(case.good)} with Source.direction up: give a good "
+            'file of one way, or say why there is none: without = {"directions": "reason"}'
         )
         for source, script in directed:
             other = script.down if source.direction is Direction.up else script.up
             assert other is None, f"{look.who(case)} made the other way too: {shown(other)}.\n{look.given(source)}"
 
     def test_l9_the_function_of_a_call_is_async(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LoaderCase, _CASE)
         for _, script in look.scripts(case):
             for call in (one for one in look.statements(script) if isinstance(one, Call)):
                 assert look.is_async(call.function), f"{look.who(case)}: {shown(call)}: its function is no async def"
 
     def test_l9_nothing_of_the_migration_runs_while_it_is_loaded(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LoaderCase, _CASE)
         for source, script in look.scripts(case):
             calls = any(isinstance(one, Call) for one in look.statements(script))
             if not (calls and look.is_python(source.content)):
@@ -159,7 +162,7 @@ class LoaderSuite(Suite):
             )
 
     def test_l10_no_statement_is_empty_or_ends_with_its_semicolon(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LoaderCase, _CASE)
         for source, script in look.scripts(case):
             for body in filter(None, (script.up, script.down)):
                 for sql in (one for one in body.statements if isinstance(one, Sql)):
@@ -168,7 +171,7 @@ class LoaderSuite(Suite):
 
     @needs("text")
     def test_l11_a_bom_and_crlf_change_nothing(self) -> None:
-        case = self.case()
+        case = made_by(self, "case", LoaderCase, _CASE)
         for source in look.sources(case.good):
             plain = source.content.removeprefix(BOM).replace(b"\r\n", b"\n")
             wanted = look.places(case, Source(source.file, plain))

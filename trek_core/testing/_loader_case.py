@@ -12,6 +12,7 @@ from trek_core._blame import shown
 from trek_core.contracts import Loader
 from trek_core.errors import LoadError
 from trek_core.model import Body, Call, Direction, File, Script, Source, Statement
+from trek_core.testing._given import WrongValueError, check, check_files
 from trek_core.testing._nasty import PLAIN, beginnings, noise
 from trek_core.testing._origin import origin
 from trek_core.testing._tree import as_bytes
@@ -33,14 +34,16 @@ class LoaderCase:
     bad: Mapping[str, str | bytes]
 
     def __post_init__(self) -> None:
+        check("LoaderCase(loader=…)", self.loader, Loader, "a Loader, as trek_register_loaders() gives it")
         for word in ("good", "bad"):
+            check_files(f"LoaderCase({word}=…)", getattr(self, word))
             if not getattr(self, word):
                 msg = f"LoaderCase({word}={{}}): give at least one {word} file, name -> content"
-                raise ValueError(msg)
+                raise WrongValueError(msg)
         for name in (*self.good, *self.bad):
             if not name.endswith(self.loader.suffixes):
                 msg = f"no suffix of the loader {self.loader.name!r} {self.loader.suffixes} fits the file {name!r}"
-                raise ValueError(msg)
+                raise WrongValueError(msg)
 
 
 def who(case: LoaderCase) -> str:

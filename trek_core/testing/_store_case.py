@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from trek_core._blame import shown
 from trek_core.contracts import Executor, VersionStore
 from trek_core.events import Done, Failed, Result
 from trek_core.model import Action, Entry, Facts, History, HistoryRow, Mode, Record, Rows, State, Statement, Verb
 from trek_core.testing import _drive
 from trek_core.testing._drive import named, told
+from trek_core.testing._given import check, entered
 from trek_core.testing._ground import Ground
 from trek_core.testing._suite import Suite
 
@@ -32,6 +31,14 @@ class StoreCase:
     other: VersionStore | None = None
     other_shape: Statement | None = None
     revision: Callable[[int], str] | None = None
+
+    def __post_init__(self) -> None:
+        check("StoreCase(store=…)", self.store, VersionStore, "a VersionStore: the object, not its class")
+        check(
+            "StoreCase(ground=…)", self.ground, Ground, "what `async with ground() as empty` yields, or MemoryGround()"
+        )
+        check("StoreCase(other=…)", self.other, VersionStore | None, "a VersionStore")
+        check("StoreCase(other_shape=…)", self.other_shape, Statement | None, 'Sql("CREATE TABLE …")')
 
 
 class Bench:
@@ -145,19 +152,11 @@ class StoreTests(Suite):
 
     @asynccontextmanager
     async def bench(self) -> AsyncIterator[Bench]:
-        made: object = self.case()
-        name = f"{type(self).__name__}.case()"
-        if not isinstance(made, AbstractAsyncContextManager):
-            if inspect.iscoroutine(made):
-                made.close()
-            msg = f"{name} gave {shown(made)}, want an async context manager: decorate it with @asynccontextmanager"
-            raise TypeError(msg)
-        async with made as case:
-            if not isinstance(case, StoreCase):
-                msg = f"{name} yields a {type(case).__name__}, want StoreCase(store, ground, …)"
-                raise TypeError(msg)
-            async with case.ground.session() as session:
-                yield Bench(case, session)
+        async with (
+            entered(self, "case", StoreCase, "StoreCase(store, ground, …)") as case,
+            entered(case.ground, "session", Executor, "an Executor") as session,
+        ):
+            yield Bench(case, session)
 
 
 def _moved(path: tuple[str, ...], action: Action) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from trek_core.contracts import VersionStore
 from trek_core.errors import ConfigError
 from trek_core.events import Done
 from trek_core.model import History, Record, Rows
-from trek_core.testing._drive import action, carry_out, run, told, understood
+from trek_core.testing._drive import action, carry_out, locks, prepared, run, told, understood
 from trek_core.testing._drive import history as history_of
 from trek_core.testing._store_case import Bench, StoreTests
 from trek_core.testing._store_statements import answers, statements_of, verb_of_transactions
@@ -70,7 +70,7 @@ class ReadingTests(StoreTests):
 
     async def test_s18_stores_of_one_identity_have_the_same_locks(self) -> None:
         async with self.bench() as bench, self.bench() as again:
-            one, two = (tuple(b.store.locks(History(exists=False))) for b in (bench, again))
+            one, two = (locks(b.store, History(exists=False)) for b in (bench, again))
             same = bench.store.identity == again.store.identity
             assert not same or one == two, (
                 f"{bench.who}: two stores of {bench.store.identity!r} lock {one!r} and {two!r}: their runs would not wait for "
@@ -80,7 +80,7 @@ class ReadingTests(StoreTests):
     @needs("settings")
     async def test_s18_stores_of_two_identities_share_no_lock(self) -> None:
         async with self.bench() as bench:
-            one, two = (set(store.locks(History(exists=False))) for store in (bench.store, _other(bench)))
+            one, two = (set(locks(store, History(exists=False))) for store in (bench.store, _other(bench)))
             assert not one & two, f"{bench.who}: the stores of two tables share the locks {one & two!r}"
 
     # ----------------------------------------------------------------------- the query
@@ -152,13 +152,13 @@ class ReadingTests(StoreTests):
     async def test_s19_a_table_that_was_made_needs_no_preparation(self) -> None:
         async with self.bench() as bench:
             await bench.done(action("a", bench.ground.note("a")))
-            left = tuple(bench.store.prepare(await bench.history()))
+            left = prepared(bench.store, await bench.history())
             assert not left, f"{bench.who}: prepare made the table, and of that table it still gives {left!r}"
 
 
 async def _prepare(bench: Bench) -> None:
     """The table alone: what is usually in front of the first record."""
-    begin = tuple(bench.store.prepare(History(exists=False, facts=(await bench.history()).facts)))
+    begin = prepared(bench.store, History(exists=False, facts=(await bench.history()).facts))
     unit = (action("nothing", verb="mark"), Record(begin=begin, history=History(exists=False)))
     results = await carry_out(bench.session, [unit])
     assert isinstance(results[-1], Done), f"{bench.who}: prepare: {told(results)}"

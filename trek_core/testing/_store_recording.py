@@ -145,8 +145,12 @@ async def _check_no_trace(bench: Bench, before: tuple[HistoryRow, ...], what: st
     )
 
 
+_CAPABILITIES = {"revisions": "names"}
+
+
 def _check_names(bench: Bench, what: str, found: set[str]) -> None:
     gone, other = sorted(set(NAMES) - found), sorted(found - set(NAMES))
     assert not gone, (
-        f"{bench.who}: of its {what} {gone!r} did not come back, and {other!r} did instead. Quote, and do no more."
+        f"{bench.who}: of its {what} {gone!r} did not come back, and {other!r} did instead. Quote, and do no more.\n"
+        f'Where the table has no column for them: without = {{"{_CAPABILITIES.get(what, what)}": "reason"}}'
     )

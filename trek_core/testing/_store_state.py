@@ -6,7 +6,8 @@ import contextlib
 
 from trek_core.events import StatementDone
 from trek_core.model import Mode, Row, Verb
-from trek_core.testing._drive import action, entry
+from trek_core.testing._drive import action, changed, entry
+from trek_core.testing._executing import results as results_of
 from trek_core.testing._store_case import Bench, StoreTests
 from trek_core.testing._suite import needs
 
@@ -66,7 +67,7 @@ class StateTests(StoreTests):
     async def test_s13_what_was_interrupted_outside_a_transaction_is_unfinished(self) -> None:
         async with self.bench() as bench:
             made = action("a", bench.ground.note("1"), bench.ground.note("2"), mode="autocommit")
-            async with contextlib.aclosing(bench.session.run(await bench.units(made))) as results:
+            async with contextlib.aclosing(results_of(bench.session, await bench.units(made))) as results:
                 async for result in results:
                     if isinstance(result, StatementDone):
                         break
@@ -103,7 +104,7 @@ class StateTests(StoreTests):
         async with self.bench() as bench:
             row = await _written(bench, "sum 1")
             for checksums in (("sum 1",), ("sum 2", "sum 1"), ()):
-                said = bench.store.changed(checksums, row)
+                said = changed(bench.store, checksums, row)
                 assert not said, (
                     f"{bench.who}: 'sum 1' was written, and for {checksums} it says that the file was edited"
                 )
@@ -112,7 +113,7 @@ class StateTests(StoreTests):
     async def test_s17_a_row_is_changed_for_another_checksum(self) -> None:
         async with self.bench() as bench:
             row = await _written(bench, "sum 1")
-            said = bench.store.changed(("sum 2", "sum 3"), row)
+            said = changed(bench.store, ("sum 2", "sum 3"), row)
             assert said, f"{bench.who}: 'sum 1' was written, and for 'sum 2', 'sum 3' it says that nothing changed"
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from trek_core.errors import TrekError
 from trek_core.model import Action, Call, Copy, Facts, History, Mode, Record, Rows, Sql, Statement, Verb
 from trek_core.script import statements
-from trek_core.testing._drive import action, asking, catalog, understood
+from trek_core.testing._drive import action, asking, changed, concluded, locks, prepared, query, recorded, understood
 from trek_core.testing._store_case import Bench
 
 _TRANSACTIONS = re.compile(
@@ -36,14 +36,14 @@ def answers(bench: Bench, rows: Rows | None, facts: Facts) -> dict[str, object]:
     entry = bench.placed(action("a"))[0].entry
     return {
         "identity": store.identity,
-        "query": store.query(),
+        "query": query(store),
         "history of no table": understood(store, None, facts),
         "history": history,
-        "state": store.state(history, catalog(entry)),
-        "changed": [store.changed(("x",), row.data) for row in history.rows],
-        "locks": tuple(store.locks(history)),
-        "prepare": [_comparable(one) for one in store.prepare(History(exists=False, facts=facts))],
-        "prepare of a table": [_comparable(one) for one in store.prepare(history)],
+        "state": concluded(store, history, entry),
+        "changed": [changed(store, ("x",), row.data) for row in history.rows],
+        "locks": locks(store, history),
+        "prepare": [_comparable(one) for one in prepared(store, History(exists=False, facts=facts))],
+        "prepare of a table": [_comparable(one) for one in prepared(store, history)],
         "record": [_compared(one, record) for one, record in _records(bench, history)],
     }
 
@@ -52,8 +52,7 @@ def statements_of(bench: Bench, history: History) -> Iterator[tuple[str, Sql | C
     """Every text that the store gives, with the method and the part of the record that it stands in."""
     found: list[tuple[str, Statement]] = []
     for exists in (False, True):
-        with asking(bench.store, "prepare"):
-            found += [("prepare", one) for one in bench.store.prepare(replace(history, exists=exists))]
+        found += [("prepare", one) for one in prepared(bench.store, replace(history, exists=exists))]
     for of, record in _records(bench, history):
         if isinstance(record, Record):
             where = f"record of {of.verb} in mode {of.mode!r}"
@@ -66,7 +65,7 @@ def _records(bench: Bench, history: History) -> Iterator[tuple[Action, Record | 
     for of in _actions(bench):
         with asking(bench.store, "record"):
             try:
-                yield of, bench.store.record(of, history)
+                yield of, recorded(bench.store, of, history)
             except TrekError as refused:
                 yield of, str(refused)
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, ClassVar, TypeVar
 
+from trek_core.testing._given import UnusableError, told
 from trek_core.testing._sentences import sentences
 
 Test = TypeVar("Test", bound=Callable[..., Any])
@@ -64,6 +65,8 @@ def _runnable(test: Callable[..., Any]) -> Callable[[Suite], None]:
             result = test(self)
             if inspect.iscoroutine(result):
                 _run(result, self.seconds)
+        except UnusableError:
+            raise
         except Exception as error:
             if (number := _NUMBER.match(test.__name__)) and (sentence := sentences().get(number[1].upper())):
                 error.add_note(f"The contract, {number[1].upper()}: {sentence}")
@@ -132,6 +135,9 @@ def _says_why(test: object) -> bool:
 
 
 def _check_omissions(cls: type[Suite]) -> None:
+    if not isinstance(cls.without, Mapping):
+        msg = f'{cls.__name__}.without is {told(cls.without)}, want a dict: without = {{"capability": "reason"}}'
+        raise TypeError(msg)
     for name, reason in cls.without.items():
         if name not in cls.capabilities:
             known = ", ".join(cls.capabilities) or "none"
