@@ -13,7 +13,14 @@ from trek_core import _trace
 from trek_core._blame import Offer, blame, shown, way_out
 from trek_core._hooks import TrekHooks
 from trek_core._kinds import HOOKS, check_hookimpl, check_plugin_object
-from trek_core.errors import PluginConflict, PluginContractError, PluginError, PluginImportError, TrekError
+from trek_core.errors import (
+    PluginConflict,
+    PluginContractError,
+    PluginError,
+    PluginImportError,
+    TrekError,
+    plugin_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +53,7 @@ class Found:
         return Offer(value, self.plugin, self.distribution)
 
     def __str__(self) -> str:
-        return f"plugin {self.plugin!r}" + (f" ({self.distribution})" if self.distribution else "")
+        return plugin_words(self.plugin, self.distribution)
 
 
 def installed(point: EntryPoint) -> Found:

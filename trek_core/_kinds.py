@@ -12,7 +12,7 @@ from typing import Any
 from trek_core._blame import Offer, blame, expect, shown
 from trek_core._hooks import TrekHooks
 from trek_core.contracts import ExecutorProvider, Loader, Observer, Provider
-from trek_core.errors import PluginConflict, PluginContractError
+from trek_core.errors import PluginConflict, PluginContractError, plugin_words
 from trek_core.text import nearest
 
 HOOKS = tuple(name for name in vars(TrekHooks) if name.startswith("trek_"))
@@ -101,9 +101,8 @@ def conflict(offer: Offer[Any], where: str, what: str, other: Offer[Any]) -> Plu
     """The error for a name that `other` has offered before."""
     problem = f"it offers {what} twice"
     if other.plugin != offer.plugin:
-        origin = f" ({other.distribution})" if other.distribution else ""
         way_out = f"Block one of them: --no-plugin {offer.plugin}, or --no-plugin {other.plugin}"
-        problem = f"{what} is taken by plugin {other.plugin!r}{origin}\n{way_out}"
+        problem = f"{what} is taken by {plugin_words(other.plugin, other.distribution)}\n{way_out}"
     return PluginConflict(offer.plugin, offer.distribution, where, problem, other.plugin)
 
 

@@ -11,7 +11,7 @@ from trek_core import script
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._bodies import transaction_words
 from trek_core.contracts import VersionStore
-from trek_core.model import Action, History, HistoryRow, Record, Sql, Statement
+from trek_core.model import Action, History, HistoryRow, Record, Sql, State, Statement
 
 Phase = Literal["begin", "done", "whole"]
 Progress = Callable[[int, Phase], tuple[Statement, ...]]
@@ -44,6 +44,14 @@ def check_history(store: Offer[VersionStore], history: History) -> None:
         expect(store, f"{where}: rows", row, HistoryRow)
         if not _sound(row):
             _refuse_row(store, f"{where}: rows: {shown(row.revision)}", row)
+
+
+def check_state(store: Offer[VersionStore], state: State) -> None:
+    """What `VersionStore.state` gave. Raises `PluginContractError`."""
+    where = "VersionStore.state"
+    expect(store, where, state, State)
+    expect_all(store, f"{where}: applied", state.applied, str)
+    expect_all(store, f"{where}: unfinished", state.unfinished, HistoryRow)
 
 
 _TEXTS = ("revision", "verb", "state", "title", "started_at", "finished_at", "who", "application")

@@ -15,7 +15,7 @@ from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._explain import NOT_ALLOWED, explain
 from trek_core._recording import check_history
 from trek_core._session import Session
-from trek_core.errors import ConfigError, MigrationFailed, TrekError, Unfinished
+from trek_core.errors import ConfigError, MigrationFailed, TrekError, Unfinished, plugin_words
 from trek_core.events import Done, Event, Failed, Lost, RunFailed, RunFinished, RunStarted
 from trek_core.model import Facts, History, Lock, Locked, Rows, Sql
 from trek_core.plans import Plan, Ran, Report
@@ -188,8 +188,7 @@ class Runner:
 
 
 def _named(store: Offer[VersionStore]) -> str:
-    origin = f" ({store.distribution})" if store.distribution else ""
-    return f"store {type(store.value).__name__} of plugin {store.plugin!r}{origin}"
+    return f"store {type(store.value).__name__} of {plugin_words(store.plugin, store.distribution)}"
 
 
 def _whose(store: Offer[VersionStore], query: Sql) -> str:

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from contextvars import ContextVar
 from typing import Protocol
 
+from trek_core.errors import plugin_words
 from trek_core.text import without_password
 
 _SILENT = nullcontext()
@@ -68,8 +69,7 @@ def _timed(origin: Origin, where: str, secret: str) -> Iterator[None]:
 
 
 def _write(origin: Origin, what: str) -> None:
-    from_ = f" ({origin.distribution})" if origin.distribution else ""
-    line = f"trek: {'  ' * _depth.get()}plugin {origin.plugin!r}{from_}: {what}\n"
+    line = f"trek: {'  ' * _depth.get()}{plugin_words(origin.plugin, origin.distribution)}: {what}\n"
     # closed, or none at all in a frozen program: no run fails for it
     with suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(line)

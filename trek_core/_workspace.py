@@ -11,7 +11,7 @@ from trek_core import _actions
 from trek_core._blame import blame, expect, expect_all
 from trek_core._catalog import EntryCatalog, arrange, build, smell
 from trek_core._planner import route
-from trek_core._recording import records
+from trek_core._recording import check_state, records
 from trek_core._status import status
 from trek_core._tree import FolderTree
 from trek_core.errors import ConfigError, UnknownRevision
@@ -113,9 +113,7 @@ class Workspace:
         catalog = self.catalog(history.facts)
         with blame(self.store, "VersionStore.state"):
             state = self.store.value.state(history, catalog)
-        expect(self.store, "VersionStore.state", state, State)
-        expect_all(self.store, "VersionStore.state: applied", state.applied, str)
-        expect_all(self.store, "VersionStore.state: unfinished", state.unfinished, HistoryRow)
+        check_state(self.store, state)
         return state
 
     def _compare(self, entry: Entry, row: HistoryRow) -> str:

@@ -120,13 +120,17 @@ class MigrationFailed(TrekError):
         super().__init__(message)
 
 
+def plugin_words(plugin: str, distribution: str) -> str:
+    """A plugin for messages: "plugin 'sqlx' (shop-sqlx 1.2)"; `distribution` is empty for one given by hand."""
+    return f"plugin {plugin!r}" + (f" ({distribution})" if distribution else "")
+
+
 class PluginError(TrekError):
     """A plugin broke its contract. `plugin`, `distribution` ("name version"), `where`, `problem`."""
 
     def __init__(self, plugin: str, distribution: str, where: str, problem: str) -> None:
         self.plugin, self.distribution, self.where, self.problem = plugin, distribution, where, problem
-        origin = f" ({distribution})" if distribution else ""
-        super().__init__(f"plugin {plugin!r}{origin}: {where}: {problem}")
+        super().__init__(f"{plugin_words(plugin, distribution)}: {where}: {problem}")
 
 
 class PluginImportError(PluginError):

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 def new(context: click.Context, title: str, py: bool) -> None:
     """Writes the files of a new revision, after the last one, and prints their paths. No database is needed."""
     settings = given(context).settings()
-    paths = [str(path) for path in _write(settings.directory, _contents(settings, title, "py" if py else "sql"))]
+    paths = [
+        str(path) for path in write_files(Path(settings.directory), _contents(settings, title, "py" if py else "sql"))
+    ]
     if given(context).json:
         document({"created": paths})
     else:
@@ -84,8 +86,9 @@ def _arranged(directory: str, layout: Offer[Layout], name: str, host: PluginHost
     return arrange(layout, tree)
 
 
-def _write(directory: str, contents: Mapping[str, str]) -> list[Path]:
-    paths = [Path(directory, name) for name in contents]
+def write_files(folder: Path, contents: Mapping[str, str]) -> list[Path]:
+    """Path below the folder -> content; gives the paths. Overwrites nothing. Raises `ConfigError`."""
+    paths = [folder / name for name in contents]
     try:
         for path, content in zip(paths, contents.values(), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)

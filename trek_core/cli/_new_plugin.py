@@ -11,6 +11,7 @@ from string import Template
 
 import click
 
+from trek_core.cli._new import write_files
 from trek_core.cli._options import common, examples, given
 from trek_core.cli._output import document, say
 from trek_core.errors import ConfigError
@@ -162,16 +163,12 @@ def _bounds(version: str) -> str:
 
 
 def _write(folder: Path, contents: Mapping[str, str]) -> list[Path]:
-    paths = [folder / name for name in contents]
     try:
         folder.mkdir(parents=True)
-        for path, content in zip(paths, contents.values(), strict=True):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8", newline="\n")
     except FileExistsError as error:
         msg = f"{error.filename} exists already, and nothing is overwritten. Take another name, or another --directory."
         raise ConfigError(msg) from error
     except OSError as error:
         msg = f"{error.filename} cannot be written: {error.strerror}"
         raise ConfigError(msg) from error
-    return paths
+    return write_files(folder, contents)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 
 from trek_core._host import PluginHost, PluginInfo
-from trek_core.errors import PluginConflict
+from trek_core.errors import PluginConflict, plugin_words
 from trek_core.text import nearest
 
 
@@ -47,7 +47,7 @@ def _not_installed(name: str, known: list[str]) -> str:
 
 
 def _check_offers(info: PluginInfo, wanted: tuple[str, ...]) -> None:
-    who = f"plugin {info.name!r} ({info.distribution} {info.version})"
+    who = plugin_words(info.name, f"{info.distribution} {info.version}")
     if info.state == "blocked":
         disabled = os.environ.get("TREK_DISABLE_PLUGINS", "")
         msg = f"{who} is blocked: TREK_DISABLE_PLUGINS is {disabled!r}. Take its name out to test it."

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 
+from trek_core._actions import WRITES_ONLY_HISTORY
 from trek_core._blame import GIVEN, Offer, expect, expect_all, raised
 from trek_core._catalog import EntryCatalog, build
-from trek_core._recording import check_history, records
+from trek_core._recording import check_history, check_state, records
 from trek_core.contracts import Executor, Tree, VersionStore
 from trek_core.errors import PluginError, TrekError
 from trek_core.events import Failed, Lost, Result
@@ -18,7 +19,6 @@ from trek_core.model import (
     Entry,
     Facts,
     History,
-    HistoryRow,
     Lock,
     Mode,
     Record,
@@ -32,8 +32,6 @@ from trek_core.model import (
 )
 from trek_core.testing import _executing as executing
 from trek_core.testing._origin import origin
-
-WITHOUT_BODY = ("mark", "unmark", "repair")
 
 
 def entry(revision: str, title: str = "", replaces: tuple[str, ...] = ()) -> Entry:
@@ -54,7 +52,7 @@ def action(
     lock_timeout: float | None = None,
 ) -> Action:
     """One step of a made-up plan; its statements are the body."""
-    body = None if verb in WITHOUT_BODY else Body(statements, mode, lock_timeout)
+    body = None if verb in WRITES_ONLY_HISTORY else Body(statements, mode, lock_timeout)
     of = entry(of) if isinstance(of, str) else of
     return Action(entry=of, verb=verb, mode=mode, body=body, index=0, checksum=checksum)
 
@@ -116,9 +114,7 @@ def concluded(store: VersionStore, found: History, *entries: Entry | str) -> Sta
     """The state that it concludes, for a folder of those entries."""
     with asking(store, "state"):
         concluded = store.state(found, catalog(*entries))
-        expect(_offer(store), "VersionStore.state", concluded, State)
-        expect_all(_offer(store), "VersionStore.state: applied", concluded.applied, str)
-        expect_all(_offer(store), "VersionStore.state: unfinished", concluded.unfinished, HistoryRow)
+        check_state(_offer(store), concluded)
     return concluded
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from trek_core._host import PluginHost
 from trek_core.contracts import Layout, Loader, Observer
-from trek_core.errors import TrekError
+from trek_core.errors import TrekError, plugin_words
 
 
 def origin(value: object) -> str:
@@ -34,7 +34,7 @@ def _offered(loader: Loader) -> str:
         return ""
     for offer in offers:
         if offer.value.name == loader.name and offer.value.load is loader.load:
-            return _plugin(offer.plugin, offer.distribution)
+            return plugin_words(offer.plugin, offer.distribution)
     return ""
 
 
@@ -57,8 +57,4 @@ def _within(module: str, plugin: str) -> bool:
 
 
 def _words(point: importlib.metadata.EntryPoint) -> str:
-    return _plugin(point.name, f"{point.dist.name} {point.dist.version}" if point.dist else "")
-
-
-def _plugin(name: str, distribution: str) -> str:
-    return f"plugin {name!r}" + (f" ({distribution})" if distribution else "")
+    return plugin_words(point.name, f"{point.dist.name} {point.dist.version}" if point.dist else "")

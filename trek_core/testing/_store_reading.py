@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
+from trek_core._bodies import transaction_words
 from trek_core.contracts import VersionStore
 from trek_core.errors import ConfigError
 from trek_core.events import Done
@@ -12,7 +13,7 @@ from trek_core.model import History, Record, Rows
 from trek_core.testing._drive import action, carry_out, locks, prepared, run, told, understood
 from trek_core.testing._drive import history as history_of
 from trek_core.testing._store_case import Bench, StoreTests
-from trek_core.testing._store_statements import answers, statements_of, verb_of_transactions
+from trek_core.testing._store_statements import answers, statements_of
 from trek_core.testing._suite import needs
 
 
@@ -36,7 +37,7 @@ class ReadingTests(StoreTests):
         async with self.bench() as bench:
             await bench.done(action("a", bench.ground.note("a")))
             for where, statement in statements_of(bench, await bench.history()):
-                word = verb_of_transactions(statement)
+                word = transaction_words(statement.text)
                 assert not word, (
                     f"{bench.who}: {where} gives the statement {word}: {statement.text!r}\nThe executor begins and ends "
                     "transactions, so that a row and its migration are one. Leave that statement out."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -13,20 +12,9 @@ from trek_core.script import statements
 from trek_core.testing._drive import action, asking, changed, concluded, locks, prepared, query, recorded, understood
 from trek_core.testing._store_case import Bench
 
-_TRANSACTIONS = re.compile(
-    r"(?:\s|;|--[^\n]*\n|/\*.*?\*/)*"
-    r"(BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION)\b",
-    re.IGNORECASE | re.DOTALL,
-)
 _MODES: tuple[Mode, ...] = ("transaction", "autocommit", "message")
 _BODIES: tuple[tuple[str, Verb], ...] = (("b", "apply"), ("a", "rerun"), ("a", "revert"))
 _PHASES: tuple[Literal["begin", "done", "whole"], ...] = ("begin", "done", "whole")
-
-
-def verb_of_transactions(statement: Sql | Copy) -> str:
-    """The words with which the statement begins or ends a transaction, or nothing."""
-    found = _TRANSACTIONS.match(statement.text)
-    return found[1].upper() if found else ""
 
 
 def answers(bench: Bench, rows: Rows | None, facts: Facts) -> dict[str, object]:
