@@ -96,8 +96,8 @@ def test_the_first_command_of_the_readme_migrates_the_shop_and_says_up_to_date_w
 
 def test_the_second_command_of_the_readme_finds_the_tests(run: Callable[..., str]) -> None:
     """They are collected: running them from here would run this one again."""
-    assert ("README.md", 2, "python -m pytest") in commands("README.md")
-    found = run("python -m pytest --collect-only -q -p no:cacheprovider tests/docs", cwd=ROOT)
+    assert ("README.md", 2, "python -m pytest -n 2") in commands("README.md")
+    found = run("python -m pytest -n 2 --collect-only -q -p no:cacheprovider tests/docs", cwd=ROOT)
     assert "test_the_second_command_of_the_readme_finds_the_tests" in found
 
 
@@ -117,7 +117,7 @@ def test_the_commands_of_a_page_run_one_after_the_other(
 def test_no_command_is_left_unchecked() -> None:
     pages = ["README.md", "CONTRIBUTING.md", *(page for page, _ in PROJECTS)]
     assert {page for page, _, _ in commands()} | {"CONTRIBUTING.md"} == set(pages)
-    checked = {FIRST, "python -m pytest", *NOT_RUN}
+    checked = {FIRST, "python -m pytest -n 2", *NOT_RUN}
     left = {command for page, number, command in commands(*pages) if (page, number) not in PROJECTS} - checked
     assert left == set()
 

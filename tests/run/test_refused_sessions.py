@@ -175,7 +175,7 @@ async def test_a_busy_connection_is_an_error_that_says_so(connection: Connection
     await busy
 
 
-@pytest.mark.parametrize("thing", [None, 42, object(), {"host": "x"}], ids=repr)
+@pytest.mark.parametrize("thing", [None, 42, object(), {"host": "x"}], ids=["none", "number", "object", "mapping"])
 async def test_something_else_is_refused_and_named(thing: object, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"connection, a pool or a DSN; this is {type(thing).__name__}"):
         await migrate(thing, two(tmp_path))
