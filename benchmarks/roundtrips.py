@@ -19,7 +19,7 @@ import asyncpg
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.proxy import Count, counted
 from trek_asyncpg import AsyncpgBackend, migrate
-from trek_asyncpg._groups import MOST_UNITS
+from trek_asyncpg._settings import TOGETHER
 from trek_asyncpg.embedded import serve
 from trek_core import Direction, Migrator, execute, plan
 
@@ -59,7 +59,7 @@ async def database(dsn: str, name: str) -> AsyncIterator[str]:
 
 def bound(number: int) -> str:
     """The history read, the lock, the history read again (or what the session is), then up to 100 migrations a query."""
-    return str(3 + -(-number // MOST_UNITS))
+    return str(3 + -(-number // TOGETHER))
 
 
 async def measure(count: Count, work: Callable[[], Awaitable[object]]) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from os import PathLike
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from trek_asyncpg._connect import session
+from trek_asyncpg._connect import ConnectSettings, session
+from trek_asyncpg._settings import RunOptions
 from trek_core import Direction, Migrator, Observer, Report, Rules, Status
 from trek_core.plugin import Backend, Executor, PluginHost, VersionStore
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from trek_asyncpg._types import Database
 
 
-class BackendOptions(TypedDict, total=False):
+class BackendOptions(RunOptions, total=False):
     """What `AsyncpgBackend` takes by name, and `migrate()` and `status()` pass on to it."""
 
     format: str
@@ -33,6 +34,7 @@ class AsyncpgBackend(Backend):
     schema: where the history table lies (default: public); a short form of ``store_settings={"schema": …}``.
     format: layout and store of one name ("native", "asyncpg-trek"); `layout` and `store` pick one alone.
     plugins: modules or objects with hooks, beside those that are installed. disable_plugins: names of those to leave out.
+    run: `together`, `lock_timeout`, `lock_patience`, `statement_timeout`, as in docs/configuration.md.
     """
 
     def __init__(
@@ -47,9 +49,12 @@ class AsyncpgBackend(Backend):
         store_settings: Mapping[str, object] | None = None,
         plugins: Iterable[object] = (),
         disable_plugins: Iterable[str] = (),
+        **run: Unpack[RunOptions],
     ) -> None:
+        settings = ConnectSettings(**run)
+
         def opened() -> AbstractAsyncContextManager[Executor]:
-            return session(database)
+            return session(database, settings)
 
         given = dict(store_settings or {})
         if schema is not None:

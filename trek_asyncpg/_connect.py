@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import asyncpg
 
 from trek_asyncpg._executor import AsyncpgExecutor
+from trek_asyncpg._settings import RunSettings
 from trek_core.plugin import ConfigError, ConnectError, Executor, redact_dsn
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ SCHEMES = ("postgresql", "postgres")
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectSettings:
-    """connect_timeout: seconds to wait for the server."""
+class ConnectSettings(RunSettings):
+    """How trek connects, beside how it runs. connect_timeout: seconds to wait for the server."""
 
     connect_timeout: float = 10.0
     application_name: str = "trek"
@@ -32,19 +33,20 @@ class ConnectSettings:
 
 def session(database: Database, settings: ConnectSettings | None = None) -> AbstractAsyncContextManager[Executor]:
     """An executor for whatever the caller has. Raises `ConfigError` for anything else."""
+    settings = settings or ConnectSettings()
     if isinstance(database, str):
         scheme = database.partition(":")[0]
         return embedded(database, settings) if scheme == "embedded" else from_dsn(database, settings)
     if isinstance(database, asyncpg.Pool):
-        return _from_pool(database)
+        return _from_pool(database, settings)
     if hasattr(database, "copy_from_query") and hasattr(database, "is_in_transaction"):
-        return _given(database)
+        return _given(database, settings)
     msg = f"a database is an asyncpg connection, a pool or a DSN; this is {type(database).__name__}: {database!r}"
     raise ConfigError(msg)
 
 
 @asynccontextmanager
-async def _given(connection: Connection) -> AsyncIterator[Executor]:
+async def _given(connection: Connection, settings: RunSettings) -> AsyncIterator[Executor]:
     try:
         closed = "is closed" if connection.is_closed() else ""
     except asyncpg.InterfaceError:  # a pool's proxy: every call says so
@@ -52,11 +54,11 @@ async def _given(connection: Connection) -> AsyncIterator[Executor]:
     if closed:
         msg = f"the connection that was given {closed}. Give trek an open one, a pool or a DSN."
         raise ConnectError(msg)
-    yield AsyncpgExecutor(connection)
+    yield AsyncpgExecutor(connection, settings)
 
 
 @asynccontextmanager
-async def _from_pool(pool: Pool) -> AsyncIterator[Executor]:
+async def _from_pool(pool: Pool, settings: RunSettings) -> AsyncIterator[Executor]:
     try:
         connection = await pool.acquire()
     except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError, TimeoutError) as error:
@@ -67,7 +69,7 @@ async def _from_pool(pool: Pool) -> AsyncIterator[Executor]:
         )
         raise ConnectError(msg) from None
     try:
-        yield AsyncpgExecutor(connection)
+        yield AsyncpgExecutor(connection, settings)
     finally:
         await pool.release(connection)
 
@@ -75,9 +77,10 @@ async def _from_pool(pool: Pool) -> AsyncIterator[Executor]:
 @asynccontextmanager
 async def from_dsn(dsn: str, settings: ConnectSettings | None = None) -> AsyncIterator[Executor]:
     """A connection of our own, closed at the end. No statement cache: a migration makes cached plans stale."""
-    connection = await _open(dsn, settings or ConnectSettings())
+    settings = settings or ConnectSettings()
+    connection = await _open(dsn, settings)
     try:
-        yield AsyncpgExecutor(connection)
+        yield AsyncpgExecutor(connection, settings)
     finally:
         await connection.close(timeout=10)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trek_asyncpg import _autocommit, _failure, _lock, _reading, _several, _transaction
 from trek_asyncpg._groups import Group, Groups
 from trek_asyncpg._session import SNAPSHOT, Snapshot
+from trek_asyncpg._settings import RunSettings
 from trek_asyncpg._unit import Unit, UnitFailed
 from trek_asyncpg._wire import rows
 from trek_core.plugin import (
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
 class AsyncpgExecutor(Executor):
     """Runs migrations on an asyncpg connection (or a pool's proxy of one) that the caller owns."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, settings: RunSettings | None = None) -> None:
         self._connection = connection
+        self._settings = settings or RunSettings()
         self._facts: Facts | None = None
         self._snapshot: Snapshot | None = None
         self._held = _lock.Held()
@@ -85,7 +87,7 @@ class AsyncpgExecutor(Executor):
 
     # ----------------------------------------------------------------------- running
     async def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
-        groups = Groups(units, lambda: not self._nested and not self._pooled)
+        groups = Groups(units, lambda: 1 if self._nested or self._pooled else self._settings.together)
         result: Result | None = None
         try:
             for group in groups:
@@ -107,7 +109,10 @@ class AsyncpgExecutor(Executor):
         With the last unit of a run the lock is given up: one round trip less.
         """
         begun = time.monotonic()
-        units = [Unit(self._connection, action, record, (), nested=False, mark=True) for action, record in group.pairs]
+        units = [
+            Unit(self._connection, action, record, (), nested=False, mark=True, limits=self._limits(action))
+            for action, record in group.pairs
+        ]
         ended = await _several.run(units, self._held.release if groups.end else ())
         seconds, ran = time.monotonic() - begun, min(ended.done + 1, len(units))
         groups.again(group[part] for part in ended.again)
@@ -150,9 +155,17 @@ class AsyncpgExecutor(Executor):
     async def _unit(self, action: Action, record: Record) -> Unit:
         nested = self._nested
         restore: tuple[Sql, ...] = ()
-        limited = nested and action.body is not None and action.body.lock_timeout is not None
-        if limited or script.changes_settings(action.body):
+        limits = self._limits(action)
+        if (nested and limits) or script.changes_settings(action.body):
             if self._snapshot is None:
                 self._snapshot = Snapshot.of((await rows(self._connection, f"SELECT {SNAPSHOT}"))[0])
             restore = self._snapshot.restore()
-        return Unit(self._connection, action, record, restore, nested, mark=not self._pooled)
+        return Unit(self._connection, action, record, restore, nested, not self._pooled, limits)
+
+    def _limits(self, action: Action) -> tuple[Sql, ...]:
+        """The body's own timeouts, else those of the settings."""
+        body, lock, statement = action.body, self._settings.lock_timeout, self._settings.statement_timeout
+        if body is not None:
+            lock = lock if body.lock_timeout is None else body.lock_timeout
+            statement = statement if body.statement_timeout is None else body.statement_timeout
+        return script.limits(lock, statement)

@@ -12,8 +12,6 @@ Pair = tuple[Action, Record]
 
 MOST_BYTES = 1_000_000
 """Of one query: beyond that there is no round trip worth saving, and driver and server hold all of it in memory."""
-MOST_UNITS = 100
-"""Of one query: as far as the units are read ahead, and as long as an observer waits for news."""
 AROUND = 160  # bytes, about: a marker and a separator
 
 
@@ -31,7 +29,8 @@ class Group:
 class Groups:
     """The units of a run in groups, in order. Read ahead by one group and the unit after it."""
 
-    def __init__(self, units: Iterable[Pair], together: Callable[[], bool]) -> None:
+    def __init__(self, units: Iterable[Pair], together: Callable[[], int]) -> None:
+        """together: how many units a query may carry at most; asked for each of them, as it is read."""
         self._units, self._together = units, together
         self._coming = self._read()
         self._again: deque[Group] = deque()
@@ -57,9 +56,10 @@ class Groups:
         size = 0
         try:
             for pair in self._units:
-                alone = not (self._together() and _may_share(*pair))
+                most = self._together()
+                alone = most <= 1 or not _may_share(*pair)
                 more = 0 if alone else _bytes(*pair)
-                if waiting and (alone or size + more > MOST_BYTES or len(waiting) == MOST_UNITS):
+                if waiting and (alone or size + more > MOST_BYTES or len(waiting) >= most):
                     yield Group(waiting, may_share=True)
                     waiting, size = [], 0
                 if alone:

@@ -79,7 +79,7 @@ class Query:
         yield script.BEGIN
         if number == 0:
             yield Sql(f"SELECT {self._mark(0, None)}")
-        yield from only_sql(script.opening(unit.action, unit.record))
+        yield from only_sql(unit.opening)
         for statement in only_sql(script.statements(unit.action)):
             yield Sql(f"SELECT {self._mark(number, statement)}")
             yield statement

@@ -18,7 +18,7 @@ NUMBER = "SELECT pg_catalog.to_jsonb(pg_catalog.pg_current_xact_id()::text)"
 
 async def run(unit: Unit) -> None:
     """All or nothing. Raises `UnitFailed`; whatever happens, no transaction of ours is left behind."""
-    opening = script.opening(unit.action, unit.record)
+    opening = unit.opening
     everything = (*opening, *script.statements(unit.action), *unit.record.finish)
     work = _one_query if all(isinstance(part, Sql) for part in everything) else _stepwise
     try:

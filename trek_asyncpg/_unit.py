@@ -32,7 +32,10 @@ class UnitFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One action on one connection. `restore` puts the session's settings back; `nested`: in the caller's transaction."""
+    """One action on one connection. `restore` puts the session's settings back; `nested`: in the caller's transaction.
+
+    limits: what bounds its transaction's waits and statements.
+    """
 
     connection: Connection
     action: Action
@@ -40,6 +43,12 @@ class Unit:
     restore: tuple[Sql, ...]
     nested: bool
     mark: bool
+    limits: tuple[Sql, ...] = ()
+
+    @property
+    def opening(self) -> tuple[Statement, ...]:
+        """What stands between BEGIN and the body."""
+        return (*self.limits, *self.record.begin)
 
     async def send(self, statements: Sequence[Statement], about: Statement | None = None) -> None:
         """Runs statements in order, SQL that stands together as one simple query. Raises `UnitFailed`.

@@ -34,7 +34,8 @@ def check_body(offer: Offer[Any], where: str, body: object, author: str = "") ->
     if body.mode not in _MODES:
         words = ", ".join(map(repr, _MODES))
         breach(offer, where, f"{author}gave Body(mode={shown(body.mode)}), want one of {words}")
-    expect(offer, f"{where}: {author}Body.lock_timeout", body.lock_timeout, int | float | None)
+    for name in ("lock_timeout", "statement_timeout"):
+        expect(offer, f"{where}: {author}Body.{name}", getattr(body, name), int | float | None)
     for statement in body.statements:
         if not isinstance(statement, Statement):
             breach(offer, where, f"{author}gave the statement {shown(statement)}, want {_STATEMENTS}")

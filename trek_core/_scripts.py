@@ -100,12 +100,14 @@ class Body:
     """One direction of a migration.
 
     mode: None lets trek decide: "autocommit" if a transaction block refuses one of the statements, else "transaction".
-    lock_timeout: seconds; None leaves the session's own.
+    lock_timeout: seconds that each wait for a lock may last; None leaves it to the executor; 0 is no limit.
+    statement_timeout: seconds that each statement may take, in a transaction; None and 0 likewise.
     """
 
     statements: tuple[Statement, ...]
     mode: Mode | None = None
     lock_timeout: float | None = None
+    statement_timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,18 @@ SEPARATOR = "\n;\n"
 """A bare semicolon would be swallowed by a trailing comment."""
 
 
+def limits(lock_timeout: float | None, statement_timeout: float | None) -> tuple[Sql, ...]:
+    """What bounds a transaction's waits for locks and its statements, in seconds; None leaves the session's own."""
+    given = {"lock_timeout": lock_timeout, "statement_timeout": statement_timeout}
+    return tuple(
+        Sql(f"SET LOCAL {name} = '{round(seconds * 1000)}ms'") for name, seconds in given.items() if seconds is not None
+    )
+
+
 def opening(action: Action, record: Record) -> tuple[Statement, ...]:
-    """What stands between BEGIN and the body: the lock timeout, and the store's guard."""
-    timeout = action.body.lock_timeout if action.body else None
-    limit = () if timeout is None else (Sql(f"SET LOCAL lock_timeout = '{round(timeout * 1000)}ms'"),)
-    return (*limit, *record.begin)
+    """What stands between BEGIN and the body: the body's own timeouts, and the store's guard."""
+    body = action.body
+    return (*(limits(body.lock_timeout, body.statement_timeout) if body else ()), *record.begin)
 
 
 def statements(action: Action) -> tuple[Statement, ...]:

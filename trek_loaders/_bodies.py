@@ -22,7 +22,7 @@ def make_body(statements: Sequence[Sql | Copy], directives: Directives) -> Body:
     """The body of one direction. Raises `LoadError` for a statement, or a mixture, that trek cannot run."""
     sql = tuple(_runnable(statement) for statement in statements)
     mode = "autocommit" if directives.no_transaction else _mode(sql)
-    return Body(sql, mode, directives.lock_timeout)
+    return Body(sql, mode, directives.lock_timeout, directives.statement_timeout)
 
 
 def _runnable(statement: Sql | Copy) -> Sql:

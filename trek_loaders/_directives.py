@@ -18,7 +18,7 @@ REVISION = re.compile(r"[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)*")
 _DIRECTIVE = re.compile(r"--\s*trek\s*:\s*(.*)", re.IGNORECASE | re.DOTALL)
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h)|0")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
-_LONGEST = 2_147_483.647  # seconds: PostgreSQL keeps lock_timeout as an int of milliseconds
+_LONGEST = 2_147_483.647  # seconds: PostgreSQL keeps timeouts as an int of milliseconds
 _LINE = re.compile(r"[^\r\n]*")
 _SPACE = re.compile(r"[ \t\r\n\f\v]+")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
@@ -26,7 +26,7 @@ _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 @dataclass(frozen=True, slots=True)
 class Directives:
-    """What a section says about itself. `lock_timeout` is seconds; `replaces` are words as written ("0001..0040").
+    """What a section says about itself. The timeouts are seconds; `replaces` are words as written ("0001..0040").
 
     requires: None if nothing is said about it, which is not the same as having no parents.
     """
@@ -36,6 +36,7 @@ class Directives:
     replaces: tuple[str, ...] = ()
     lock_timeout: float | None = None
     irreversible: bool = False
+    statement_timeout: float | None = None
 
 
 def read_directives(text: str, file: str, line: int = 1) -> Directives:
@@ -83,22 +84,26 @@ def read_replaces(words: list[str], file: str, line: int) -> tuple[str, ...]:
     return tuple(words)
 
 
-def read_duration(text: str, file: str, line: int) -> float:
-    """Seconds from `2s`, `500ms`, `1min`, `1h` or `0` (no limit). Raises `LoadError` for anything else."""
+def read_duration(text: str, what: str, file: str, line: int) -> float:
+    """Seconds from `2s`, `500ms`, `1min`, `1h` or `0` (no limit). Raises `LoadError` for anything else.
+
+    what: "lock timeout", for the message.
+    """
     match = _DURATION.fullmatch(text.lower())
     if match is None:
-        raise _no_duration(text, file, line)
-    return check_duration(float(match[1]) * _SECONDS[match[2]] if match[2] else 0.0, text, file, line)
+        raise _no_duration(text, what, file, line)
+    seconds = float(match[1]) * _SECONDS[match[2]] if match[2] else 0.0
+    return check_duration(seconds, text, what, file, line)
 
 
-def check_duration(seconds: float, shown: str, file: str, line: int) -> float:
+def check_duration(seconds: float, shown: str, what: str, file: str, line: int) -> float:
     """The seconds, if PostgreSQL can keep them; else raises `LoadError` that names `shown`.
 
     Below a millisecond PostgreSQL rounds to 0, which would mean no limit at all.
     """
     if seconds == 0 or _SECONDS["ms"] <= seconds <= _LONGEST:
         return seconds
-    raise _no_duration(shown, file, line)
+    raise _no_duration(shown, what, file, line)
 
 
 def _directive_lines(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -153,7 +158,12 @@ def _replaces(found: Directives, words: list[str], file: str, line: int) -> Dire
 
 def _lock_timeout(found: Directives, words: list[str], file: str, line: int) -> Directives:
     _some(words, "lock-timeout", "lock-timeout 2s", file, line)
-    return replace(found, lock_timeout=read_duration(" ".join(words), file, line))
+    return replace(found, lock_timeout=read_duration(" ".join(words), "lock timeout", file, line))
+
+
+def _statement_timeout(found: Directives, words: list[str], file: str, line: int) -> Directives:
+    _some(words, "statement-timeout", "statement-timeout 5s", file, line)
+    return replace(found, statement_timeout=read_duration(" ".join(words), "statement timeout", file, line))
 
 
 _READERS: dict[str, Callable[[Directives, list[str], str, int], Directives]] = {
@@ -161,6 +171,7 @@ _READERS: dict[str, Callable[[Directives, list[str], str, int], Directives]] = {
     "requires": _requires,
     "replaces": _replaces,
     "lock-timeout": _lock_timeout,
+    "statement-timeout": _statement_timeout,
     "irreversible": _irreversible,
 }
 _KNOWN = (*_READERS, "down")
@@ -190,6 +201,6 @@ def _once(words: list[str], name: str, file: str, line: int) -> None:
         raise LoadError(file, line, f"{name} names {twice!r} twice", "Name it once.")
 
 
-def _no_duration(shown: str, file: str, line: int) -> LoadError:
-    problem = f"lock timeout: {shown!r} is not a duration from 1ms to 24 days"
+def _no_duration(shown: str, what: str, file: str, line: int) -> LoadError:
+    problem = f"{what}: {shown!r} is not a duration from 1ms to 24 days"
     return LoadError(file, line, problem, "Write a number and its unit: 500ms, 2s, 1min; or 0 for no limit.")

@@ -29,6 +29,7 @@ _EXAMPLES = {
     "requires": 'requires = ("0001", "0002")',
     "replaces": 'replaces = ("0001..0040",)',
     "lock_timeout": 'lock_timeout = "2s"',
+    "statement_timeout": 'statement_timeout = "5s"',
     "irreversible": "irreversible = True",
 }
 """The constants that mean something, and how each is written."""
@@ -62,7 +63,9 @@ def load(source: Source) -> Script:
     if source.direction is None and "downgrade" in parsed.bound:
         ways.add(Direction.down)
     mode: Mode | None = "autocommit" if said.no_transaction else None
-    bodies = {way: Body((_call(parsed, _FUNCTIONS[way]),), mode, said.lock_timeout) for way in ways}
+    bodies = {
+        way: Body((_call(parsed, _FUNCTIONS[way]),), mode, said.lock_timeout, said.statement_timeout) for way in ways
+    }
     return Script(bodies.get(Direction.up), bodies.get(Direction.down), said.irreversible)
 
 
@@ -214,10 +217,10 @@ def _read(name: str, value: object, file: str, line: int) -> object:
             return read_requires(words, file, line)
         case "replaces", _ if words := _words(value):
             return read_replaces(words, file, line)
-        case "lock_timeout", str():
-            return read_duration(value, file, line)
-        case "lock_timeout", int() | float() if not isinstance(value, bool):
-            return check_duration(float(value), repr(value), file, line)
+        case (("lock_timeout" | "statement_timeout"), str()):
+            return read_duration(value, name.replace("_", " "), file, line)
+        case (("lock_timeout" | "statement_timeout"), int() | float()) if not isinstance(value, bool):
+            return check_duration(float(value), repr(value), name.replace("_", " "), file, line)
     raise LoadError(file, line, f"{name} = {value!r} cannot be read", f"Write it like this: {_EXAMPLES[name]}")
 
 

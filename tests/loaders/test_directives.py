@@ -20,9 +20,9 @@ def test_a_section_that_says_nothing_says_nothing():
 def test_every_directive_is_read():
     text = (
         "-- trek: no-transaction\n-- trek: requires 0001 2.b\n-- trek: replaces 0001..0040 7\n"
-        "-- trek: lock-timeout 2s\n-- trek: irreversible\nSELECT 1;"
+        "-- trek: lock-timeout 2s\n-- trek: irreversible\n-- trek: statement-timeout 5s\nSELECT 1;"
     )
-    assert read_directives(text, "f") == Directives(True, ("0001", "2.b"), ("0001..0040", "7"), 2.0, True)
+    assert read_directives(text, "f") == Directives(True, ("0001", "2.b"), ("0001..0040", "7"), 2.0, True, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,11 @@ def test_a_lock_timeout_is_read_as_seconds(word, seconds):
     assert read_directives(f"-- trek: lock-timeout {word}", "f").lock_timeout == pytest.approx(seconds)
 
 
+def test_a_statement_timeout_is_read_alike_and_refused_by_its_own_name():
+    assert read_directives("-- trek: statement-timeout 1.5min", "f").statement_timeout == pytest.approx(90)
+    assert refused("-- trek: statement-timeout soon").problem.startswith("statement timeout: 'soon'")
+
+
 @pytest.mark.parametrize("word", ["2", "s", "-1s", "2 seconds", "0.1ms", "600h", "1s 2s", "٣s"])
 def test_a_lock_timeout_that_postgresql_could_not_keep_is_refused_with_its_value(word):
     error = refused(f"-- trek: lock-timeout {word}")
@@ -98,7 +103,7 @@ def test_an_unknown_directive_is_refused_with_the_nearest_name_and_all_names():
     assert (error.path, error.line) == ("migrations/0001_a.sql", 12)
     assert "'no_transaction'" in error.problem
     assert "Did you mean 'no-transaction'?" in error.advice
-    for name in ("no-transaction", "requires", "replaces", "lock-timeout", "irreversible", "down"):
+    for name in ("no-transaction", "requires", "replaces", "lock-timeout", "statement-timeout", "irreversible", "down"):
         assert name in error.advice
 
 

@@ -89,14 +89,16 @@ def test_constants_say_what_directives_say():
         requires = ("0001", "0002")
         replaces = "0003..0005 0007"
         lock_timeout = "500ms"
+        statement_timeout = 2
         async def upgrade(connection): pass
         """
     said = read_constants(source(text))
+    assert (said.statement_timeout, load(source(text)).up.statement_timeout) == (2, 2)
     assert said.no_transaction
     assert said.requires == ("0001", "0002")
     assert said.replaces == ("0003..0005", "0007")
     assert said.lock_timeout == pytest.approx(0.5)
-    assert call(load(source(text)).up).line == 6
+    assert call(load(source(text)).up).line == 7
 
 
 def test_no_transaction_and_lock_timeout_hold_for_both_directions():
@@ -134,6 +136,7 @@ def test_none_says_nothing():
         ("requires = 'a_b'", "'a_b'"),
         ("replaces = ['1..']", "'1..'"),
         ("lock_timeout = True", "lock_timeout = True"),
+        ("statement_timeout = 'soon'", "statement timeout: 'soon'"),
         ("lock_timeout = '2'", "'2'"),
         ("lock_timeout = -1", "'-1'"),
         ("lock_timeout = 1e400", "'inf'"),

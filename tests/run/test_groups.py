@@ -11,7 +11,8 @@ from benchmarks.proxy import counted
 from tests.run.folders import applied, clean, write
 from tests.run.test_observers import Ear
 from trek_asyncpg import AsyncpgBackend, migrate
-from trek_asyncpg._groups import MOST_BYTES, MOST_UNITS, Groups
+from trek_asyncpg._groups import MOST_BYTES, Groups
+from trek_asyncpg._settings import TOGETHER
 from trek_core import Migrator
 from trek_core.events import Started
 from trek_core.plugin import Call, History, Record, Sql
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 BARE = Record(history=History(exists=True))
 
 
-def groups(*units: Any, together: bool = True) -> list[str]:
+def groups(*units: Any, together: int = TOGETHER) -> list[str]:
     """The revisions of each group, one letter each."""
     made = Groups(units, lambda: together)
     return ["".join(action.revision for action, _ in group.pairs) for group in made]
@@ -61,7 +62,7 @@ def test_what_must_be_alone_is_and_the_others_keep_their_order(alone: Any) -> No
 
 
 def test_where_nothing_may_share_each_is_alone() -> None:
-    assert groups(unit("a"), unit("b"), together=False) == ["a", "b"]
+    assert groups(unit("a"), unit("b"), together=1) == ["a", "b"]
 
 
 def test_a_query_has_its_most_bytes_and_one_migration_at_least() -> None:
@@ -81,20 +82,20 @@ def counting(taken: list[int], upto: int = 10_000) -> Iterator[Any]:
 
 def test_units_are_read_ahead_by_one_query_at_most() -> None:
     taken: list[int] = []
-    made = Groups(counting(taken), lambda: True)
+    made = Groups(counting(taken), lambda: TOGETHER)
     assert taken == []
-    assert len(next(made).pairs) == MOST_UNITS
-    assert len(taken) <= MOST_UNITS + 1
+    assert len(next(made).pairs) == TOGETHER
+    assert len(taken) <= TOGETHER + 1
 
 
 def test_what_must_be_alone_is_not_read_ahead() -> None:
     taken: list[int] = []
-    next(Groups(counting(taken), lambda: False))
+    next(Groups(counting(taken), lambda: 1))
     assert len(taken) == 1
 
 
 def test_units_that_came_before_an_error_of_their_maker_are_given_first() -> None:
-    made = Groups(counting([], 3), lambda: True)
+    made = Groups(counting([], 3), lambda: TOGETHER)
     assert len(next(made).pairs) == 3
     assert not made.end
     with pytest.raises(LookupError):
@@ -102,7 +103,7 @@ def test_units_that_came_before_an_error_of_their_maker_are_given_first() -> Non
 
 
 def test_what_is_put_back_comes_next_in_its_order() -> None:
-    made = Groups([unit(name) for name in "abc"], lambda: True)
+    made = Groups([unit(name) for name in "abc"], lambda: TOGETHER)
     group = next(made)
     assert made.end
     made.again([group[:1], group[1:1], group[1:2], group[2:]])
