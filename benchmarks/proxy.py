@@ -1,4 +1,4 @@
-"""A loopback proxy that counts PostgreSQL round trips.
+"""A loopback proxy that counts PostgreSQL round trips, and makes them longer when asked.
 
 A round trip is counted when the server's first bytes after a burst of the client's pass, once the connection is ready:
 what belongs to connecting is not counted, nor is the closing Terminate, which nobody answers.
@@ -14,35 +14,52 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 READY = b"Z\x00\x00\x00\x05"  # ReadyForQuery and its length, before the state
+Pending = asyncio.Queue[tuple[float, bytes]]
 
 
 @dataclass
 class Count:
-    """Round trips since the last `reset()`, over all connections, and the queries they carried."""
+    """Round trips since the last `reset()`, over all connections, the queries they carried, the connections opened."""
 
     round_trips: int = 0
+    connections: int = 0
     queries: list[str] = field(default_factory=list)
 
     def reset(self) -> None:
-        self.round_trips = 0
+        self.round_trips = self.connections = 0
         self.queries.clear()
 
 
 class Link:
-    """One proxied connection."""
+    """One proxied connection. delay: seconds by which what the client sends comes later; what follows is not held up more."""
 
-    def __init__(self, count: Count) -> None:
-        self.count, self.ready, self.asked = count, False, False
+    def __init__(self, count: Count, delay: float = 0.0) -> None:
+        self.count, self.delay, self.ready, self.asked = count, delay, False, False
 
     async def up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        late: Pending = asyncio.Queue()
+        sender = asyncio.create_task(self._later(late, writer)) if self.delay else None
         while data := await reader.read(1 << 16):
             if self.ready:
                 if not self.asked:
                     self.count.queries.append(data[5:85].split(b"\0")[0].decode(errors="replace"))
                 self.asked = data[:1] != b"X"
-            writer.write(data)
-            await writer.drain()
+            if sender:
+                late.put_nowait((asyncio.get_running_loop().time() + self.delay, data))
+            else:
+                writer.write(data)
+                await writer.drain()
+        if sender:
+            late.put_nowait((0.0, b""))
+            await sender
         writer.close()
+
+    async def _later(self, late: Pending, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        while (item := await late.get())[1]:
+            await asyncio.sleep(item[0] - loop.time())
+            writer.write(item[1])
+            await writer.drain()
 
     async def down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1 << 16):
@@ -56,8 +73,8 @@ class Link:
 
 
 @asynccontextmanager
-async def counted(dsn: str) -> AsyncIterator[tuple[str, Count]]:
-    """A DSN through the proxy for the same server and database, and its count."""
+async def counted(dsn: str, delay: float = 0.0) -> AsyncIterator[tuple[str, Count]]:
+    """A DSN through the proxy for the same server and database, and its count. delay: seconds added to each round trip."""
     parts = urlsplit(dsn)
     socket_folder = parse_qs(parts.query).get("host", [""])[0]
     port, count = parts.port or 5432, Count()
@@ -67,7 +84,8 @@ async def counted(dsn: str) -> AsyncIterator[tuple[str, Count]]:
             up = await asyncio.open_unix_connection(f"{socket_folder}/.s.PGSQL.{port}")
         else:
             up = await asyncio.open_connection(parts.hostname or "127.0.0.1", port)
-        link = Link(count)
+        count.connections += 1
+        link = Link(count, delay)
         with contextlib.suppress(OSError):
             await asyncio.gather(link.up(reader, up[1]), link.down(up[0], writer))
 

@@ -1,0 +1,17 @@
+"""What is measured, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from benchmarks.bench import Bench
+from benchmarks.report import Table
+from benchmarks.workloads import apply, cold, latency, trips, uptodate
+
+WORKLOADS: dict[str, Callable[[Bench], Awaitable[list[Table]]]] = {
+    "apply": apply.measure,
+    "uptodate": uptodate.measure,
+    "cold": cold.measure,
+    "trips": trips.measure,
+    "latency": latency.measure,
+}

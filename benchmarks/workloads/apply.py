@@ -1,0 +1,77 @@
+"""An empty database and N small migrations."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from statistics import median
+
+from benchmarks import content
+from benchmarks.bench import Bench, apply, say
+from benchmarks.processes import Measure, Ran, Values, in_turns, of
+from benchmarks.report import MISSING, Table, cells, seconds
+from benchmarks.tools import ASYNCPG_TREK, FLOOR, PSQL, ROWS, TREK, TREK_COMMAND, Tool
+
+ROUNDS = {100: 5, 1000: 5, 5000: 3}
+SLOW = 5000  # from here on most peers run once
+NOTE = (
+    "Whole process: from its start to its exit. Connection given: what the tool says of itself, after connecting. "
+    f"x floor: to `{FLOOR.name}`, the median of the ratios of the same round."
+)
+
+
+async def measure(bench: Bench) -> list[Table]:
+    tools = bench.available(PSQL, FLOOR, ROWS, TREK, TREK_COMMAND, *bench.peers())
+    found = {number: await _size(bench, tools, number) for number in ((10, 60) if bench.quick else ROUNDS)}
+    return [*(_table(tools, values, number) for number, values in found.items()), _growth(tools, found)]
+
+
+async def _size(bench: Bench, tools: list[Tool], number: int) -> Values:
+    migrations = content.small(number)
+    measures = {tool.name: _measure(bench, tool, migrations) for tool in tools}
+    quickest = (PSQL, FLOOR, ROWS, TREK, TREK_COMMAND, ASYNCPG_TREK)
+    once = [tool.name for tool in tools if number >= SLOW and tool not in quickest]
+    say(f"apply {number} to an empty database")
+    return await in_turns(bench.turns(ROUNDS.get(number, 1)), measures, once)
+
+
+def _measure(bench: Bench, tool: Tool, migrations: list[content.Migration]) -> Measure:
+    folder = bench.folder(tool, migrations)
+
+    async def once() -> Ran:
+        return await apply(bench, tool, folder, migrations)
+
+    return once
+
+
+def _table(tools: list[Tool], values: Values, number: int) -> Table:
+    header = ("tool", "whole process", "x floor", "connection given", "x floor", "client CPU per migration")
+    table = Table(f"{number:,} migrations, empty database", header, note=NOTE)
+    whole, cpu = of(values, lambda ran: ran.seconds), of(values, lambda ran: ran.cpu / number)
+    inside = of({tool.name: values[tool.name] for tool in tools if tool.tells}, lambda ran: ran.inside)
+    for tool in tools:
+        each = seconds(median(cpu[tool.name])) if tool.name in cpu else MISSING
+        table.rows.append(
+            [tool.name, *cells(whole, tool.name, FLOOR.name), *cells(inside, tool.name, FLOOR.name), each]
+        )
+    table.figures = {name: median(found) for name, found in whole.items()}
+    return table
+
+
+def _growth(tools: list[Tool], found: dict[int, Values]) -> Table:
+    """What one more migration costs: the slope between two sizes, which leaves out what starting costs."""
+    sizes = sorted(found)
+    steps = list(pairwise(sizes))
+    names = [f"{low:,} → {high:,}" for low, high in steps]
+    header = ("tool", *(f"client CPU, {name}" for name in names), *(f"time, {name}" for name in names))
+    table = Table("What one more migration costs (whole process)", header)
+    for tool in tools:
+        if all(values[tool.name] for values in found.values()):
+            rows = [[_slope(found, tool.name, *step, what) for step in steps] for what in ("cpu", "seconds")]
+            table.rows.append([tool.name, *map(seconds, rows[0]), *map(seconds, rows[1])])
+            table.figures[tool.name] = rows[0][-1]
+    return table
+
+
+def _slope(found: dict[int, Values], name: str, low: int, high: int, what: str) -> float:
+    ends: list[float] = [median(getattr(ran, what) for ran in found[number][name]) for number in (low, high)]
+    return (ends[1] - ends[0]) / (high - low)

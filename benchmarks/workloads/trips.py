@@ -1,0 +1,57 @@
+"""Round trips, counted on the wire: exact, and the same on every machine."""
+
+from __future__ import annotations
+
+from benchmarks import content
+from benchmarks.bench import Bench, applied_once, say
+from benchmarks.processes import Failed, run
+from benchmarks.proxy import counted
+from benchmarks.report import MISSING, Table
+from benchmarks.server import database
+from benchmarks.tools import ALEMBIC_EACH, FLOOR, PSQL, TREK, TREK_COMMAND, Tool
+
+SIZES = (1, 100, 1000)
+NOTE = "Round trips after connecting, of the whole command; connections in brackets where there are more than one."
+
+
+async def measure(bench: Bench) -> list[Table]:
+    tools = bench.available(PSQL, FLOOR, TREK, TREK_COMMAND, *bench.peers(), ALEMBIC_EACH)
+    sizes = SIZES[:2] if bench.quick else SIZES
+    header = ("tool", *(f"apply {number:,}" for number in sizes), f"up to date, {sizes[-1]:,} files")
+    table = Table("Round trips", header, note=NOTE)
+    say("round trips")
+    for tool in tools:
+        found = [await _apply(bench, tool, number) for number in sizes]
+        table.rows.append([tool.name, *map(_text, found), _text(await _check(bench, tool, sizes[-1]))])
+        if found[-1]:
+            table.figures[tool.name] = found[-1][0]
+    return [table]
+
+
+def _text(found: tuple[int, int] | None) -> str:
+    if found is None:
+        return MISSING
+    trips, connections = found
+    return f"{trips:,}" + (f" ({connections:,})" if connections > 1 else "")
+
+
+async def _apply(bench: Bench, tool: Tool, number: int) -> tuple[int, int] | None:
+    migrations = content.small(number)
+    folder = bench.folder(tool, migrations)
+    async with database(bench.dsn) as dsn, counted(dsn) as (through, count):
+        try:
+            await run(tool.command(bench.env, "apply", folder, through))
+            await applied_once(dsn, migrations, tool.name)
+        except Failed as error:
+            say(f"{tool.name} FAILS: {error}")
+            return None
+        return count.round_trips, count.connections
+
+
+async def _check(bench: Bench, tool: Tool, number: int) -> tuple[int, int] | None:
+    if tool is PSQL:
+        return None
+    folder, dsn = await bench.at_head(tool, number)
+    async with counted(dsn) as (through, count):
+        await run(tool.command(bench.env, "check", folder, through))
+        return count.round_trips, count.connections
