@@ -34,22 +34,20 @@ class Environment:
 
     python: str
     trek: str
-    psql: str | None = None
+    psql: str | None = field(default_factory=lambda: shutil.which("psql"))
     dbmate: str | None = None
     missing: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.psql is None:
+            self.missing["psql -1"] = "there is no psql on PATH"
 
     @classmethod
     def here(cls) -> Environment:
         """This Python as it is, with trek and asyncpg and no peers."""
         missing = dict.fromkeys([*PACKAGES, "dbmate"], "not asked for")
         trek = shutil.which("trek", path=str(Path(sys.executable).parent)) or "trek"
-        return cls(sys.executable, trek, missing=missing)._with_psql()
-
-    def _with_psql(self) -> Environment:
-        self.psql = shutil.which("psql")
-        if self.psql is None:
-            self.missing["psql -1"] = "there is no psql on PATH"
-        return self
+        return cls(sys.executable, trek, missing=missing)
 
 
 def cache() -> Path:
@@ -63,7 +61,7 @@ def prepare() -> Environment:
     if not python.exists():
         home.mkdir(parents=True, exist_ok=True)
         _run(sys.executable, "-m", "venv", str(home))
-    env = Environment(str(python), str(home / "bin" / "trek"))._with_psql()
+    env = Environment(str(python), str(home / "bin" / "trek"))
     _must(_pip(python, *HELPERS))
     _must(_pip(python, f"{ROOT}[cli]"))
     _must(_pip(python, "--force-reinstall", "--no-deps", str(ROOT)))
