@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import TYPE_CHECKING
 
 import asyncpg
 
-from trek_core.plugin import Call, Failure, Guard, Sql, Statement
+from trek_core.plugin import Call, Copy, Failure, Guard, LoadError, Sql, Statement
 
 if TYPE_CHECKING:
     from trek_asyncpg._message import Message
 
+_COPIED = re.compile(r"^COPY .+?, \w+ (\d+)", re.MULTILINE)  # COPY t, line 3, column id: "x"
 BOOTSTRAP_RACE = ("42P07", "42710", "42P06")  # duplicate table, object, schema
 LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
 
@@ -21,7 +23,7 @@ def of(error: Exception, *, message: Message | None = None, statement: Statement
     position: int | None = None
     if message is not None and (at := place(error)) is not None:
         statement, position = message.find(at)
-    elif isinstance(statement, Sql):
+    elif isinstance(statement, Sql | Copy):
         position = place(error)
     return Failure(
         cause=error,
@@ -32,6 +34,7 @@ def of(error: Exception, *, message: Message | None = None, statement: Statement
         detail=getattr(error, "detail", None) or "",
         hint=getattr(error, "hint", None) or "",
         context=getattr(error, "context", None) or "",
+        row=_row(error) if isinstance(statement, Copy) else None,
     )
 
 
@@ -41,9 +44,17 @@ def place(error: Exception) -> int | None:
     return int(position) - 1 if position else None
 
 
+def _row(error: Exception) -> int | None:
+    """The line of a COPY's data that the server names, in whatever language its messages are."""
+    found = _COPIED.search(getattr(error, "context", None) or "")
+    return int(found[1]) if found else None
+
+
 def _text(error: Exception) -> str:
     if isinstance(error, asyncpg.PostgresError):
         return str(getattr(error, "message", None) or error)
+    if isinstance(error, LoadError):  # of a big file, which is read while it runs
+        return "\n".join(filter(None, (error.problem, error.advice)))
     return f"{type(error).__name__}: {error}"
 
 

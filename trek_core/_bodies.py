@@ -6,11 +6,15 @@ import re
 from typing import Any, get_args
 
 from trek_core._blame import Offer, breach, expect, shown
-from trek_core.model import Body, Call, Mode, Statement
+from trek_core.model import Body, Call, Copy, Mode, Piece, Sql, Statement
 
-_STATEMENTS = "Sql, Copy or Call"
+_STATEMENTS = "Sql, Copy, Call or Piece"
 _MODES = (*get_args(Mode), None)
 _PLACE: dict[str, type] = {"file": str, "line": int}
+_FUNCTIONS: dict[type, dict[str, str]] = {
+    Call: {"function": "an async function"},
+    Piece: {"read": "a function that gives the text", "split": "a function that gives a tuple of Sql"},
+}
 
 _WORDS = r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION"
 _CONTROLS = re.compile(rf"(?:^|;)\s*({_WORDS})\b", re.IGNORECASE)
@@ -45,16 +49,19 @@ def check_body(offer: Offer[Any], where: str, body: object, author: str = "") ->
 
 def _sound(statement: Statement) -> bool:
     """Whether `_refuse_statement` finds nothing, in a glance: there may be many, and all of them right."""
-    run = callable(statement.function) if isinstance(statement, Call) else isinstance(statement.text, str)
-    return run and isinstance(statement.file, str) and isinstance(statement.line, int)
+    if isinstance(statement, Call | Piece):
+        right = all(callable(getattr(statement, name)) for name in _FUNCTIONS[type(statement)])
+    else:
+        right = isinstance(statement.text, str)
+    return right and isinstance(statement.file, str) and isinstance(statement.line, int)
 
 
 def _refuse_statement(offer: Offer[Any], where: str, statement: Statement) -> None:
     """Raises `PluginContractError` for the first field that is wrong."""
-    if isinstance(statement, Call):
-        if not callable(statement.function):
-            breach(offer, f"{where}.function", f"gave {shown(statement.function)}, want an async function")
-    else:
+    for name, wanted in _FUNCTIONS.get(type(statement), {}).items():
+        if not callable(found := getattr(statement, name)):
+            breach(offer, f"{where}.{name}", f"gave {shown(found)}, want {wanted}")
+    if isinstance(statement, Sql | Copy):
         expect(offer, f"{where}.text", statement.text, str)
     for name, kind in _PLACE.items():
         expect(offer, f"{where}.{name}", getattr(statement, name), kind)

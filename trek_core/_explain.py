@@ -5,8 +5,9 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Sequence
 
+from trek_core import _copied
 from trek_core.events import Failure
-from trek_core.model import Action, Call, Copy, Sql
+from trek_core.model import Action, Call, Copy, Piece, Sql
 from trek_core.plans import Plan, Ran
 
 NOT_ALLOWED = "42501"  # insufficient_privilege
@@ -33,10 +34,15 @@ def _what(action: Action, failure: Failure, others: Sequence[str]) -> Iterator[s
     yield f"{place}{': ' if place else ''}{doing} {what} failed: {failure.message}"
     if isinstance(failure.statement, Sql | Copy):
         yield from _quoted(failure.statement, failure.position)
+        if isinstance(failure.statement, Copy) and failure.row:
+            yield from _row(failure.statement, failure.row, failure.context)
         if not failure.statement.file:
             yield "That statement is trek's own: it keeps the history."
-    elif failure.statement is not None:
+    elif isinstance(failure.statement, Call):
         yield from _source(failure.statement, failure.cause)
+    elif failure.statement is not None:
+        last = failure.statement.last_line
+        yield f"It is in the lines {failure.statement.line} to {last}: which statement of these is not known."
     for name, text in (("detail", failure.detail), ("hint", failure.hint), ("context", failure.context)):
         if text:
             yield f"{name}: {text}"
@@ -51,8 +57,10 @@ def _place(action: Action, failure: Failure) -> str:
         return str(files[-1 if action.verb == "revert" else 0]) if files else ""
     if not statement.file:
         return ""
-    if isinstance(statement, Call):
+    if isinstance(statement, Call | Piece):
         return f"{statement.file}:{statement.line}"
+    if isinstance(statement, Copy) and failure.row:
+        return f"{statement.file}:{_copied.line_of(statement, failure.row)}"
     line, column, _ = locate(statement, failure.position)
     return f"{statement.file}:{line}:{column}"
 
@@ -69,8 +77,18 @@ def locate(statement: Sql | Copy, position: int | None) -> tuple[int, int, str]:
 def _quoted(statement: Sql | Copy, position: int | None) -> Iterator[str]:
     line, column, text = locate(statement, position)
     at = column - (statement.column if line == statement.line else 1)
+    yield from _marked(text, at, str(line) if statement.file else "")
+
+
+def _row(copy: Copy, row: int, context: str) -> Iterator[str]:
+    """The row of the data, if it can still be read, with a caret under the value that the database names."""
+    if (text := _copied.row(copy, row)) is not None:
+        yield from _marked(text, _copied.place(text, context), str(_copied.line_of(copy, row)))
+
+
+def _marked(text: str, at: int, gutter: str) -> Iterator[str]:
     start = max(0, at - WIDTH // 2)
-    shown, gutter = text[start : start + WIDTH].rstrip("\r"), f"{line if statement.file else ''}"
+    shown = text[start : start + WIDTH].rstrip("\r")
     indent = "".join("\t" if c == "\t" else " " for c in shown[: at - start])
     yield f"  {gutter} | {shown}"
     yield f"  {' ' * len(gutter)} | {indent}^"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -72,14 +72,27 @@ class Sql:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A `COPY … FROM STDIN` and the data that follows it in the file, without the line that ends it."""
+    """A `COPY … FROM STDIN` and the data that follows it in the file, without the line that ends it.
+
+    data: text, or bytes in UTF-8 that can be iterated over more than once, each time from the beginning.
+    data_line: the line of the first row; 0 for data that stand in no file.
+    """
 
     text: str
-    data: str
+    data: str | Iterable[bytes]
     file: str = ""
     line: int = 1
     column: int = 1
     offset: int = 0
+    data_line: int = 0
+
+    def chunks(self) -> Iterator[bytes]:
+        """The data in UTF-8, as they go to the server: some 250 kB at a time."""
+        if not isinstance(self.data, str):
+            yield from self.data
+            return
+        for at in range(0, len(self.data), CHUNK):
+            yield self.data[at : at + CHUNK].encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +105,31 @@ class Call:
     line: int = 1
 
 
-Statement = Sql | Copy | Call
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Statements of a file that is too big to hold, which are read when they run. None of them refuses a transaction block.
+
+    read: their text as one simple query, without its last semicolon. split: the same statements singly, each with its
+    place in the file; `Sql.offset` counts from the beginning of the piece. Both read anew each time, and raise
+    `LoadError` where the file is no longer what it was when it was loaded.
+    """
+
+    read: Callable[[], str]
+    split: Callable[[], tuple[Sql, ...]]
+    file: str = ""
+    line: int = 1
+    column: int = 1
+    last_line: int = 1
+    changes_settings: bool = False
+    """As of `Sql`: whether one of them does."""
+
+    def whole(self) -> Sql:
+        """All of them as one statement, with the place of the first."""
+        return Sql(self.read(), self.file, self.line, self.column, changes_settings=self.changes_settings)
+
+
+Statement = Sql | Copy | Call | Piece
+CHUNK = 1 << 18  # characters: the server and the driver are as fast with more (measured)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trek_core.model import Action, Call, Copy, Sql
+from trek_core.model import Action, Statement
 
 if TYPE_CHECKING:
     from trek_core.plans import Plan, Report
@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 # --------------------------------------------------------------------------- an executor's answers
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a unit failed. `position` counts characters from 0 in the statement's text. `cause` is the driver's exception."""
+    """Why a unit failed. `position` counts characters from 0 in the statement's text. `cause` is the driver's exception.
+
+    statement: a `Piece` where only that is known. row: of a `Copy`, the line of its data (from 1) that the database names.
+    """
 
     cause: BaseException
     message: str
-    statement: Sql | Copy | Call | None = None
+    statement: Statement | None = None
     position: int | None = None
     sqlstate: str = ""
     detail: str = ""
@@ -29,6 +32,7 @@ class Failure:
     was lost before the answer came."""
     together: int = 1
     """With the outcome "unknown": how many actions it is unknown of, this one and those after it in the same query."""
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trek_core.model import Action, Body, Call, Copy, Record, Sql, Statement
+from trek_core.model import Action, Body, Call, Copy, Piece, Record, Sql, Statement
 from trek_core.text import quote_literal
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ COMMIT = Sql("COMMIT")
 SETTLE = Sql("SET CONSTRAINTS ALL IMMEDIATE")
 """Makes deferred constraints fail inside the migration, not at COMMIT where nobody knows which statement it was."""
 
+LINE_END = "\n"
 SEPARATOR = "\n;\n"
 """A bare semicolon would be swallowed by a trailing comment."""
 
@@ -41,7 +42,11 @@ def statements(action: Action) -> tuple[Statement, ...]:
 
 def changes_settings(body: Body | None) -> bool:
     """Whether the session's settings may differ after the body."""
-    return body is not None and any(not isinstance(s, Sql) or s.changes_settings for s in body.statements)
+    return body is not None and any(map(_changes_settings, body.statements))
+
+
+def _changes_settings(statement: Statement) -> bool:
+    return isinstance(statement, Call) or (isinstance(statement, Sql | Piece) and statement.changes_settings)
 
 
 def queries(action: Action, record: Record) -> Iterator[tuple[Statement, ...]]:
@@ -49,7 +54,7 @@ def queries(action: Action, record: Record) -> Iterator[tuple[Statement, ...]]:
     progress = record.progress or (lambda number, phase: ())
     waiting: tuple[Statement, ...] = record.begin
     for number, statement in enumerate(statements(action), 1):
-        alone = action.mode == "message" or not isinstance(statement, Sql) or bool(statement.refuses_block)
+        alone = action.mode == "message" or isinstance(statement, Copy | Call) or _refuses_block(statement)
         if not alone:
             if waiting:
                 yield waiting
@@ -62,6 +67,10 @@ def queries(action: Action, record: Record) -> Iterator[tuple[Statement, ...]]:
         waiting = progress(number, "done")
     if waiting := (*waiting, *record.finish):
         yield waiting
+
+
+def _refuses_block(statement: Sql | Piece) -> bool:
+    return isinstance(statement, Sql) and bool(statement.refuses_block)
 
 
 def render(plan: Plan) -> str:
@@ -114,5 +123,7 @@ def _text(statement: Statement) -> str:
     if isinstance(statement, Call):  # of a store that keeps its history elsewhere
         return f"-- {statement.name} runs here"
     if isinstance(statement, Copy):
-        return f"{statement.text};\n{statement.data}\\."
-    return statement.text + ("\n;" if "--" in statement.text.rpartition("\n")[2] else ";")
+        data = b"".join(statement.chunks()).decode()
+        return f"{statement.text};\n{data}{'' if data.endswith(LINE_END) or not data else LINE_END}\\."
+    text = statement.read() if isinstance(statement, Piece) else statement.text
+    return text + ("\n;" if "--" in text.rpartition("\n")[2] else ";")

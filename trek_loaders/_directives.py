@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import LoadError
+from trek_loaders._psql import GUARD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,6 +120,8 @@ def _directive_lines(text: str) -> Iterator[tuple[int, list[str]]]:
             at += len(comment)
         elif text.startswith("/*", at):
             at = _end_of_comment(text, at)
+        elif guard := GUARD.match(text, at):
+            at = guard.end()
         else:
             return
 

@@ -95,8 +95,17 @@ def _statements(scanner: Scanner) -> Iterator[Sql | Copy]:
     while not scanner.done:
         piece = _read(scanner)
         if piece.first and piece.last:
+            _check_guards(scanner, piece.first.start, piece.last.end)
             make = _copy if reads_stdin(piece.words) else _sql
             yield make(scanner, piece.words, piece.first.start, piece.last.end)
+
+
+def _check_guards(scanner: Scanner, start: int, end: int) -> None:
+    """Raises `LoadError` for a line of pg_dump's for psql within a statement, which the server would be sent."""
+    for at in scanner.guards if scanner.guards and scanner.guards[-1] > start else ():
+        if start < at < end:
+            advice = "Put the line before the statement or after it, or leave it out: it means nothing here."
+            raise scanner.error(at, "a \\restrict line in the middle of a statement", advice)
 
 
 def _read(scanner: Scanner) -> _Piece:
@@ -141,4 +150,5 @@ def _copy(scanner: Scanner, words: list[str], start: int, end: int) -> Copy:  # 
         line=line,
         column=column,
         offset=start,
+        data_line=scanner.place(rest.end())[0],
     )

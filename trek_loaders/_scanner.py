@@ -10,6 +10,7 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from trek_core.plugin import LoadError
+from trek_loaders._psql import GUARD, advice_for
 
 _START = r"A-Za-z_\x80-\U0010ffff"  # to PostgreSQL every character beyond ASCII is a letter, even a space
 _BLANK = r"[ \t\n\r\f\v]"
@@ -58,14 +59,15 @@ class Note(NamedTuple):
 
 
 class Scanner:
-    """The tokens of a text from `start` on. Whoever knows that something else follows (COPY data) moves `position`.
+    r"""The tokens of a text from `start` on. Whoever knows that something else follows (COPY data) moves `position`.
 
-    notes: the trek comments met on the way. Raises `LoadError` for what never ends and for commands of psql.
+    notes: the trek comments met on the way; guards: where pg_dump's lines `\restrict` are. Raises `LoadError` for what never ends and for commands of psql.
     """
 
     def __init__(self, text: str, file: str = "", start: int = 0) -> None:
         self.text, self.file, self.position = text, file, start
         self.notes: list[Note] = []
+        self.guards: list[int] = []
         self.done = False
         self._line_ends = [found.start() for found in re.finditer("\n", text)]
 
@@ -85,7 +87,7 @@ class Scanner:
                 self.done = True
                 raise StopIteration
             self.position = end = self._end(kind, start, end)
-            if kind not in ("note", "comment"):
+            if kind not in ("note", "comment", "psql"):
                 return Token("$$" if kind == "dollar" else self.text[start:end], start, end)
 
     def place(self, offset: int) -> tuple[int, int]:
@@ -105,7 +107,7 @@ class Scanner:
         if kind == "dollar":
             return self._dollar_end(start, after)
         if kind == "psql":
-            raise self._psql(start, self.text[start:after])
+            return self._guard_end(start, self.text[start:after])
         end = self._quote_end(kind, start, after)
         while kind == "escape" and (gap := _GAP.match(self.text, end)):
             end = self._quote_end(kind, gap.end() - 1, gap.end())
@@ -147,12 +149,19 @@ class Scanner:
         snippet = _TO_LINE_END.match(self.text, start, start + 60)
         return self.error(start, f"{what} begins here and never ends: {snippet[0] if snippet else ''}", advice)
 
+    def _guard_end(self, start: int, command: str) -> int:
+        """Where a line ends that pg_dump wrote for psql alone. Raises `LoadError` for anything else of psql's."""
+        guard = GUARD.match(self.text, start)
+        if guard is None or (start and self.text[start - 1] not in "\r\n"):
+            raise self._psql(start, command)
+        self.guards.append(start)
+        return guard.end()
+
     def _psql(self, start: int, command: str) -> LoadError:
         if command == "\\.":
             advice = "It ends the data of a COPY … FROM STDIN; remove it, or restore the COPY before it."
             return self.error(start, "\\. without a COPY … FROM STDIN before it", advice)
-        advice = "psql carries such commands out itself, the server does not know them: write what it does as SQL."
-        return self.error(start, f"{command} is a command of psql, not SQL", advice)
+        return self.error(start, f"{command} is a command of psql, not SQL", advice_for(command))
 
 
 def _fold(word: str) -> str:

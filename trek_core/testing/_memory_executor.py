@@ -20,6 +20,7 @@ from trek_core.model import (
     Facts,
     Lock,
     Locked,
+    Piece,
     Record,
     RowLock,
     Rows,
@@ -205,14 +206,19 @@ class MemoryExecutor(Executor):
         for statement in statements:
             try:
                 await self.send_one(statement)
+            except UnitFailed:  # of one of the statements of a piece
+                raise
             except Exception as error:
                 raise UnitFailed(self.failure(error, statement)) from error
 
     async def send_one(self, statement: Statement) -> None:
         if isinstance(statement, Sql):
             await self._connection.execute(statement.text)
+        elif isinstance(statement, Piece):
+            for part in statement.split():
+                await self.send((part,))
         elif isinstance(statement, Copy):
-            await self._connection.copy(statement.data)
+            await self._connection.copy(b"".join(statement.chunks()).decode())
         else:
             await statement.function(self._connection)
 
