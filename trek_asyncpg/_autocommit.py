@@ -6,9 +6,10 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator
 
+from trek_asyncpg._sending import named
 from trek_asyncpg._unit import GONE, Unit, UnitFailed, unknown_if_gone
 from trek_asyncpg._wire import to_the_end
-from trek_core.plugin import Failure, Statement, StatementDone, script
+from trek_core.plugin import Failure, Piece, Sql, Statement, StatementDone, script
 
 
 async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
@@ -28,11 +29,24 @@ async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
             if number == len(body):
                 await unit.send(unit.restore)
     except UnitFailed as failed:
+        failure = await _named(unit, failed.failure)
         await to_the_end(_clean_up(unit, failed=ours))
-        raise UnitFailed(unknown_if_gone(unit, failed.failure, "partial")) from failed.failure.cause
+        raise UnitFailed(unknown_if_gone(unit, failure, "partial")) from failed.failure.cause
     except BaseException:
         await to_the_end(_clean_up(unit, failed=False))
         raise
+
+
+async def _named(unit: Unit, failure: Failure) -> Failure:
+    """The statement, where a piece of a big file failed."""
+    at = failure.statement
+    pieces = [s for s in script.statements(unit.action) if isinstance(s, Piece)]
+    piece = next((p for p in pieces if p is at or (isinstance(at, Sql) and at.file and _has(p, at))), None)
+    return await named(unit.connection, piece, failure) if piece else failure
+
+
+def _has(piece: Piece, statement: Sql) -> bool:
+    return (piece.file, piece.line, piece.column) == (statement.file, statement.line, statement.column)
 
 
 async def _clean_up(unit: Unit, *, failed: bool) -> None:

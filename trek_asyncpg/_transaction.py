@@ -95,7 +95,7 @@ async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
         await (transaction.start() if transaction else unit.connection.execute(f"SAVEPOINT {SAVEPOINT}"))
         await unit.send(opening)
         number = await _number(unit)
-        await unit.send(script.statements(unit.action))
+        await unit.send_body()
         await _check_same(unit, number)
         await unit.send(_tail(unit))
         await (transaction.commit() if transaction else unit.connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}"))

@@ -11,8 +11,9 @@ import asyncpg
 
 from trek_asyncpg import _failure
 from trek_asyncpg._message import Message
+from trek_asyncpg._sending import Sending, SendingFailed, send_alone
 from trek_asyncpg._wire import to_the_end
-from trek_core.plugin import Action, Call, Copy, Failure, Record, Sql, Statement
+from trek_core.plugin import Action, Call, Copy, Failure, LoadError, Piece, Record, Sql, Statement, script
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
@@ -57,12 +58,12 @@ class Unit:
         """
         waiting: list[Sql] = []
         for statement in statements:
-            if isinstance(statement, Sql):
-                waiting.append(statement)
-                continue
-            await self._query(waiting, about)
-            waiting = []
-            await self._other(statement)
+            if isinstance(statement, Copy | Call):
+                await self._query(waiting, about)
+                waiting = []
+                await self._alone(statement)
+            else:
+                waiting.append(self._text(statement))
         await self._query(waiting, about)
 
     async def _query(self, statements: Sequence[Sql], about: Statement | None) -> None:
@@ -74,14 +75,24 @@ class Unit:
         except Exception as error:
             raise UnitFailed(_failure.of(error, message=message, statement=about)) from error
 
-    async def _other(self, statement: Call | Copy) -> None:
+    async def _alone(self, statement: Copy | Call) -> None:
         try:
-            if isinstance(statement, Copy):
-                msg = "this executor does not send COPY data from a file"
-                raise TypeError(msg)  # noqa: TRY301 - one way out for both
-            await statement.function(self.connection)
+            await send_alone(self.connection, statement)
         except Exception as error:
             raise UnitFailed(_failure.of(error, statement=statement)) from error
+
+    def _text(self, statement: Sql | Piece) -> Sql:
+        try:
+            return statement.whole() if isinstance(statement, Piece) else statement
+        except LoadError as error:
+            raise UnitFailed(_failure.of(error, statement=statement)) from error
+
+    async def send_body(self) -> None:
+        """Runs the body inside its transaction. Raises `UnitFailed`, which names the statement also without a position."""
+        try:
+            await Sending(self.connection).send(script.statements(self.action))
+        except SendingFailed as failed:
+            raise UnitFailed(failed.failure) from failed.failure.cause
 
     async def roll_back(self) -> None:
         """To the end, and always: after a cancellation is_in_transaction() says False while the server is in one."""

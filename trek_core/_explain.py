@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from trek_core import _copied
 from trek_core.events import Failure
-from trek_core.model import Action, Call, Copy, Piece, Sql
+from trek_core.model import Action, Call, Copy, Piece, Sql, Statement
 from trek_core.plans import Plan, Ran
 
 NOT_ALLOWED = "42501"  # insufficient_privilege
@@ -57,12 +57,19 @@ def _place(action: Action, failure: Failure) -> str:
         return str(files[-1 if action.verb == "revert" else 0]) if files else ""
     if not statement.file:
         return ""
-    if isinstance(statement, Call | Piece):
-        return f"{statement.file}:{statement.line}"
-    if isinstance(statement, Copy) and failure.row:
-        return f"{statement.file}:{_copied.line_of(statement, failure.row)}"
+    if isinstance(statement, Call | Piece) or failure.row:
+        return f"{statement.file}:{line_of(statement, failure)}"
     line, column, _ = locate(statement, failure.position)
     return f"{statement.file}:{line}:{column}"
+
+
+def line_of(statement: Statement, failure: Failure) -> int:
+    """The line in the file (from 1) where it failed."""
+    if isinstance(statement, Call | Piece):
+        return statement.line
+    if isinstance(statement, Copy) and failure.row:
+        return _copied.line_of(statement, failure.row)
+    return locate(statement, failure.position)[0]
 
 
 def locate(statement: Sql | Copy, position: int | None) -> tuple[int, int, str]:

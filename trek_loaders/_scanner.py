@@ -61,7 +61,8 @@ class Note(NamedTuple):
 class Scanner:
     r"""The tokens of a text from `start` on. Whoever knows that something else follows (COPY data) moves `position`.
 
-    notes: the trek comments met on the way; guards: where pg_dump's lines `\restrict` are. Raises `LoadError` for what never ends and for commands of psql.
+    notes: the trek comments met on the way; guards: where pg_dump's lines `\restrict` are. Raises `LoadError` for what
+    never ends and for commands of psql.
     """
 
     def __init__(self, text: str, file: str = "", start: int = 0) -> None:

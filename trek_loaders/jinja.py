@@ -13,7 +13,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from trek_core.plugin import Body, Call, Loader, LoadError, Script, Source, decode, hookimpl
+from trek_core.plugin import Body, Copy, Loader, LoadError, Script, Source, Sql, Statement, decode, hookimpl
 from trek_loaders import sql
 from trek_loaders._directives import read_directives
 
@@ -87,10 +87,19 @@ def _body(body: Body | None, rendered: Rendered) -> Body | None:
         return None
     return replace(
         body,
-        statements=tuple(
-            s if isinstance(s, Call) else replace(s, line=rendered.line_at(s.offset)) for s in body.statements
-        ),
+        statements=tuple(_at(s, rendered) for s in body.statements),
     )
+
+
+def _at(statement: Statement, rendered: Rendered) -> Statement:
+    match statement:
+        case Sql():
+            return replace(statement, line=rendered.line_at(statement.offset))
+        case Copy():
+            first = rendered.line_of(statement.data_line)
+            return replace(statement, line=rendered.line_at(statement.offset), data_line=first)
+        case _:
+            return statement
 
 
 def _in_template(error: LoadError, rendered: Rendered) -> LoadError:

@@ -296,8 +296,8 @@ def from_loader():
     ("up", "problem"),
     [
         ("SELECT 1", "gave 'SELECT 1', want Body"),
-        (Body("SELECT 1"), "gave Body(statements='SELECT 1'), want a tuple of Sql, Copy or Call"),
-        (Body(("SELECT 1",)), "gave the statement 'SELECT 1', want Sql, Copy or Call"),
+        (Body("SELECT 1"), "gave Body(statements='SELECT 1'), want a tuple of Sql, Copy, Call or Piece"),
+        (Body(("SELECT 1",)), "gave the statement 'SELECT 1', want Sql, Copy, Call or Piece"),
     ],
 )
 async def test_a_body_of_the_wrong_type_names_the_file_whose_loader_may_have_made_it(migrator, up, problem):
@@ -319,7 +319,7 @@ NOTHING = [
     ("history", "VersionStore.history", "gave None, want History"),
     ("state", "VersionStore.state", "gave None, want State"),
     ("locks", "VersionStore.locks", "gave None, want a tuple of Advisory or RowLock"),
-    ("prepare", "VersionStore.prepare", "gave None, want a tuple of Sql, Copy or Call"),
+    ("prepare", "VersionStore.prepare", "gave None, want a tuple of Sql, Copy, Call or Piece"),
     ("record", "VersionStore.record", "gave None, want Record"),
 ]
 
@@ -348,14 +348,19 @@ async def test_what_a_store_raises_is_reported_under_the_method_that_raised(migr
         ("state", State(applied="0001"), "state: applied", "gave '0001', want a tuple of str"),
         ("state", State(unfinished=("0001",)), "state: unfinished", "gave '0001', want HistoryRow"),
         ("locks", (7,), "locks", "gave 7, want Advisory or RowLock"),
-        ("prepare", "CREATE TABLE x ()", "prepare", "gave 'CREATE TABLE x ()', want a tuple of Sql, Copy or Call"),
-        ("prepare", ["CREATE"], "prepare", "gave 'CREATE', want Sql, Copy or Call"),
+        (
+            "prepare",
+            "CREATE TABLE x ()",
+            "prepare",
+            "gave 'CREATE TABLE x ()', want a tuple of Sql, Copy, Call or Piece",
+        ),
+        ("prepare", ["CREATE"], "prepare", "gave 'CREATE', want Sql, Copy, Call or Piece"),
         ("record", Record(history=None), "record: history", "gave None, want History"),
         (
             "record",
             Record(finish="INSERT", history=History(exists=True)),
             "record: finish",
-            "gave 'INSERT', want a tuple of Sql, Copy or Call",
+            "gave 'INSERT', want a tuple of Sql, Copy, Call or Piece",
         ),
     ],
 )
@@ -522,9 +527,9 @@ async def test_what_only_looks_like_the_end_of_a_transaction_is_taken(migrator, 
 @pytest.mark.parametrize(
     ("gives", "problem"),
     [
-        (None, "gave None, want a tuple of Sql, Copy or Call"),
-        ("INSERT", "gave 'INSERT', want a tuple of Sql, Copy or Call"),
-        (("INSERT",), "gave 'INSERT', want Sql, Copy or Call"),
+        (None, "gave None, want a tuple of Sql, Copy, Call or Piece"),
+        ("INSERT", "gave 'INSERT', want a tuple of Sql, Copy, Call or Piece"),
+        (("INSERT",), "gave 'INSERT', want Sql, Copy, Call or Piece"),
     ],
 )
 async def test_what_progress_gives_is_checked_before_anything_runs(migrator, gives, problem):

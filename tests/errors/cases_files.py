@@ -112,9 +112,15 @@ SQL_FILES = (
     sql("unterminated-comment", "/* begin\nSELECT 1;\n", 1, "/* begin", "never ends", "Close it"),
     sql("unterminated-dollar-quote", "DO $do$\nBEGIN END $DO$;\n", 1, "$do$", "never ends", "Close it with $do$"),
     sql("unclosed-parenthesis", "CREATE TABLE orders (\n  id int\n;\nSELECT 1;\n", 1, "never closed", "Close it"),
-    sql("psql-command", "SELECT 1;\n\\i other.sql\n", 2, "\\i", "psql", "write what it does as SQL"),
+    sql("psql-command", "SELECT 1;\n\\i other.sql\n", 2, "\\i", "psql", "put the other file's statements here"),
     sql("copy-without-end", "COPY users FROM STDIN;\n1\n2\n", 1, "COPY … FROM STDIN", "`\\.`", "or write INSERT"),
-    sql("copy", "COPY users FROM STDIN;\n1\n2\n\\.\n", 1, "COPY … FROM STDIN", "Write INSERT", "copy_records_to_table"),
+    sql(
+        "large-object",
+        "CREATE TABLE orders (id int);\nSELECT pg_catalog.lo_create('16403');\n",
+        2,
+        "lo_create of a large object",
+        "Dump without them",
+    ),
     sql("own-commit", "CREATE TABLE orders (id int);\nCOMMIT;\n", 2, "COMMIT", "Remove it", "no-transaction"),
     sql(
         "mixed-transaction-modes",

@@ -27,6 +27,7 @@ RAISES = (
 BROKEN_DATA = (
     "CREATE TABLE orders (id int PRIMARY KEY);\nINSERT INTO orders VALUES (1);\nINSERT INTO orders VALUES (1);\n"
 )
+ROWS = "CREATE TABLE orders (id int, total numeric);\nCOPY orders FROM stdin;\n1\t10\n2\tten\n\\.\n"
 ENDS = "CREATE TABLE orders (id int);\nSELECT pg_terminate_backend(pg_backend_pid());\n"
 LOST = f"SET work_mem = '64MB';\n{ENDS}"  # so that it goes alone
 HALF = "-- trek: no-transaction\nCREATE INDEX CONCURRENTLY users_i ON users (id);\nCREATE INDEX CONCURRENTLY x ON userz (id);\n"
@@ -52,6 +53,15 @@ def options(**given: Any) -> Any:
 
 
 RUNS = (
+    failing(
+        "copy-row-fails",
+        "0002_orders.sql",
+        ROWS,
+        ":4: ",
+        "  2 | COPY orders FROM stdin\n",
+        "  4 | 2\tten\n    |  \t^",
+        'invalid input syntax for type numeric: "ten"',
+    ),
     failing(
         "sql-fails",
         "0002_orders.sql",

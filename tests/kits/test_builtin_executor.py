@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
 
 class TestAsyncpg(ExecutorSuite):
     """Each test on each version of PostgreSQL that TREK_TEST_PG names."""
-
-    without: ClassVar[Mapping[str, str]] = {
-        "copy": "the data of a COPY … FROM STDIN is not sent, and loaders refuse it"
-    }
 
     @pytest.fixture(autouse=True)
     def _on(self, server: Server) -> None:

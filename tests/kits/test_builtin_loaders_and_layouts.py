@@ -40,6 +40,7 @@ class TestSql(LoaderSuite):
                     "SET search_path = public;\n"
                 ),
                 "0005_words.sql": "INSERT INTO users VALUES (E'a\\'b;', U&'\\0061', 'ü☃', \"q;\"\"\");\nSELECT $1$;$1$\n;\n;",
+                "0007_copy.sql": "\\restrict x\nCOPY users FROM stdin;\n1\n\\.\n\\unrestrict x\n",
                 "0006_forever.sql": f"-- trek: irreversible\n{UP}",
             },
             bad={
@@ -52,7 +53,9 @@ class TestSql(LoaderSuite):
                 "0016_twice.sql": f"{BOTH}-- trek: down\n{DOWN}",
                 "0017_commit.sql": "COMMIT;",
                 "0018_mixed.sql": f"{UP}VACUUM;",
-                "0019_copy.sql": "COPY users FROM stdin;\n1\n\\.\n",
+                "0019_copy.sql": "COPY users FROM stdin;\n1\n",
+                "0020_psql.sql": "\\i other.sql\n",
+                "0021_large_object.sql": "SELECT pg_catalog.lo_create('1');",
             },
         )
 

@@ -143,7 +143,7 @@ def asked(method: str, gives: object) -> set[str]:
         ("state", coroutine, "state: gave a coroutine, want State: make it a plain function, def instead of async def"),
         ("state", nothing, "state: gave None, want State"),
         ("locks", (1, 2), "locks: gave 1, want Advisory or RowLock"),
-        ("prepare", "CREATE TABLE x ()", "prepare: gave 'CREATE TABLE x ()', want a tuple of Sql, Copy or Call"),
+        ("prepare", "CREATE TABLE x ()", "prepare: gave 'CREATE TABLE x ()', want a tuple of Sql, Copy, Call or Piece"),
         (
             "record",
             coroutine,

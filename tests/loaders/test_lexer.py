@@ -163,7 +163,11 @@ def test_a_start_leaves_out_what_stands_before_it_and_changes_no_place():
         ("select 1;\ncreate table t (\na int;\nselect 2;", 2, "a parenthesis opens here and is never closed"),
         ("select f((1), (2);", 1, "a parenthesis opens here and is never closed"),
         ("select 1;\n\\i other.sql\n", 2, "\\i is a command of psql, not SQL"),
-        ("\\restrict abc\nselect 1", 1, "\\restrict is a command of psql"),
+        ("select 1;\n \\restrict abc\n", 2, "\\restrict is a command of psql"),
+        ("\\restrict abc def\nselect 1", 1, "\\restrict is a command of psql"),
+        ("\\restrict\nselect 1", 1, "\\restrict is a command of psql"),
+        ("select 1,\n\\restrict abc\n2", 2, "a \\restrict line in the middle of a statement"),
+        ("\\restricted abc\nselect 1", 1, "\\restricted is a command of psql"),
         ("select 1 \\gexec", 1, "\\gexec is a command of psql"),
         ("select 1;\n\\.\n", 2, "\\. without a COPY … FROM STDIN before it"),
         ("select 1;\ncopy t from stdin;\n1\n2\n", 2, "COPY … FROM STDIN without the line `\\.` that ends its data"),
@@ -178,8 +182,32 @@ def test_what_never_ends_is_refused_with_the_line_where_it_began(script: str, li
     assert error.problem.startswith(problem)
 
 
-def test_the_advice_for_a_psql_command_says_who_understands_it():
-    assert "psql carries such commands out itself, the server does not know them" in refused("\\i x.sql").advice
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [
+        ("\\i x.sql", "One file is one migration"),
+        ("\\ir x.sql", "One file is one migration"),
+        ("\\copy t from 'x'", "COPY … FROM STDIN with the data below it"),
+        ("\\c shop", "on the connection it was given"),
+        ("\\connect shop", "on the connection it was given"),
+        ("\\set x 1", "write the value"),
+        ("\\if :x", "DO block with IF"),
+        ("\\echo hello", "leave it out"),
+        ("\\dt", "leave it out"),
+        ("select 1 \\g", "End the statement with `;`"),
+        ("\\crosstabview", "psql carries such commands out itself, the server does not know them"),
+    ],
+)
+def test_the_advice_for_a_psql_command_says_what_to_write_instead(command: str, advice: str):
+    assert advice in refused(command).advice
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_lines_that_pg_dump_writes_for_psql_are_skipped(end: str):
+    lines = ["--", "\\restrict hCl2Yq", "", "select 1;", "\\restrict x  ", "select 2;", "\\unrestrict hCl2Yq", ""]
+    assert texts(end.join(lines)) == ["select 1", "select 2"]
+    assert [found.line for found in split(end.join(lines))] == [4, 6]
+    assert texts("select 1;\n\\unrestrict hCl2Yq") == ["select 1"]
 
 
 def test_a_message_shows_no_more_than_60_characters_of_what_never_ends():
@@ -204,7 +232,7 @@ def test_a_copy_from_stdin_takes_its_data_from_the_lines_behind_it(copy: str):
     data = "a;b\n'quote\n$$\n/*\n\\\\.\n\\N\n"
     before, found, after = split(f"select 1;\n {copy} ; -- the data:\n{data}\\.\nselect 2;", "c.sql")
     line = 2 + len(copy.splitlines()) - 1 + 1 + 6 + 1
-    assert found == Copy(copy, data, "c.sql", 2, 2, 11)
+    assert found == Copy(copy, data, "c.sql", 2, 2, 11, data_line=2 + len(copy.splitlines()))
     assert (before.text, after.text, after.line) == ("select 1", "select 2", line)
 
 

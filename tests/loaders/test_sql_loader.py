@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trek_core.errors import LoadError
-from trek_core.model import Body, Direction, File, Script, Source, Sql
+from trek_core.model import Body, Copy, Direction, File, Script, Source, Sql
 from trek_core.plugin import Loader
 from trek_loaders.sql import load, trek_register_loaders
 
@@ -101,7 +101,9 @@ def test_a_down_line_within_something_is_no_down_line(statement: str):
 
 
 def test_a_down_line_in_copy_data_is_data():
-    assert refused("copy t from stdin;\n-- trek: down\n\\.\n").problem.startswith("COPY … FROM STDIN")
+    (copy,) = up("copy t from stdin;\n-- trek: down\n\\.\n").statements
+    assert isinstance(copy, Copy)
+    assert b"".join(copy.chunks()) == b"-- trek: down\n"
 
 
 def test_a_second_down_line_is_refused():
@@ -300,7 +302,9 @@ def test_control_of_the_transaction_is_refused_also_where_a_transaction_block_wo
         ("do $$ begin perform pg_advisory_unlock_all(); end $$", "pg_advisory_unlock_all() would release the lock"),
         ("reset all", "RESET ALL would wipe the settings that the caller made"),
         ("RESET /* */\n ALL", "RESET ALL would wipe the settings that the caller made"),
-        ("copy t from stdin;\n1\n\\.\nselect 1", "COPY … FROM STDIN: this version sends no COPY data from a file"),
+        ("SELECT pg_catalog.lo_create('16403')", "lo_create of a large object: pg_dump writes it under its number"),
+        ("SELECT pg_catalog.lo_open('16403', 131072)", "lo_open of a large object"),
+        ("SELECT pg_catalog.lowrite(0, '\\x00')", "lowrite of a large object"),
     ],
 )
 def test_what_would_lose_the_lock_the_settings_or_the_data_is_refused_in_every_mode(
@@ -311,10 +315,16 @@ def test_what_would_lose_the_lock_the_settings_or_the_data_is_refused_in_every_m
     assert error.problem.startswith(problem)
 
 
-def test_the_advice_for_copy_data_names_what_to_use_instead():
-    advice = refused("copy t from stdin;\n1\n\\.\n").advice
-    assert "INSERT" in advice
-    assert "connection.copy_records_to_table()" in advice
+def test_the_advice_for_large_objects_names_the_option_of_pg_dump():
+    advice = refused("SELECT pg_catalog.lo_create('16403');\n").advice
+    assert "--no-blobs" in advice
+    assert "--no-large-objects" in advice
+
+
+def test_a_copy_in_a_file_that_cannot_run_in_a_transaction_is_a_mixture():
+    error = refused("copy t from stdin;\n1\n\\.\nvacuum t;")
+    assert error.line == 4
+    assert "line 1: copy t from stdin" in error.problem
 
 
 @pytest.mark.parametrize(
@@ -330,6 +340,8 @@ def test_the_advice_for_copy_data_names_what_to_use_instead():
         "select pg_advisory_unlock(1)",
         "select my_pg_advisory_unlock_all()",
         "copy t to '/f'",
+        "select lo_create(0)",
+        "select 'SELECT pg_catalog.lo_create'",
     ],
 )
 def test_what_only_looks_like_it_is_taken(statement: str):

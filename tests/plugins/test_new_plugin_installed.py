@@ -29,7 +29,7 @@ OFFERS = {
     "executor": "executor my-executor (my-executor)",
     "observer": "observer my-observer",
 }
-LACKS = {"layout": {"smells", "new", "route"}, "version-store": {"shape"}, "executor": {"copy"}}
+LACKS = {"layout": {"smells", "new", "route"}, "version-store": {"shape"}}
 FEWEST = {"loader": 12, "layout": 12, "version-store": 20, "executor": 30, "observer": 3}
 
 

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 
 import click
 
-from trek_core._explain import locate
+from trek_core._explain import line_of
 from trek_core.cli._output import complain, document
 from trek_core.errors import LoadError, LockTimeout, MigrationFailed, PlanError, PluginError, TrekError, UnknownRevision
 from trek_core.events import Failure
-from trek_core.model import Call
 from trek_core.text import without_password
 
 DONE, FAILED, REFUSED, PENDING, LOCKED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -134,5 +133,4 @@ def _place(failure: Failure) -> dict[str, object]:
     statement = failure.statement
     if statement is None or not statement.file:
         return {"file": None, "line": None}
-    line = statement.line if isinstance(statement, Call) else locate(statement, failure.position)[0]
-    return {"file": statement.file, "line": line}
+    return {"file": statement.file, "line": line_of(statement, failure)}

@@ -27,5 +27,5 @@ class ExecutorSuite(Reading, Locking, Transactions, Failures, Outside):
                 return ground(MyGround)
 
     A `Ground` is an empty database and the words that the suite builds its migrations of. What the executor lacks is
-    declared, and skipped: ``without = {"copy": "COPY data is not sent yet"}``; `capabilities` lists what may be lacking.
+    declared, and skipped: ``without = {"copy": "it has no COPY protocol"}``; `capabilities` lists what may be lacking.
     """

@@ -20,7 +20,7 @@ from trek_core.testing._watch import watch
 _CASE = "LoaderCase(loader, good={name: content}, bad={…})"
 _STOP = b"\n1 / 0\n"
 _NO_SQL = re.compile(r"(?:\s|--[^\n]*|/\*.*?\*/)*", re.DOTALL)
-_BODY = "want a Body whose statements are a tuple of Sql, Copy or Call"
+_BODY = "want a Body whose statements are a tuple of Sql, Copy, Call or Piece"
 _NO_IO = (
     "Make the script of source.content alone: these bytes are what trek read and hashed. What else it needs is a "
     "constant of the module, or read once while the plugin is imported."

@@ -45,7 +45,7 @@ def statements_of(bench: Bench, history: History) -> Iterator[tuple[str, Sql | C
         if isinstance(record, Record):
             where = f"record of {of.verb} in mode {of.mode!r}"
             found += [(f"{where}, {part}", one) for part, given in _parts(of, record) for one in given]
-    yield from ((where, one) for where, one in found if not isinstance(one, Call))
+    yield from ((where, one) for where, one in found if isinstance(one, Sql | Copy))
 
 
 def _records(bench: Bench, history: History) -> Iterator[tuple[Action, Record | str]]:
