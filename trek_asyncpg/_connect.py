@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _PIECES = (re.compile(r"""[^'"\\]+"""), re.compile(r"(?<=, )\d+(?=\))"))  # what a driver quotes, and its port
 SCHEMES = ("postgresql", "postgres")
+AGAIN = 0.2  # seconds until a server that is starting is asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,7 @@ async def from_dsn(dsn: str, settings: ConnectSettings | None = None) -> AsyncIt
 async def _open(dsn: str, settings: ConnectSettings) -> asyncpg.Connection[Any]:
     shown = redact_dsn(dsn)
     try:
-        return await asyncpg.connect(
-            dsn,
-            timeout=settings.connect_timeout,
-            statement_cache_size=0,
-            server_settings={"application_name": settings.application_name},
-        )
+        return await _patiently(dsn, settings)
     except (asyncpg.PostgresError, socket.gaierror, OSError, TimeoutError) as error:
         # a driver's message may hold the DSN: its text is redacted, and the cause is not chained
         msg = f"cannot connect to {shown}: {type(error).__name__}: {_reason(error, dsn)}\n{_advice(error)}"
@@ -101,6 +99,23 @@ async def _open(dsn: str, settings: ConnectSettings) -> asyncpg.Connection[Any]:
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError) as error:
         msg = f"the DSN {shown} is not usable: {_reason(error, dsn)}\nIt looks like postgresql://user:password@host:5432/database"
         raise ConfigError(msg) from None
+
+
+async def _patiently(dsn: str, settings: ConnectSettings) -> asyncpg.Connection[Any]:
+    """A server that is starting or recovering is asked again, as long as one may wait for a connection."""
+    end = time.monotonic() + settings.connect_timeout
+    while True:
+        try:
+            return await asyncpg.connect(
+                dsn,
+                timeout=max(end - time.monotonic(), AGAIN),
+                statement_cache_size=0,
+                server_settings={"application_name": settings.application_name},
+            )
+        except asyncpg.CannotConnectNowError:
+            if time.monotonic() + AGAIN > end:
+                raise
+        await asyncio.sleep(AGAIN)
 
 
 def _reason(error: Exception, dsn: str) -> str:
@@ -118,6 +133,10 @@ def _reason(error: Exception, dsn: str) -> str:
 
 
 def _advice(error: Exception) -> str:
+    if isinstance(error, asyncpg.CannotConnectNowError):
+        return (
+            "It was asked again and again. Run again when it takes connections, and look into its log if it never does."
+        )
     if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
         return "Check user and password."
     if isinstance(error, asyncpg.InvalidCatalogNameError):

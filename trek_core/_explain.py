@@ -18,7 +18,8 @@ def explain(plan: Plan, action: Action, failure: Failure, ran: Sequence[Ran], *,
     """The whole message, several lines. nested: it ran inside the caller's transaction."""
     others = _others(plan, action, failure)
     stands = _stands(action, failure, others, nested=nested)
-    rest = _rest(plan, action.index + len(others), ran, nested=nested)
+    before = [one for one in ran if (one.revision, one.verb) != (action.revision, action.verb)]
+    rest = _rest(plan, action.index + len(others), before, nested=nested)
     return "\n".join([*_what(action, failure, others), "", *stands, *rest, _way_on(action, failure)])
 
 
@@ -31,7 +32,8 @@ def _what(action: Action, failure: Failure, others: Sequence[str]) -> Iterator[s
     doing = "reverting" if action.verb == "revert" else "applying"
     place = "" if others else _place(action, failure)
     what = f"{action.name} and, in the same query, {_names(others)}" if others else action.name
-    yield f"{place}{': ' if place else ''}{doing} {what} failed: {failure.message}"
+    went = "lost its connection" if failure.outcome == "committed" else "failed"
+    yield f"{place}{': ' if place else ''}{doing} {what} {went}: {failure.message}"
     if isinstance(failure.statement, Sql | Copy):
         yield from _quoted(failure.statement, failure.position)
         if isinstance(failure.statement, Copy) and failure.row:
@@ -116,12 +118,16 @@ def _stands(action: Action, failure: Failure, others: Sequence[str], *, nested: 
         yield "They run in this order, each whole or not at all."
     elif failure.outcome == "unknown":
         yield f"The connection was lost before the answer came: whether {action.revision} was committed is unknown."
+    elif failure.outcome == "committed":
+        yield f"{action.revision} was committed: only the answer was lost. A new session found it in the history."
     elif failure.outcome == "partial" and action.mode == "transaction":
         yield f"What {action.revision} did before it ended the transaction stays."
     elif failure.outcome == "partial":
         yield f"{action.revision} ran outside a transaction: what it did before the failure stays."
     elif nested:
         yield f"Nothing of {action.revision} remains: your transaction was rolled back to where it began, and is open."
+    elif action.mode != "transaction":
+        yield f"Nothing of {action.revision} was begun."
     else:
         yield f"Nothing of {action.revision} remains: its transaction was rolled back."
 
@@ -153,6 +159,8 @@ def _way_on(action: Action, failure: Failure) -> str:
             "The server runs a query to its end after its client is gone. Connect again and look at `trek status`: "
             "the history tells; then run again."
         )
+    if failure.outcome == "committed":
+        return "Look at why the connection was lost, and run again: trek goes on after it."
     if failure.outcome == "partial":
         return (
             f"Look at `trek history` and at what it left{_debris(failure)}. Finish it by hand, then "

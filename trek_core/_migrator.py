@@ -96,7 +96,7 @@ class Migrator:
         given = tuple(Offer(observer, GIVEN) for observer in self.observers)
         workspace = workspace or Workspace(self.backend, self.directory, self.rules)
         observers = (*self.backend.host.observers(), *given)
-        return Runner(self.backend.offered(session), workspace, observers, self.lock_wait)
+        return Runner(self.backend.offered(session), workspace, observers, self.lock_wait, self.backend.another)
 
 
 async def plan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import textwrap
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from trek_core import _checks
+from trek_core import _aftermath, _checks
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._explain import NOT_ALLOWED, explain
 from trek_core._recording import check_history
@@ -26,15 +27,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("trek")
 Planner = Callable[[History], Plan]
+Opened = Callable[[], AbstractAsyncContextManager[Offer["Executor"]]]
+CONNECTING = 30.0  # seconds beside those for the lock, to ask on another session what became of a lost one
 
 
 class Runner:
     """One run on one session."""
 
     def __init__(
-        self, session: Offer[Executor], workspace: Workspace, observers: Sequence[Offer[Observer]], lock_wait: float
+        self,
+        session: Offer[Executor],
+        workspace: Workspace,
+        observers: Sequence[Offer[Observer]],
+        lock_wait: float,
+        another: Opened,
     ) -> None:
-        self.session, self.workspace = Session(session), workspace
+        self.session, self.workspace, self.another = Session(session), workspace, another
         self.observers, self.lock_wait = observers, lock_wait
         self.ran: list[Ran] = []
         self.facts = Facts()
@@ -141,6 +149,8 @@ class Runner:
         units = tuple(zip(plan.actions, plan.records, strict=True))
         async with contextlib.aclosing(self.session.run(units)) as results:
             async for result in results:
+                if isinstance(result, Failed) and result.failure.outcome == "unknown":
+                    raise await self._after_death(plan, result)
                 if isinstance(result, Done):
                     action = result.action
                     ran = Ran(action.revision, action.entry.title, action.verb, result.seconds, result.together)
@@ -151,6 +161,28 @@ class Runner:
                 if isinstance(result, Failed):
                     raise self._failed(plan, result)
         return None
+
+    async def _after_death(self, plan: Plan, failed: Failed) -> MigrationFailed:
+        """The session was lost before the answer came: another one tells what is so, where one can be had."""
+        found = _aftermath.Found(failed)
+        if not self.facts.in_transaction:  # else nobody has committed, and nobody can
+            found = await self._found(plan, failed)
+        for event in found.events:
+            await self._tell(event)
+        await self._tell(found.result)
+        self.ran += found.ran
+        return self._failed(plan, found.result, found.note)
+
+    async def _found(self, plan: Plan, failed: Failed) -> _aftermath.Found:
+        found = None
+        try:
+            async with asyncio.timeout(CONNECTING + self.lock_wait), self.another() as session:
+                other = Runner(session, self.workspace, self.observers, self.lock_wait, self.another)
+                async with other._lock(plan.history):
+                    found = _aftermath.found(plan, failed, await other.history(), self.ran)
+        except Exception as error:  # noqa: BLE001 - the failure itself is what the user must hear of
+            return found or _aftermath.unknown(failed, str(error) or "it took too long.")
+        return found
 
     def _failed(self, plan: Plan, result: Failed, note: str = "") -> MigrationFailed:
         report = self._so_far(plan)

@@ -78,3 +78,9 @@ class Backend:
                 del self._sessions[task]
         if ended is not None:  # whoever opened the session swallowed it, and a failed run would look like a good one
             raise ended
+
+    @asynccontextmanager
+    async def another(self) -> AsyncIterator[Offer[Executor]]:
+        """A session of its own, whatever else is open, and whose fault it is what it does wrong."""
+        async with self._open() as session:
+            yield self.offered(session)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.errors.cases_files import USERS
 from tests.errors.stage import Case, to
+from tests.support.faults import Cut, faulty
 from trek_asyncpg import migrate
 from trek_core import ConfigError, MigrationFailed
 
@@ -46,6 +47,17 @@ async def from_python_folder(stage: Stage) -> object:
 
 async def a_file(stage: Stage) -> object:
     return await migrate(stage.connection, "migrations/0001_users.sql")
+
+
+async def from_dsn(stage: Stage) -> object:
+    """A DSN can be connected to again."""
+    return await migrate(stage.database.dsn, "migrations")
+
+
+async def losing_the_answer(stage: Stage) -> object:
+    """The server gets the query, and its answer does not come."""
+    async with faulty(stage.database.dsn, Cut("up", 4, "after")) as (dsn, _):
+        return await migrate(dsn, "migrations")
 
 
 def options(**given: Any) -> Any:
@@ -101,6 +113,27 @@ RUNS = (
     ),
     failing(
         "connection-lost-during", "0002_orders.sql", LOST, "", "whether 0002 was committed is unknown", "trek status"
+    ),
+    Case(
+        "connection-lost-and-known",
+        MigrationFailed,
+        (
+            "applying 0002 orders failed",
+            "Nothing of 0002 remains: its transaction was rolled back.",
+            "Done before it in this run, and committed: 0001.",
+            "run again",
+        ),
+        {**USERS, "0002_orders.sql": ENDS},
+        act=from_dsn,
+        writes=True,
+    ),
+    Case(
+        "connection-lost-and-committed",
+        MigrationFailed,
+        ("applying 0001 users lost its connection", "0001 was committed: only the answer was lost.", "run again"),
+        USERS,
+        act=losing_the_answer,
+        writes=True,
     ),
     Case(
         "connection-lost-during-several",
