@@ -6,11 +6,11 @@ import inspect
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Generic, NoReturn, TypeVar, get_args
 
 from trek_core import _trace
+from trek_core._dataclass import dataclass
 from trek_core._trace import raised as raised  # noqa: PLC0414 - a word of blame as well
 from trek_core.errors import PluginContractError, PluginError, TrekError
 from trek_core.text import without_password

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
+from trek_core._dataclass import dataclass, field
 from trek_core._graph import Edges, find_cycle, in_order
 from trek_core.contracts import Layout, Tree
 from trek_core.errors import Cycle, Duplicate, UnknownRevision

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from trek_core._dataclass import dataclass, field
 from trek_core._scripts import Body, File, Script, Verb
 
 if TYPE_CHECKING:

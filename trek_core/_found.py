@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +10,7 @@ import pluggy
 
 from trek_core import _trace
 from trek_core._blame import Offer, blame, shown, way_out
+from trek_core._dataclass import dataclass, field
 from trek_core._hooks import TrekHooks
 from trek_core._kinds import HOOKS, check_hookimpl, check_plugin_object
 from trek_core.errors import (

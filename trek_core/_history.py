@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from trek_core._dataclass import dataclass, field
 from trek_core._scripts import Verb
 
 

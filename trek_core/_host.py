@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import os
-from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -15,6 +14,7 @@ import pluggy
 from trek_core import _found, _trace
 from trek_core._blame import GIVEN, Offer, blame, breach, expect, shown
 from trek_core._config import make_settings
+from trek_core._dataclass import dataclass
 from trek_core._hooks import PROJECT, TrekHooks
 from trek_core._kinds import conflict, described, drain, keys
 from trek_core.contracts import Executor, ExecutorProvider, Layout, Loader, Observer, Provider, VersionStore

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from trek_core._catalog import EntryCatalog, refuse_cycle
+from trek_core._dataclass import dataclass
 from trek_core._graph import Edges, Heads, find_cycle, in_order, turned
 from trek_core._squash import Squashes, settle
 from trek_core.model import Entry, HistoryRow, State

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from operator import attrgetter
 from typing import Literal
 
 from trek_core import script
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._bodies import transaction_words
+from trek_core._dataclass import replace
 from trek_core.contracts import VersionStore
 from trek_core.model import Action, History, HistoryRow, Record, Sql, State, Statement
 

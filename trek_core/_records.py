@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
+from trek_core._dataclass import dataclass
 from trek_core._entries import Entry
 from trek_core._history import Facts, History
 from trek_core._scripts import Body, Mode, Sql, Statement, Verb

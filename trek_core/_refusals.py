@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from trek_core._catalog import EntryCatalog, files_of
+from trek_core._dataclass import dataclass, field
 from trek_core._lineage import Lineage, versioned
 from trek_core._targets import listing
 from trek_core.errors import Changed, Missing, OutOfOrder, PlanError, Unfinished

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from trek_core._dataclass import dataclass
 
 Mode = Literal["transaction", "autocommit", "message"]
 """transaction: one BEGIN … COMMIT; autocommit: a statement at a time, outside a transaction block;

@@ -7,9 +7,9 @@ Where some are applied, the originals are used to the end.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from trek_core._catalog import EntryCatalog
+from trek_core._dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

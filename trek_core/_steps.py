@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 
+from trek_core._dataclass import dataclass
 from trek_core._graph import in_order, reachable
 from trek_core._lineage import Lineage, versioned
 from trek_core._squash import whole

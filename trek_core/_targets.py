@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from trek_core._catalog import EntryCatalog
+from trek_core._dataclass import dataclass
 from trek_core.errors import UnknownRevision
 
 WORDS = 'Write a revision, an alias, the beginning of one, "head", "base", +n or -n.'

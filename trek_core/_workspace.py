@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from trek_core import _actions
 from trek_core._blame import blame, expect, expect_all
 from trek_core._catalog import EntryCatalog, arrange, build, smell
+from trek_core._dataclass import replace
 from trek_core._planner import route
 from trek_core._recording import check_state, records
 from trek_core._status import status

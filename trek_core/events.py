@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trek_core._dataclass import dataclass
 from trek_core.model import Action, Statement
 
 if TYPE_CHECKING:

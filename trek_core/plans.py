@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from trek_core._dataclass import dataclass, field
 from trek_core.model import Action, Direction, History, HistoryRow, Record
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from trek_core._dataclass import dataclass, field
 from trek_core.contracts._tree import Catalog, Tree
 from trek_core.model import Arrangement, Direction, Hop, Rules, State
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from trek_core._dataclass import dataclass
 from trek_core.model import Script, Source
 
 

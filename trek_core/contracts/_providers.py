@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from trek_core._dataclass import dataclass
 from trek_core.contracts._executor import Executor
 
 T_co = TypeVar("T_co", covariant=True)
