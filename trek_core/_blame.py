@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 import reprlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from types import NoneType, UnionType
+from collections.abc import Callable, Iterable, Mapping
+from types import NoneType, TracebackType, UnionType
 from typing import Any, Generic, NoReturn, TypeVar, get_args
 
 from trek_core import _trace
@@ -28,24 +27,35 @@ class Offer(Generic[T_co]):
     distribution: str = ""
 
 
-@contextmanager
-def blame(
-    source: Offer[Any] | str, where: str, through: type[TrekError] = TrekError, *, secret: str = ""
-) -> Iterator[None]:
+class blame:  # noqa: N801 - a verb: `with blame(store, "VersionStore.query"):`
     """Turns what a plugin raises into a `PluginError` naming plugin, distribution and `where`.
 
     Errors of the class `through` pass as they are, and so does all that is no `Exception` (cancellation, Ctrl-C).
     secret: a DSN, which is shown without its password; the cause may hold it too, and is left out.
     """
-    offer = source if isinstance(source, Offer) else Offer(None, source)
-    try:
-        with _trace.call(offer, where, secret):
-            yield
-    except through:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a plugin raises
-        problem = without_password(raised(error), secret) + _whom_to_tell(offer.plugin) + way_out(offer.plugin)
-        raise PluginError(offer.plugin, offer.distribution, where, problem) from (None if secret else error)
+
+    __slots__ = ("_call", "_offer", "_secret", "_through", "_where")
+
+    def __init__(
+        self, source: Offer[Any] | str, where: str, through: type[TrekError] = TrekError, *, secret: str = ""
+    ) -> None:
+        self._offer = source if isinstance(source, Offer) else Offer(None, source)
+        self._where, self._through, self._secret = where, through, secret
+
+    def __enter__(self) -> None:
+        self._call = _trace.call(self._offer, self._where, self._secret)
+        self._call.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._call.__exit__(kind, error, traceback)
+        if not isinstance(error, Exception) or isinstance(error, self._through):
+            return
+        offer = self._offer
+        problem = without_password(raised(error), self._secret) + _whom_to_tell(offer.plugin) + way_out(offer.plugin)
+        cause = None if self._secret else error
+        raise PluginError(offer.plugin, offer.distribution, self._where, problem) from cause
 
 
 def _whom_to_tell(plugin: str) -> str:

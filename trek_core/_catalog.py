@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
@@ -42,6 +41,8 @@ class EntryCatalog:
 
     def nearest(self, name: str, but: str = "") -> str:
         """A sentence with the names that look like this one, or nothing. `but` is not worth saying."""
+        from difflib import get_close_matches  # noqa: PLC0415 - for somebody who mistyped, and for nobody else
+
         close = get_close_matches(name, [other for other in self.names if other != but], n=3, cutoff=0.5)
         return f" Nearest: {', '.join(close)}." if close else ""
 

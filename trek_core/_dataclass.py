@@ -72,7 +72,11 @@ def _compiled(made: type, fields: Mapping[str, _Field], frozen: bool, kw_only: b
     known: dict[str, Any] = {"nothing": _NOTHING}
     arguments, lines = ["self", "*"] if kw_only and fields else ["self"], ["pass"]
     for name, said in fields.items():
-        known |= {f"set_{name}": vars(made)[name].__set__, f"default_{name}": said.default, f"new_{name}": said.default_factory}
+        known |= {
+            f"set_{name}": vars(made)[name].__set__,
+            f"default_{name}": said.default,
+            f"new_{name}": said.default_factory,
+        }
         factory = said.default_factory is not _NOTHING
         default = "=nothing" if factory else "" if said.default is _NOTHING else f"=default_{name}"
         arguments.append(name + default)
@@ -97,7 +101,12 @@ def _methods(fields: Mapping[str, _Field], frozen: bool) -> dict[str, Any]:
     def __hash__(self: Any) -> int:  # noqa: N807
         return hash(key(self))
 
-    methods = {"__repr__": __repr__, "__eq__": __eq__, "__hash__": __hash__ if frozen else None, "__replace__": _replace}
+    methods = {
+        "__repr__": __repr__,
+        "__eq__": __eq__,
+        "__hash__": __hash__ if frozen else None,
+        "__replace__": _replace,
+    }
     return methods | _FROZEN if frozen else methods
 
 

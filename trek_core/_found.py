@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
@@ -24,7 +24,8 @@ from trek_core.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from importlib.metadata import EntryPoint
+
+    from trek_core._entry_points import Point
 
 T = TypeVar("T")
 
@@ -56,10 +57,9 @@ class Found:
         return plugin_words(self.plugin, self.distribution)
 
 
-def installed(point: EntryPoint) -> Found:
+def installed(point: Point) -> Found:
     """The plugin behind an entry point."""
-    project, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
-    return Found(point.name, point.load, f"importing {point.value}", project, version, point.value)
+    return Found(point.name, point.load, f"importing {point.value}", point.project, point.version, point.value)
 
 
 def given(plugin: object) -> Found:
@@ -117,7 +117,19 @@ def refuse_second(found: Found, first: Found) -> None:
     raise PluginConflict(found.plugin, found.distribution, found.origin, problem, first.plugin)
 
 
-def register(manager: pluggy.PluginManager, found: Found, plugin: object) -> None:
+class Manager(pluggy.PluginManager):
+    """Looks into modules in a glance: most of their names are no functions, and most functions have no mark."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        if isinstance(plugin, ModuleType) and name in vars(plugin):
+            value = vars(plugin)[name]
+            marked = f"{self.project_name}_impl"
+            if not inspect.isroutine(value) or (type(value) is FunctionType and marked not in vars(value)):
+                return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
+def register(manager: Manager, found: Found, plugin: object) -> None:
     """Raises `PluginContractError` for all that pluggy would take in silence, and for what it refuses."""
     offer = found.offer(plugin)
     with blame(offer, "registering"):
@@ -134,7 +146,7 @@ def register(manager: pluggy.PluginManager, found: Found, plugin: object) -> Non
             raise PluginContractError(found.plugin, found.distribution, "registering", problem) from error
 
 
-def _check_marked(manager: pluggy.PluginManager, offer: Offer[Any]) -> None:
+def _check_marked(manager: Manager, offer: Offer[Any]) -> None:
     plugin = offer.value
     marked = {name: options for name in dir(plugin) if (options := manager.parse_hookimpl_opts(plugin, name))}
     for name, options in marked.items():

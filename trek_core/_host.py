@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import inspect
 import os
+from contextlib import suppress
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import pluggy
-
 from trek_core import _found, _trace
 from trek_core._blame import GIVEN, Offer, blame, breach, expect, shown
-from trek_core._config import make_settings
 from trek_core._dataclass import dataclass
+from trek_core._entry_points import Point, entry_points
 from trek_core._hooks import PROJECT, TrekHooks
 from trek_core._kinds import conflict, described, drain, keys
 from trek_core.contracts import Executor, ExecutorProvider, Layout, Loader, Observer, Provider, VersionStore
@@ -166,6 +164,11 @@ class PluginHost:
 
     def _settings(self, offer: Offer[Any], given: Mapping[str, object], where: str) -> Any:
         with blame(offer, f"settings of {where}"):
+            with suppress(TypeError, ValueError, ConfigError):  # what they say is said better below
+                if not given:
+                    return offer.value.settings()
+            from trek_core._config import make_settings  # noqa: PLC0415 - tomllib and typing's machinery with it
+
             return make_settings(offer.value.settings, given, f"settings of {where}")
 
     # ----------------------------------------------------------------------- loading, once
@@ -181,7 +184,7 @@ class PluginHost:
     @cached_property
     def _plugins(self) -> tuple[Found, ...]:
         _trace.look()
-        manager = pluggy.PluginManager(PROJECT)
+        manager = _found.Manager(PROJECT)
         manager.add_hookspecs(TrekHooks)
         for name in self._all_blocked:
             manager.set_blocked(name)
@@ -201,12 +204,11 @@ class PluginHost:
             yield (found := _found.given(plugin))
             _trace.note(found, "given")
         if self._entry_points:
-            points = importlib.metadata.entry_points(group=PROJECT)
-            for point in sorted(points, key=_ours_first):
+            for point in sorted(entry_points(PROJECT), key=_ours_first):
                 yield (found := _found.installed(point))
                 _trace.note(found, f"found {point.value}")
 
-    def _load(self, manager: pluggy.PluginManager, found: Found, plugins: tuple[Found, ...]) -> None:
+    def _load(self, manager: _found.Manager, found: Found, plugins: tuple[Found, ...]) -> None:
         plugin = _found.imported(found)
         twin = next((other for other in plugins if other.given and other.get() is plugin), None)
         if twin and not found.given:  # the caller gave by hand what is installed as well: one plugin, not two
@@ -243,9 +245,9 @@ class PluginHost:
         )
 
 
-def _ours_first(point: importlib.metadata.EntryPoint) -> tuple[bool, str, str]:
+def _ours_first(point: Point) -> tuple[bool, str, str]:
     """Nothing depends on the order but who is said to have come second, and that is never what trek brings."""
-    return point.dist is None or point.dist.name != DISTRIBUTION, point.name, point.value
+    return point.project != DISTRIBUTION, point.name, point.value
 
 
 def _join(names: Iterable[str]) -> str:

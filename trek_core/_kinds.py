@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 from trek_core._blame import Offer, blame, expect, shown
+from trek_core._dataclass import dataclass
 from trek_core._hooks import TrekHooks
 from trek_core.contracts import ExecutorProvider, Loader, Observer, Provider
 from trek_core.errors import PluginConflict, PluginContractError, plugin_words
@@ -53,7 +52,13 @@ def _lacks_mark(plugin: object, name: str) -> bool:
     if not inspect.isroutine(function) or hasattr(function, "trek_impl"):
         return False
     ours = function is inspect.getattr_static(TrekHooks, name, None)
-    return not ours and (name.startswith("trek_register") or bool(difflib.get_close_matches(name, HOOKS, 1, 0.8)))
+    return not ours and (name.startswith("trek_register") or _resembles_a_hook(name))
+
+
+def _resembles_a_hook(name: str) -> bool:
+    import difflib  # noqa: PLC0415 - for a mistake, and for nobody else
+
+    return bool(difflib.get_close_matches(name, HOOKS, 1, 0.8))
 
 
 def _right_name(name: str) -> str:
@@ -137,7 +142,9 @@ def _texts(values: object, pattern: str) -> bool:
 _NAME = ("name", lambda name: isinstance(name, str) and bool(name), "text that is not empty")
 _SETTINGS = (
     "settings",
-    lambda settings: inspect.isclass(settings) and is_dataclass(settings),
+    lambda settings: (
+        inspect.isclass(settings) and any("__dataclass_fields__" in vars(base) for base in settings.__mro__)
+    ),
     "a dataclass, the class and not an instance",
 )
 _CREATE = ("create", callable, "something callable")

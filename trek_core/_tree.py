@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Folder = str | os.PathLike[str]
 _BACKUPS = ("~", ".swp")
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_PIECE = 1 << 16  # bytes
 
 
 class FolderTree:
@@ -42,6 +44,7 @@ class FolderTree:
         self._files = tuple(file for root in roots for file in _list(os.fspath(root)))
         self._loader_for, self._suffixes, self._facts = loader_for, tuple(suffixes), facts
         self._contents: dict[File, bytes] = {}
+        self._suffix_of: dict[str, str] = {}
 
     @property
     def files(self) -> tuple[File, ...]:
@@ -53,18 +56,24 @@ class FolderTree:
 
     def read(self, file: File) -> bytes:
         """The file's bytes, from the disk once. Raises `LoadError` when it cannot be read."""
-        if file not in self._contents:
+        content = self._contents.get(file)
+        if content is None:
             try:
-                self._contents[file] = Path(file.root, file.path).read_bytes()
+                content = self._contents[file] = _content(str(file))
             except OSError as error:
                 raise LoadError(str(file), None, f"it cannot be read: {error.strerror}") from error
-        return self._contents[file]
+        return content
 
     def suffix(self, file: File) -> str:
         """The registered suffix that fits the file's name, the longest; empty if no loader takes it."""
-        offer = self._loader_for(file.name)
-        offered = offer.value.suffixes if offer else ()
-        return max(filter(file.name.endswith, offered), key=len, default="")
+        dot = file.path.find(".", file.path.rfind("/") + 1)
+        end = file.path[dot:] if dot >= 0 else ""
+        found = self._suffix_of.get(end)
+        if found is None:
+            offer = self._loader_for(end)
+            offered = offer.value.suffixes if offer else ()
+            found = self._suffix_of[end] = max(filter(end.endswith, offered), key=len, default="")
+        return found
 
     def load(self, file: File, direction: Direction | None = None) -> Script:
         """What the file's loader makes of it.
@@ -101,6 +110,18 @@ def _list(root: str) -> list[File]:
         raise ConfigError(msg) from error
 
 
+def _content(path: str) -> bytes:
+    """By the system's own calls, which take half as long as `open` for a small file."""
+    descriptor = os.open(path, _READ)
+    try:
+        content = os.read(descriptor, _PIECE)
+        if not (more := os.read(descriptor, _PIECE)):  # a short answer is no end of the file everywhere
+            return content
+        return b"".join((content, more, *iter(lambda: os.read(descriptor, _PIECE), b"")))
+    finally:
+        os.close(descriptor)
+
+
 def _missing(root: str) -> str:
     if Path(root).is_absolute():
         return f"no folder {root!r}: create it, or name the folder of the migrations"
@@ -117,7 +138,7 @@ def _walk(folder: str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:
             name = entry.name
             if name.startswith(".") or name.endswith(_BACKUPS) or name == "__pycache__":
                 continue
-            if entry.is_dir():
+            if not entry.is_file() and entry.is_dir():
                 yield from _walk(entry.path, f"{prefix}{name}/", _follow(entry, above))
             else:
                 yield prefix + _readable(entry)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -114,6 +113,8 @@ def _range(squash: Draft, first: str, last: str, drafts: Sequence[Draft], order:
 
 
 def _unknown(squash: Draft, word: str, revision: str, order: Mapping[str, int], advice: str) -> UnknownRevision:
+    import difflib  # noqa: PLC0415 - for somebody who mistyped, and for nobody else
+
     nearest = difflib.get_close_matches(revision, order, 3)
     hint = f" Nearest: {', '.join(nearest)}." if nearest else ""
     message = f"{squash.files[0].file}: replaces {word}: no file has the revision {revision!r}.{hint}\n{advice}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -181,6 +180,8 @@ _KNOWN = (*_READERS, "down")
 
 
 def _unknown(name: str, file: str, line: int) -> LoadError:
+    import difflib  # noqa: PLC0415 - for somebody who mistyped, and for nobody else
+
     nearest = difflib.get_close_matches(name, _KNOWN, 1)
     hint = f"Did you mean {nearest[0]!r}? " if nearest else ""
     problem = f"unknown directive {name!r}" if name else "a directive without a name"

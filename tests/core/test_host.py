@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from trek_core._blame import Offer, blame
+from trek_core._entry_points import entry_points
 from trek_core._hooks import TrekHooks, hookimpl
 from trek_core._host import PluginHost, PluginInfo
 from trek_core.contracts import ExecutorProvider, Layout, Loader, Observer, Provider, VersionStore
@@ -118,13 +119,10 @@ def install(tmp_path, monkeypatch):
 @pytest.fixture
 def installed_only(monkeypatch):
     """Hides the entry points of trek itself, whose modules are other tests' business."""
-    real = importlib.metadata.entry_points
-
-    def entry_points(**selection):
-        points = real(**selection)
-        return [point for point in points if point.dist is None or point.dist.name != "trek-migrate"]
-
-    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+    monkeypatch.setattr(
+        "trek_core._host.entry_points",
+        lambda group: [point for point in entry_points(group) if point.project != "trek-migrate"],
+    )
 
 
 LOADER_MODULE = """

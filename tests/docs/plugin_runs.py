@@ -72,7 +72,7 @@ async def in_a_frozen_application(text: str, reader: Reader, _: object) -> None:
     start = await started(SQLX, text)
     reader.has({"0001_users.sqlx": USERS})
     with pytest.MonkeyPatch.context() as environment:
-        environment.setattr("importlib.metadata.entry_points", lambda **_: [])
+        environment.setattr("trek_core._host.entry_points", lambda _: [])
         assert [ran.revision for ran in (await start(reader.connection)).ran] == ["0001"]
     assert not await start(reader.connection)  # where they are installed they do no harm
 

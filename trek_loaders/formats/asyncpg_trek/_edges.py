@@ -7,7 +7,6 @@ same way: both tools must see the same edges. The date is decoration and may be 
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -50,6 +49,8 @@ def parse(file: File) -> Edge | None:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The most similar of the known names as ` (nearest: "x")`, or nothing."""
+    import difflib  # noqa: PLC0415 - for somebody who mistyped, and for nobody else
+
     close = difflib.get_close_matches(name, sorted(known), 1)
     return f" (nearest: {close[0]!r})" if close else ""
 
