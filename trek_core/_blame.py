@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
+from itertools import repeat
 from types import NoneType, TracebackType, UnionType
 from typing import Any, Generic, NoReturn, TypeVar, get_args
 
@@ -114,8 +115,9 @@ def expect_all(offer: Offer[Any], where: str, values: object, wanted: type | Uni
             values.close()
         breach(offer, where, f"gave {shown(values)}, want a tuple of {_words(wanted)}")
     found_all = tuple(values) if isinstance(values, tuple | list) else _drained(offer, where, values)
-    for value in found_all:
-        expect(offer, where, value, wanted)
+    if not all(map(isinstance, found_all, repeat(wanted))):
+        for value in found_all:
+            expect(offer, where, value, wanted)
     return found_all
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import chain
+from operator import attrgetter
 from typing import Any, NoReturn
 
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
@@ -71,8 +73,9 @@ def arrange(layout: Offer[Layout], tree: Tree) -> Arrangement:
     with blame(layout, where):
         arrangement = layout.value.arrange(tree)
     expect(layout, where, arrangement, Arrangement)
-    for entry in _listed(layout, where, arrangement.entries, Entry):
-        if not _sound(entry):
+    entries = _listed(layout, where, arrangement.entries, Entry)
+    if not _sound(entries):
+        for entry in entries:
             _refuse_entry(layout, entry)
     _listed(layout, where, arrangement.ignored, Ignored)
     return arrangement
@@ -85,14 +88,21 @@ _NAME = re.compile(r"(?!(?:head|base|initial)\Z)[^\x00-\x1f\x7f]+")
 """What a revision may be: text that a row, a message and a target can hold, and no word that a target means otherwise."""
 
 
-def _sound(entry: Entry) -> bool:
+_texts, _lists, _names_in, _functions = (
+    attrgetter(*names) for names in (_SINGLE, _SEVERAL, [name for name in _SEVERAL if name != "files"], _FUNCTIONS)
+)
+_each = chain.from_iterable
+
+
+def _sound(entries: tuple[Entry, ...]) -> bool:
     """Whether `_refuse_entry` finds nothing, in a glance: there may be ten thousand, and all of them right."""
-    several = ((getattr(entry, name), kind) for name, kind in _SEVERAL.items())
     return (
-        all(isinstance(getattr(entry, name), kind) for name, kind in _SINGLE.items())
-        and _NAME.fullmatch(entry.revision) is not None
-        and all(isinstance(v, tuple | list) and all(isinstance(one, kind) for one in v) for v, kind in several)
-        and all(callable(getattr(entry, name)) for name in _FUNCTIONS)
+        {*map(type, _each(map(_texts, entries)))} <= {str}
+        and all(_NAME.fullmatch(entry.revision) for entry in entries)
+        and {*map(type, _each(map(_lists, entries)))} <= {tuple, list}
+        and {*map(type, _each(_each(map(_names_in, entries))))} <= {str}
+        and {*map(type, _each(map(attrgetter("files"), entries)))} <= {File}
+        and all(map(callable, _each(map(_functions, entries))))
     )
 
 
@@ -139,7 +149,7 @@ def build(arrangement: Arrangement) -> EntryCatalog:
 def _names(entries: tuple[Entry, ...]) -> dict[str, Entry]:
     names: dict[str, Entry] = {}
     for entry in entries:
-        for name in (entry.revision, *entry.aliases):
+        for name in (entry.revision, *entry.aliases) if entry.aliases else (entry.revision,):
             other = names.setdefault(name, entry)
             if other is not entry:
                 msg = (

@@ -16,7 +16,8 @@ def in_order(names: Collection[str], before: Edges, rank: Mapping[str, int]) -> 
 
     Names on a cycle, and what comes after them, are left out: a shorter answer means a cycle (`find_cycle`).
     """
-    ordered = sorted(names, key=lambda name: (rank.get(name, -1), name))
+    ordered = sorted(name for name in names if name not in rank)
+    ordered += sorted((name for name in names if name in rank), key=rank.__getitem__)
     place = {name: at for at, name in enumerate(ordered)}
     if all(place.get(other, -1) < at for name, at in place.items() for other in before.get(name, ())):
         return ordered

@@ -74,8 +74,10 @@ def trace(catalog: EntryCatalog, state: State, wanted: str | None = None) -> Lin
     return Lineage(catalog, squashes, parents, turned(parents), bridges, loose, sequence, applied, rows)
 
 
-def _raw(catalog: EntryCatalog, squashes: Squashes) -> dict[str, list[str]]:
+def _raw(catalog: EntryCatalog, squashes: Squashes) -> Edges:
     """Everything that is not covered, each with what it names: for an opened squash its originals, for others parents."""
+    if not catalog.replaced:
+        return catalog.parents
     named = _named(catalog, squashes)
     raw = {}
     for name, others in named.items():
@@ -119,7 +121,9 @@ def _bridged(
     bridges: dict[str, tuple[str, ...]] = {}
     loose: dict[str, tuple[str, ...]] = {}
     for name in order:
-        found = tuple(dict.fromkeys(node for other in raw[name] for node in bridges.get(other, (other,))))
+        found = tuple(raw[name])
+        if bridges:
+            found = tuple(dict.fromkeys(node for other in found for node in bridges.get(other, (other,))))
         entry = catalog.names.get(name)
         if name in squashes.opened:
             bridges[name] = _tips(found, parents)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from operator import attrgetter
+from types import NoneType
 from typing import Literal
 
 from trek_core import script
@@ -40,10 +42,8 @@ def check_history(store: Offer[VersionStore], history: History) -> None:
     expect(store, where, history, History)
     if not isinstance(history.rows, tuple | list):  # read more than once
         breach(store, f"{where}: rows", f"gave {shown(history.rows)}, want a tuple of HistoryRow")
-    for row in history.rows:
-        expect(store, f"{where}: rows", row, HistoryRow)
-        if not _sound(row):
-            _refuse_row(store, f"{where}: rows: {shown(row.revision)}", row)
+    for row in expect_all(store, f"{where}: rows", history.rows, HistoryRow) if not _sound(history.rows) else ():
+        _refuse_row(store, f"{where}: rows: {shown(row.revision)}", row)
 
 
 def check_state(store: Offer[VersionStore], state: State) -> None:
@@ -58,9 +58,13 @@ _TEXTS = ("revision", "verb", "state", "title", "started_at", "finished_at", "wh
 _texts = attrgetter(*_TEXTS)
 
 
-def _sound(row: HistoryRow) -> bool:
+def _sound(rows: Sequence[HistoryRow]) -> bool:
     """Whether `_refuse_row` finds nothing, in a glance: there may be ten thousand, and all of them right."""
-    return {*map(type, _texts(row))} == {str} and isinstance(row.duration, float | int | None)
+    return (
+        {*map(type, rows)} <= {HistoryRow}
+        and {*map(type, chain.from_iterable(map(_texts, rows)))} <= {str}
+        and {*map(type, map(attrgetter("duration"), rows))} <= {float, int, NoneType}
+    )
 
 
 def _refuse_row(store: Offer[VersionStore], where: str, row: HistoryRow) -> None:

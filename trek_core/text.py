@@ -14,11 +14,12 @@ def decode(source: Source) -> str:
 
     Raises `LoadError` with the line for invalid UTF-8 and for NUL, which PostgreSQL takes in no text.
     """
+    content = source.content.removeprefix(b"\xef\xbb\xbf")
     try:
-        text = source.content.decode("utf-8-sig")
+        text = content.decode()
     except UnicodeDecodeError as error:
-        line = source.content.count(b"\n", 0, error.start) + 1
-        byte = source.content[error.start]
+        line = content.count(b"\n", 0, error.start) + 1
+        byte = content[error.start]
         problem = f"byte 0x{byte:02x} is not UTF-8"
         raise LoadError(str(source.file), line, problem, "Save the file as UTF-8.") from error
     if (at := text.find("\0")) >= 0:

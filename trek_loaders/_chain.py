@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trek_core.plugin import Cycle, LoadError, UnknownRevision
 from trek_loaders._names import natural_key
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from trek_loaders._names import Key, Named
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A revision before its neighbours are known."""
 
     key: Key
@@ -30,6 +28,8 @@ class Draft:
 
 def expand(drafts: Sequence[Draft]) -> dict[str, tuple[str, ...]]:
     """What each squash replaces, one by one and in order. Raises `UnknownRevision` for a range without its ends."""
+    if not any(draft.replaces for draft in drafts):
+        return {}
     order = {draft.revision: at for at, draft in enumerate(drafts)}
     spelled = {draft.key: draft.revision for draft in drafts}
     return {draft.revision: _expand(draft, drafts, order, spelled) for draft in drafts if draft.replaces}
@@ -42,6 +42,12 @@ def parents(drafts: Sequence[Draft], replaced: Mapping[str, tuple[str, ...]]) ->
     may stand in the middle of them. Once files are gone it runs through the squash, which then has the place of the
     last revision it replaces, wherever its own number would put it.
     """
+    if not replaced:
+        before = pairwise([(), *((draft.revision,) for draft in drafts)])
+        return {
+            one.revision: first if one.requires is None else one.requires
+            for (first, _), one in zip(before, drafts, strict=True)
+        }
     present = {draft.revision: draft for draft in drafts}
     aside = {squash for squash, originals in replaced.items() if all(one in present for one in originals)}
     chain = sorted((draft for draft in drafts if draft.revision not in aside), key=lambda one: _place(one, replaced))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trek_core.plugin import LoadError
 from trek_loaders._psql import GUARD
@@ -24,8 +23,7 @@ _SPACE = re.compile(r"[ \t\r\n\f\v]+")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
-@dataclass(frozen=True, slots=True)
-class Directives:
+class Directives(NamedTuple):
     """What a section says about itself. The timeouts are seconds; `replaces` are words as written ("0001..0040").
 
     requires: None if nothing is said about it, which is not the same as having no parents.
@@ -142,30 +140,30 @@ def _end_of_comment(text: str, at: int) -> int:
 
 def _no_transaction(found: Directives, words: list[str], file: str, line: int) -> Directives:
     _none(words, "no-transaction", file, line)
-    return replace(found, no_transaction=True)
+    return found._replace(no_transaction=True)
 
 
 def _irreversible(found: Directives, words: list[str], file: str, line: int) -> Directives:
     _none(words, "irreversible", file, line)
-    return replace(found, irreversible=True)
+    return found._replace(irreversible=True)
 
 
 def _requires(found: Directives, words: list[str], file: str, line: int) -> Directives:
-    return replace(found, requires=read_requires(words, file, line))
+    return found._replace(requires=read_requires(words, file, line))
 
 
 def _replaces(found: Directives, words: list[str], file: str, line: int) -> Directives:
-    return replace(found, replaces=read_replaces(words, file, line))
+    return found._replace(replaces=read_replaces(words, file, line))
 
 
 def _lock_timeout(found: Directives, words: list[str], file: str, line: int) -> Directives:
     _some(words, "lock-timeout", "lock-timeout 2s", file, line)
-    return replace(found, lock_timeout=read_duration(" ".join(words), "lock timeout", file, line))
+    return found._replace(lock_timeout=read_duration(" ".join(words), "lock timeout", file, line))
 
 
 def _statement_timeout(found: Directives, words: list[str], file: str, line: int) -> Directives:
     _some(words, "statement-timeout", "statement-timeout 5s", file, line)
-    return replace(found, statement_timeout=read_duration(" ".join(words), "statement timeout", file, line))
+    return found._replace(statement_timeout=read_duration(" ".join(words), "statement timeout", file, line))
 
 
 _READERS: dict[str, Callable[[Directives, list[str], str, int], Directives]] = {

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trek_core.plugin import Direction, Duplicate, File, LoadError
 from trek_loaders._directives import REVISION
@@ -16,11 +15,10 @@ Key = tuple[tuple[int, int, str], ...]
 
 RUNS = re.compile(r"[0-9]+|[^0-9]+")
 _RESERVED = ("head", "base", "initial")
-_DIRECTION = re.compile(r"(.+)\.(up|down)", re.IGNORECASE | re.DOTALL)
+_DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A file and what its name says. `direction` None: the content says what is up and what is down."""
 
     file: File
@@ -32,8 +30,9 @@ class Named:
 def read_name(file: File, suffix: str) -> Named:
     """What the name says in front of its loader's suffix. Raises `LoadError` if it does not begin with a revision."""
     stem = file.name.removesuffix(suffix)
-    way = _DIRECTION.fullmatch(stem)
-    head, underscore, title = (way[1] if way else stem).partition("_")
+    front, _, end = stem.rpartition(".")
+    direction = _DIRECTIONS.get(end.lower()) if front else None
+    head, underscore, title = (front if direction else stem).partition("_")
     if not REVISION.fullmatch(head) or not (underscore or head[0].isdigit()):
         problem = "its name does not begin with a revision, and skipping it would be silent"
         advice = "Rename it to something like 0001_title.sql, or move it out of the folder."
@@ -41,7 +40,7 @@ def read_name(file: File, suffix: str) -> Named:
     if head.lower() in _RESERVED:
         advice = f"Give it another revision: {', '.join(_RESERVED)} are names of targets."
         raise LoadError(str(file), None, f"{head!r} cannot be a revision", advice)
-    return Named(file, head, title, Direction(way[2].lower()) if way else None)
+    return Named(file, head, title, direction)
 
 
 def pair_up(named: Sequence[Named]) -> tuple[Named, ...]:
@@ -50,6 +49,8 @@ def pair_up(named: Sequence[Named]) -> tuple[Named, ...]:
     A way down may come to a file without a direction: so one that was applied can be given a way back without an edit.
     Raises `Duplicate` and `LoadError`.
     """
+    if len(named) == 1 and named[0].direction is not Direction.down:
+        return (named[0],)
     up = [one for one in named if one.direction is not Direction.down]
     down = [one for one in named if one.direction is Direction.down]
     if len({(one.revision, one.title) for one in named}) > 1 or len(up) > 1 or len(down) > 1:
@@ -72,5 +73,8 @@ def _duplicate(named: Sequence[Named]) -> Duplicate:
 
 def natural_key(revision: str) -> Key:
     """Sorts revisions: digits by their number whatever their width, all else as text, numbers first."""
+    if revision.isascii() and revision.isdigit():
+        number = revision.lstrip("0")
+        return ((0, len(number), number),)
     runs = ((run.isdigit(), run.lstrip("0") if run.isdigit() else run) for run in RUNS.findall(revision))
     return tuple((0, len(run), run) if digits else (1, 0, run) for digits, run in runs)

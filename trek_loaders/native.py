@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from trek_core.plugin import Tree
 
 _MIGRATION = re.compile(r"[0-9][A-Za-z0-9.]*_")
-_README = re.compile(r"readme(\.|$)", re.IGNORECASE)
 _MENTIONED = re.compile(rb"trek\s*:", re.IGNORECASE)
+_NOTHING = Directives()
 
 _SMELLS_BY_NAME = (
-    ("flyway", re.compile(r"(?:[VUB][0-9][0-9._]*|R)__.*\.(?i:sql)", re.DOTALL)),
-    ("asyncpg-trek", re.compile(r"[0-9]{8}_initial_up_\w+\.(?:sql|py)")),
+    ("flyway", "__", re.compile(r"(?:[VUB][0-9][0-9._]*|R)__.*\.(?i:sql)", re.DOTALL)),
+    ("asyncpg-trek", "_initial_up_", re.compile(r"[0-9]{8}_initial_up_\w+\.(?:sql|py)")),
 )
 _SMELLS_BY_CONTENT = (
     ("goose", b"+goose", re.compile(rb"^[ \t]*--[ \t]*\+goose[^\r\n]*", re.MULTILINE)),
@@ -79,17 +79,18 @@ def arrange(tree: Tree) -> Arrangement:
 
 def _reason_to_ignore(tree: Tree, file: File) -> str | None:
     """Why the file is no migration; None if it is one. Raises `LoadError` for one that no loader takes."""
-    if file.name == "__init__.py":
+    name = file.name
+    if name == "__init__.py":
         return "marks a Python package"
     if "__pycache__/" in file.path:
         return "a file that Python keeps for itself"
-    if _README.match(file.name):
+    if name[:7].lower() in ("readme", "readme."):
         return "a README"
     if tree.suffix(file):
         return None
-    _, dot, suffix = file.name.rpartition(".")
+    _, dot, suffix = name.rpartition(".")
     kind = f"no loader takes '.{suffix}'" if dot else "no loader takes a name without a suffix"
-    if _MIGRATION.match(file.name):
+    if _MIGRATION.match(name):
         advice = "It is named like a migration: install or enable a loader for it, rename it, or move it away."
         raise LoadError(str(file), None, kind, advice)
     return f"{kind}, and it is not named like a migration"
@@ -105,9 +106,9 @@ def _directives(tree: Tree, named: Named) -> Directives:
     content, file = tree.read(named.file), named.file
     if file.name.endswith(".py"):
         mentioned = b"requires" in content or b"replaces" in content
-        return read_constants(Source(file, content, named.direction)) if mentioned else Directives()
-    if not _MENTIONED.search(content):
-        return Directives()
+        return read_constants(Source(file, content, named.direction)) if mentioned else _NOTHING
+    if b"trek" not in content.lower() or not _MENTIONED.search(content):
+        return _NOTHING
     return read_directives(decode(Source(file, content)), str(file))
 
 
@@ -170,14 +171,14 @@ def smells(tree: Tree) -> str | None:
     for file in tree.files:
         if not (suffix := tree.suffix(file)):
             continue
-        for tool, pattern in _SMELLS_BY_NAME:
-            if pattern.fullmatch(file.name):
+        name = file.name
+        for tool, word, pattern in _SMELLS_BY_NAME:
+            if word in name and pattern.fullmatch(name):
                 return f"looks like {tool} because a file is named {file.path}"
-        stem = file.name.removesuffix(suffix)
-        unread = file.name.lower().endswith(".py") or stem.lower().endswith(".down")
+        unread = name.lower().endswith((".py", f".down{suffix.lower()}"))
         content = b"" if unread else tree.read(file)
-        for tool, word, line in _SMELLS_BY_CONTENT:
-            if word in content and (found := line.search(content)):
+        for tool, mark, line in _SMELLS_BY_CONTENT:
+            if mark in content and (found := line.search(content)):
                 return f"looks like {tool} because {file.path} holds {found[0].strip().decode(errors='replace')!r}"
     return None
 

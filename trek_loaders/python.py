@@ -13,9 +13,8 @@ import linecache
 import re
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trek_core.plugin import Body, Call, Direction, Loader, LoadError, Mode, Script, Source, decode, hookimpl
 from trek_loaders._directives import Directives, check_duration, read_duration, read_replaces, read_requires
@@ -44,8 +43,7 @@ def trek_register_loaders() -> Iterable[Loader]:
     return (Loader("python", (".py",), load),)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
+class _Parsed(NamedTuple):
     """A file and its syntax tree. `bound`: every name that the module binds, and the lines where it does."""
 
     module: ast.Module
