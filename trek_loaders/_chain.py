@@ -43,10 +43,10 @@ def parents(drafts: Sequence[Draft], replaced: Mapping[str, tuple[str, ...]]) ->
     last revision it replaces, wherever its own number would put it.
     """
     if not replaced:
-        before = pairwise([(), *((draft.revision,) for draft in drafts)])
+        before = [(), *((draft.revision,) for draft in drafts)]
         return {
-            one.revision: first if one.requires is None else one.requires
-            for (first, _), one in zip(before, drafts, strict=True)
+            draft.revision: default if draft.requires is None else draft.requires
+            for default, draft in zip(before, drafts, strict=False)
         }
     present = {draft.revision: draft for draft in drafts}
     aside = {squash for squash, originals in replaced.items() if all(one in present for one in originals)}
