@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import asyncpg
 
 from trek_asyncpg._executor import AsyncpgExecutor
+from trek_asyncpg._onlooker import closing, spare
 from trek_asyncpg._settings import RunSettings
 from trek_core.plugin import ConfigError, ConnectError, Executor, redact_dsn
 
@@ -72,7 +73,7 @@ async def _from_pool(pool: Pool, settings: RunSettings) -> AsyncIterator[Executo
         )
         raise ConnectError(msg) from None
     try:
-        yield AsyncpgExecutor(connection, settings)
+        yield AsyncpgExecutor(connection, settings, lambda: spare(pool))
     finally:
         await pool.release(connection)
 
@@ -82,8 +83,14 @@ async def from_dsn(dsn: str, settings: ConnectSettings | None = None) -> AsyncIt
     """A connection of our own, closed at the end. No statement cache: a migration makes cached plans stale."""
     settings = settings or ConnectSettings()
     connection = await _open(dsn, settings)
+
+    @asynccontextmanager
+    async def another() -> AsyncIterator[Connection]:
+        async with closing(await _open(dsn, settings)) as second:
+            yield second
+
     try:
-        yield AsyncpgExecutor(connection, settings)
+        yield AsyncpgExecutor(connection, settings, another)
     finally:
         await connection.close(timeout=10)
 

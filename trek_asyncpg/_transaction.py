@@ -24,7 +24,8 @@ async def run(unit: Unit) -> None:
     try:
         await work(unit, opening)
     except UnitFailed as failed:
-        raise UnitFailed(unknown_if_gone(unit, failed.failure, "rolled back")) from failed.failure.cause
+        failure = unknown_if_gone(unit, failed.failure, "rolled back")
+        raise UnitFailed(failure, escaped=failed.escaped) from failure.cause
 
 
 def _tail(unit: Unit) -> tuple[Statement, ...]:
@@ -91,6 +92,7 @@ async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
     The caller's transaction may have been begun by a textual BEGIN, in which asyncpg refuses that: a savepoint there.
     """
     transaction = None if unit.nested else unit.connection.transaction(isolation="read_committed")
+    number = ""
     try:
         await (transaction.start() if transaction else unit.connection.execute(f"SAVEPOINT {SAVEPOINT}"))
         await unit.send(opening)
@@ -100,18 +102,34 @@ async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
         await unit.send(_tail(unit))
         await (transaction.commit() if transaction else unit.connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}"))
     except BaseException as error:
+        ended = bool(number) and not unit.connection.is_in_transaction()
         if transaction:
             with contextlib.suppress(*GONE):
                 await to_the_end(transaction.rollback())
         await unit.roll_back()
-        if isinstance(error, UnitFailed) or not isinstance(error, Exception):
+        if not isinstance(error, Exception):
             raise
-        raise UnitFailed(_failure.of(error)) from error
+        failure = error.failure if isinstance(error, UnitFailed) else _failure.of(error)
+        raise UnitFailed(failure, escaped=ended or await _was_committed(unit, number)) from error
 
 
 async def _number(unit: Unit) -> str:
     """The transaction's number; out of one, a number that no other transaction has."""
     return str((await rows(unit.connection, NUMBER))[0])
+
+
+async def _was_committed(unit: Unit, number: str) -> bool:
+    """Whether a body that failed had committed our transaction before."""
+    if not number or unit.nested or unit.connection.is_closed():
+        return False
+    with contextlib.suppress(*GONE):
+        return await _status(unit, number) == "committed"
+    return True
+
+
+async def _status(unit: Unit, number: str) -> object:
+    status = f"SELECT pg_catalog.jsonb_build_object('status', pg_catalog.pg_xact_status('{number}'))"
+    return (await rows(unit.connection, status))[0]["status"]
 
 
 async def _check_same(unit: Unit, number: str) -> None:
@@ -129,8 +147,7 @@ async def _check_same(unit: Unit, number: str) -> None:
 
 async def _escaped(unit: Unit, number: str, call: Call | None) -> Failure:
     """A body ended our transaction: with COMMIT, and the guard's row stays, or with ROLLBACK, and it went too."""
-    status = f"SELECT pg_catalog.jsonb_build_object('status', pg_catalog.pg_xact_status('{number}'))"
-    kept = (await rows(unit.connection, status))[0]["status"] != "aborted"
+    kept = await _status(unit, number) != "aborted"
     before = "is committed, without record" if kept else "was rolled back, and what came after that was not recorded"
     problem = f"it ended the transaction that trek opened for it: what it did before that {before}"
     hint = "Remove COMMIT and ROLLBACK from it, or mark the file no_transaction = True."

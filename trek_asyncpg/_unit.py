@@ -24,10 +24,10 @@ GONE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
 class UnitFailed(Exception):
-    """Carries a failure out of a unit."""
+    """Carries a failure out of a unit. escaped: the body ended the transaction that was opened for it."""
 
-    def __init__(self, failure: Failure) -> None:
-        self.failure = failure
+    def __init__(self, failure: Failure, *, escaped: bool = False) -> None:
+        self.failure, self.escaped = failure, escaped
         super().__init__(failure.message)
 
 

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 
 from trek_core import _copied
+from trek_core._waiting import how_often, in_the_way, way_round
 from trek_core.events import Failure
 from trek_core.model import Action, Call, Copy, Piece, Sql, Statement
 from trek_core.plans import Plan, Ran
@@ -20,7 +21,8 @@ def explain(plan: Plan, action: Action, failure: Failure, ran: Sequence[Ran], *,
     stands = _stands(action, failure, others, nested=nested)
     before = [one for one in ran if (one.revision, one.verb) != (action.revision, action.verb)]
     rest = _rest(plan, action.index + len(others), before, nested=nested)
-    return "\n".join([*_what(action, failure, others), "", *stands, *rest, _way_on(action, failure)])
+    waited = _waited(failure)
+    return "\n".join([*_what(action, failure, others), "", *waited, *stands, *rest, _way_on(action, failure)])
 
 
 def _others(plan: Plan, action: Action, failure: Failure) -> list[str]:
@@ -50,6 +52,12 @@ def _what(action: Action, failure: Failure, others: Sequence[str]) -> Iterator[s
             yield f"{name}: {text}"
     if failure.sqlstate:
         yield f"SQLSTATE {failure.sqlstate}"
+
+
+def _waited(failure: Failure) -> Iterator[str]:
+    if failure.blocked is not None:
+        yield how_often(failure.blocked)
+        yield from in_the_way(failure.blocked)
 
 
 def _place(action: Action, failure: Failure) -> str:
@@ -169,4 +177,6 @@ def _way_on(action: Action, failure: Failure) -> str:
         )
     if failure.sqlstate == NOT_ALLOWED:
         return f"Grant the role what it lacks, or take another, and run again: trek goes on with {action.revision}."
+    if way := way_round(failure.sqlstate, failure.blocked):
+        return f"{way}Then run again: trek goes on with {action.revision}."
     return f"Correct the cause and run again: trek goes on with {action.revision}."

@@ -11,6 +11,37 @@ if TYPE_CHECKING:
     from trek_core.plans import Plan, Report
 
 
+# --------------------------------------------------------------------------- waiting
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """A session that stands in the way. `age`: seconds of its transaction; `query`: its last one, shortened.
+
+    pid 0: a prepared transaction. What the role may not see is empty.
+    """
+
+    pid: int
+    user: str = ""
+    application: str = ""
+    state: str = ""
+    age: float | None = None
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """An action waits for what other sessions hold: `waited` seconds so far, in so many `attempts`.
+
+    phase: what an index build waits for, in the database's words. unseen: why it is not known who is in the way.
+    """
+
+    action: Action
+    waited: float
+    blockers: tuple[Blocker, ...] = ()
+    attempts: int = 1
+    phase: str = ""
+    unseen: str = ""
+
+
 # --------------------------------------------------------------------------- an executor's answers
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -33,6 +64,8 @@ class Failure:
     together: int = 1
     """With the outcome "unknown": how many actions it is unknown of, this one and those after it in the same query."""
     row: int | None = None
+    blocked: Blocked | None = None
+    """What it waited for, where that is why it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +111,7 @@ class Lost:
     failure: Failure
 
 
-Result = Started | StatementDone | Done | Failed | Lost
+Result = Started | StatementDone | Blocked | Done | Failed | Lost
 
 
 # --------------------------------------------------------------------------- the rest of what observers hear

@@ -42,6 +42,8 @@ from trek_core.errors import (
     UnknownRevision,
 )
 from trek_core.events import (
+    Blocked,
+    Blocker,
     Done,
     Event,
     Failed,
@@ -95,6 +97,8 @@ __all__ = [
     "Advisory",
     "Arrangement",
     "Backend",
+    "Blocked",
+    "Blocker",
     "Body",
     "Call",
     "Catalog",

@@ -21,12 +21,11 @@ SEPARATOR = "\n;\n"
 """A bare semicolon would be swallowed by a trailing comment."""
 
 
-def limits(lock_timeout: float | None, statement_timeout: float | None) -> tuple[Sql, ...]:
-    """What bounds a transaction's waits for locks and its statements, in seconds; None leaves the session's own."""
+def limits(lock_timeout: float | None, statement_timeout: float | None, *, local: bool = True) -> tuple[Sql, ...]:
+    """What bounds waits for locks and statements, in seconds; None leaves the session's own. local: until COMMIT."""
     given = {"lock_timeout": lock_timeout, "statement_timeout": statement_timeout}
-    return tuple(
-        Sql(f"SET LOCAL {name} = '{round(seconds * 1000)}ms'") for name, seconds in given.items() if seconds is not None
-    )
+    how = "SET LOCAL" if local else "SET"
+    return tuple(Sql(f"{how} {name} = '{round(s * 1000)}ms'") for name, s in given.items() if s is not None)
 
 
 def opening(action: Action, record: Record) -> tuple[Statement, ...]:

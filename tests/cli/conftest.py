@@ -30,8 +30,9 @@ def project(offline: Project, database: Database) -> Project:
 
 
 @pytest.fixture
-async def held(database: Database) -> Connection:
-    """A connection that holds the lock which a migration with `WAIT` waits for, until `pg_advisory_unlock_all`."""
+async def held(database: Database, tmp_path: Path) -> Connection:
+    """Holds the lock which a migration with `WAIT` waits for, however long, until `pg_advisory_unlock_all`."""
+    (tmp_path / "trek.toml").write_text("[executor-settings]\nlock-timeout = 0\n")
     connection = await database.connect()
     await connection.execute("SELECT pg_advisory_lock(42)")
     return connection

@@ -34,7 +34,7 @@ def _cells(text: str) -> list[list[str]]:
 def classes() -> dict[str, Any]:
     named = {name: getattr(model, name) for name in model.__all__}
     shows = (plans.Plan, plans.Report, plans.Ran)
-    named |= {kind.__name__: kind for kind in (*get_args(events.Event), events.Failure, *shows)}
+    named |= {kind.__name__: kind for kind in (*get_args(events.Event), events.Failure, events.Blocker, *shows)}
     return {name: kind for name, kind in named.items() if dataclasses.is_dataclass(kind)}
 
 

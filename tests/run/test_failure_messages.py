@@ -59,10 +59,10 @@ async def test_a_failure_is_laid_at_its_statement(
         if inside:
             async with connection.transaction():
                 with pytest.raises(MigrationFailed) as failed:
-                    await migrate(connection, folder)
+                    await migrate(connection, folder, lock_patience=0)
         else:
             with pytest.raises(MigrationFailed) as failed:
-                await migrate(connection, folder)
+                await migrate(connection, folder, lock_patience=0)
     line, column = 3 + len(first), 15 + caret
     message = str(failed.value)
     assert failed.value.failure.sqlstate == sqlstate

@@ -134,7 +134,7 @@ async def test_the_lock_timeout_of_a_file_bounds_its_wait_for_a_table(
     async with other.transaction():
         await other.execute("LOCK TABLE a IN ACCESS SHARE MODE")
         with pytest.raises(MigrationFailed) as failed:
-            await asyncio.wait_for(migrate(connection, folder), 20)
+            await asyncio.wait_for(migrate(connection, folder, lock_patience=0), 20)
     assert isinstance(failed.value.__cause__, asyncpg.LockNotAvailableError)
     assert "2_b.sql:3:1" in str(failed.value)
     assert await tables(connection) == {"a"}
@@ -151,7 +151,7 @@ async def test_the_lock_timeout_of_a_file_bounds_its_wait_for_the_guard(
     async with other.transaction():
         await other.execute("INSERT INTO trek_history (seq, revision, verb, title, state) VALUES (2, 'x', '', '', '')")
         with pytest.raises(MigrationFailed, match="lock timeout"):
-            await asyncio.wait_for(migrate(connection, folder), 20)
+            await asyncio.wait_for(migrate(connection, folder, lock_patience=0), 20)
         await other.execute("DELETE FROM trek_history WHERE seq = 2")
     assert await history(connection) == [("1", "apply", "done")]
 
@@ -170,6 +170,6 @@ async def test_the_lock_timeout_of_a_python_file_bounds_its_wait(
     async with other.transaction():
         await other.execute("LOCK TABLE a IN ACCESS SHARE MODE")
         with pytest.raises(MigrationFailed, match="lock timeout") as failed:
-            await asyncio.wait_for(migrate(connection, folder), 20)
+            await asyncio.wait_for(migrate(connection, folder, lock_patience=0), 20)
     assert "2_b.py:4" in str(failed.value)
     assert await connection.fetchval("SHOW lock_timeout") == "0"

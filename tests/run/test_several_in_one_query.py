@@ -162,7 +162,7 @@ async def test_a_lock_timeout_holds_for_its_own_migration(
     async with other.transaction():
         await other.execute("LOCK TABLE v")
         with pytest.raises(MigrationFailed, match=rf"{k}_t\.sql:3:1: ") as failed:
-            await migrate(connection, path)
+            await migrate(connection, path, lock_patience=0)
     assert failed.value.failure.sqlstate == "55P03"
     assert await connection.fetchval("SHOW lock_timeout") == "0"
     await stands(connection, numbers(1, k - 1))
@@ -189,7 +189,7 @@ async def test_a_deadlock_is_laid_at_the_statement_that_waited(
 ) -> None:
     path = await folder(connection, tmp_path, 5, "LOCK TABLE u; LOCK TABLE v;")
     await other.execute("SET deadlock_timeout = '60s'; BEGIN; LOCK TABLE v")
-    run = asyncio.create_task(migrate(connection, path))
+    run = asyncio.create_task(migrate(connection, path, lock_timeout=0, lock_patience=0))
     await until(lambda: waiting(other), "the migration waits")
     await other.execute("LOCK TABLE u; ROLLBACK")
     with pytest.raises(MigrationFailed, match=r"5_t\.sql:3:15: ") as failed:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from trek_asyncpg._connect import from_dsn
+from trek_asyncpg._connect import ConnectSettings, from_dsn
 from trek_asyncpg.testing._database import Database, database
 from trek_asyncpg.testing._server import Server
 from trek_core.plugin import Call, Copy, Executor, Guard, RowLock, Sql, Statement, quote_literal
@@ -25,6 +25,7 @@ CREATE PROCEDURE public.note_outside(word text) LANGUAGE plpgsql
     AS 'BEGIN INSERT INTO public.notes (word) VALUES (word); COMMIT; END'
 """
 GONE_WITHIN = 10_000  # milliseconds
+PATIENCE = 1.0  # seconds: a suite waits for what is tried again and again
 
 
 class PostgresGround(Ground):
@@ -37,7 +38,7 @@ class PostgresGround(Ground):
         self.database, self.onlooker = made, onlooker
 
     def session(self) -> AbstractAsyncContextManager[Executor]:
-        return from_dsn(self.database.dsn)
+        return from_dsn(self.database.dsn, ConnectSettings(lock_patience=PATIENCE))
 
     def server_pid(self, session: Executor) -> int:
         """The server process of a session, without asking it: it may be busy."""

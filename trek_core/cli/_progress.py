@@ -6,9 +6,11 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from trek_core._waiting import blocker_words
 from trek_core.cli._output import complain, count, lasted, plain, say
 from trek_core.contracts import Observer
 from trek_core.events import (
+    Blocked,
     Done,
     Event,
     Failed,
@@ -51,7 +53,7 @@ def display(*, quiet: bool) -> Lines:
 
 
 class Lines:
-    """One line a migration, when it is done. Waiting for the lock is told on stderr, once a holder."""
+    """One line a migration, when it is done. Waiting is told on stderr, once for each who is in the way."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -81,6 +83,8 @@ class Lines:
             case Started():
                 self.running, self.statements = event.action, "no statement"
                 self.started(event.action, event.together)
+            case Blocked():
+                self.blocked(event)
             case StatementDone():
                 self.statements = f"{event.number} of {count(event.total, 'statement')}"
                 self.statement(event.action)
@@ -103,6 +107,12 @@ class Lines:
         if who != self._holder:
             self._holder = who
             complain(f"waiting for the migration lock: {who} holds it")
+
+    def blocked(self, event: Blocked) -> None:
+        who = f"{event.action.name}: {' '.join(str(blocker.pid) for blocker in event.blockers)} {event.phase}"
+        if who != self._holder:
+            self._holder = who
+            complain(waits(event))
 
     def started(self, action: Action, together: int) -> None:
         """An action begins, with others in the same query or without."""
@@ -146,6 +156,9 @@ class Live(Lines):
         others = f" and {together - 1} more" if together > 1 else ""
         self._describe(f"{PRESENT[action.verb]} {plain(action.name)}{others}")
 
+    def blocked(self, event: Blocked) -> None:
+        self._describe(waits(event))
+
     def statement(self, action: Action) -> None:
         self._describe(f"{PRESENT[action.verb]} {plain(action.name)}: {self.statements} done")
 
@@ -187,6 +200,13 @@ class Live(Lines):
 def took(event: Done) -> str:
     """How long it took: "12 ms", or "8 together in 95 ms" where one query carried several and nobody measured each."""
     return f"{event.together} together in {lasted(event.seconds)}" if event.together > 1 else lasted(event.seconds)
+
+
+def waits(event: Blocked) -> str:
+    """Which migration waits, how long it has, and for whom."""
+    phase = f" ({event.phase})" if event.phase else ""
+    who = "; ".join(map(blocker_words, event.blockers)) or event.unseen or "another session"
+    return f"{plain(event.action.name)} waits{phase}, {lasted(event.waited)} so far, for {who}"
 
 
 def holder(event: LockWaiting) -> str:

@@ -58,6 +58,8 @@ class Executor(ABC):
         It may glue statements together, never cut one, and send several units as one query, each a transaction of its own.
         What becomes of those is told after it: `Started.together` says how many they are, `Done.together` how many share
         the seconds, `Failure.together` of how many the outcome is unknown.
+        While a unit waits for what other sessions hold it may give `Blocked`, and it may begin a transaction that was rolled
+        back for that reason again.
 
         E13. Each unit gives `Started` first, and one of `Done`, `Failed` and `Lost` last.
         E14. In a transaction begin, body and finish run in this order, and nobody sees a part of them.

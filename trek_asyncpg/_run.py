@@ -1,0 +1,273 @@
+"""One run: units in order, several to a query where that can be, and again where nothing remains of what had to wait."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from trek_asyncpg import _autocommit, _failure, _patience, _several, _transaction
+from trek_asyncpg._groups import Group, Groups
+from trek_asyncpg._lock import Held
+from trek_asyncpg._onlooker import Onlooker, Second
+from trek_asyncpg._patience import Patience
+from trek_asyncpg._session import SNAPSHOT, Snapshot
+from trek_asyncpg._settings import RunSettings
+from trek_asyncpg._unit import GONE, Unit, UnitFailed
+from trek_asyncpg._watched import Outcome, kept, watched
+from trek_asyncpg._wire import rows
+from trek_core.plugin import (
+    Action,
+    Blocked,
+    Done,
+    Failed,
+    Lost,
+    Record,
+    Result,
+    Sql,
+    Started,
+    StatementDone,
+    script,
+)
+
+if TYPE_CHECKING:
+    from trek_asyncpg._types import Connection
+
+T = TypeVar("T")
+BRIEF = 1.0  # seconds: a wait that cannot be longer is not looked at the first time
+POOLED = "behind a pooler nobody can tell which server process is waiting"
+
+
+class Run:
+    """Carries units out on a connection. pooled: the next query may run in another session of the server."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        settings: RunSettings,
+        held: Held,
+        *,
+        snapshot: Snapshot | None,
+        second: Second,
+        pooled: bool,
+    ) -> None:
+        self._connection, self._settings, self._held = connection, settings, held
+        self._snapshot, self._pooled = snapshot, pooled
+        self._onlooker = Onlooker(second, connection.get_server_pid())
+        self._patience: Patience | None = None
+        self._deadlock_timeout: float | None = None
+
+    @property
+    def _nested(self) -> bool:
+        return bool(self._connection.is_in_transaction())
+
+    async def results(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        """What `Executor.run` gives."""
+        groups = Groups(units, lambda: 1 if self._nested or self._pooled else self._settings.together)
+        result: Result | None = None
+        try:
+            for group in groups:
+                first = group.pairs[0][0]
+                if result is None or result.action is not first:  # else it was begun before, and nothing of it remains
+                    result = Started(first, len(group.pairs))
+                    yield result
+                work = self._together(group, groups) if group.may_share else self._alone(*group.pairs[0])
+                async with contextlib.aclosing(work) as results:
+                    async for result in results:
+                        yield result
+                if isinstance(result, Failed | Lost):
+                    return
+        finally:  # tables and types may be others now than the driver remembers; within a transaction it would not ask again
+            await self._connection.reload_schema_state()
+            await self._onlooker.close()
+
+    # ----------------------------------------------------------------------- several in one query
+    async def _together(self, group: Group, groups: Groups) -> AsyncGenerator[Result]:
+        """The results of units in one query but the first's `Started`. What must be sent anew is put back.
+
+        With the last unit of a run the lock is given up: one round trip less.
+        """
+        begun = time.monotonic()
+        outcome: Outcome[_several.Ended] = Outcome()
+        units = [self._one_of_several(action, record) for action, record in group.pairs]
+        after = self._held.release if groups.end else ()
+        async with contextlib.aclosing(self._watched(units[0], lambda: _several.run(units, after))) as told:
+            async for one in told:
+                if isinstance(one, Blocked):
+                    yield one
+                else:
+                    outcome = one
+        ended = outcome.value or _several.Ended(0)
+        cancelled = outcome.cancelled or outcome.error or ended.cancelled
+        if groups.end and ended.whole:
+            self._held.release = []
+        groups.again(group[part] for part in ended.again)
+        seconds = time.monotonic() - begun
+        try:
+            for result in _told(units, ended, seconds, failing=bool(ended.failure or cancelled)):
+                yield result
+        finally:
+            if cancelled:
+                raise cancelled
+        if ended.failure:
+            async with contextlib.aclosing(self._failed(units[ended.done], UnitFailed(ended.failure))) as results:
+                async for result in results:
+                    yield result
+            if isinstance(result, Blocked):
+                groups.again((group[ended.done : ended.done + 1], group[ended.done + 1 :]))
+
+    def _one_of_several(self, action: Action, record: Record) -> Unit:
+        return Unit(self._connection, action, record, (), nested=False, mark=True, limits=self._limits(action))
+
+    # ----------------------------------------------------------------------- one by itself
+    async def _alone(self, action: Action, record: Record) -> AsyncGenerator[Result]:
+        """The results of one unit but its `Started`; the last is `Done`, `Failed` or `Lost`."""
+        begun = time.monotonic()
+        result: Result | None = None
+        while not isinstance(result, Done | Failed | Lost):
+            unit = await self._unit(action, record)
+            failed: UnitFailed | None = None
+            try:
+                async with contextlib.aclosing(self._carried_out(unit)) as results:
+                    async for result in results:
+                        yield result
+            except UnitFailed as error:
+                failed = error
+            if failed is None:
+                yield Done(action, time.monotonic() - begun)
+                return
+            async with contextlib.aclosing(self._failed(unit, failed)) as results:
+                async for result in results:
+                    yield result
+
+    async def _carried_out(self, unit: Unit) -> AsyncGenerator[Result]:
+        """Raises `UnitFailed`, and what the run is cancelled with."""
+        if unit.action.mode == "transaction":
+            async with contextlib.aclosing(self._watched(unit, lambda: _transaction.run(unit))) as told:
+                async for one in told:
+                    if isinstance(one, Blocked):
+                        yield one
+                    else:
+                        _value(one)
+            return
+        async with contextlib.aclosing(_autocommit.run(unit)) as steps:
+            done: StatementDone | None = None
+            while True:
+                async with contextlib.aclosing(self._watched(unit, lambda: anext(steps, None))) as looked:
+                    async for found in looked:
+                        if isinstance(found, Blocked):
+                            yield found
+                        else:
+                            done = _value(found)
+                if done is None:
+                    return
+                yield done
+
+    async def _unit(self, action: Action, record: Record) -> Unit:
+        nested, limits = self._nested, self._limits(action)
+        restore: tuple[Sql, ...] = ()
+        outside = action.mode != "transaction"
+        if ((nested or outside) and limits) or script.changes_settings(action.body):
+            if self._snapshot is None:
+                self._snapshot = Snapshot.of((await rows(self._connection, f"SELECT {SNAPSHOT}"))[0])
+            restore = self._snapshot.restore()
+        if outside and limits:
+            record, limits = replace(record, begin=(*limits, *record.begin)), ()
+        return Unit(self._connection, action, record, restore, nested, not self._pooled, limits)
+
+    # ----------------------------------------------------------------------- waiting
+    def _patience_of(self, action: Action) -> Patience:
+        """That of the unit which waits, if it is this one's, else a fresh one."""
+        if self._patience is not None and self._patience.action is action:
+            return self._patience
+        repeats = action.mode == "transaction" and not self._nested
+        known = self._deadlock_timeout or _patience.DEADLOCK_TIMEOUT
+        return Patience(action, self._settings, repeats, known)
+
+    def _limits(self, action: Action) -> tuple[Sql, ...]:
+        """What bounds its waits and its statements: what the migration says, else in a transaction what the user says."""
+        body, transaction = action.body, action.mode == "transaction"
+        statement = body.statement_timeout if body else None
+        if statement is None and transaction:
+            statement = self._settings.statement_timeout
+        return script.limits(self._patience_of(action).lock_timeout, statement, local=transaction)
+
+    async def _watched(self, unit: Unit, work: Callable[[], Awaitable[T]]) -> AsyncGenerator[Blocked | Outcome[T]]:
+        """Who is in the way while the work is under way, then its outcome."""
+        self._patience = patience = self._patience_of(unit.action)
+        soon, limit = patience.attempts > 1, patience.lock_timeout
+        if self._pooled or (not soon and limit and limit <= BRIEF):
+            yield await kept(work)
+            return
+
+        async def look() -> Blocked | None:
+            if (seen := await self._onlooker.look()) is None:
+                return None
+            patience.seen = seen
+            return patience.report("")
+
+        async with contextlib.aclosing(watched(work, look, soon=soon)) as told:
+            async for one in told:
+                yield one
+
+    async def _failed(self, unit: Unit, failed: UnitFailed) -> AsyncGenerator[Blocked | Failed | Lost]:
+        """`Blocked` and a pause if it is to be begun again, else how it ended."""
+        self._patience = patience = self._patience_of(unit.action)
+        pause = await self._pause(unit, failed, patience)
+        if pause is None:
+            yield self._judged(unit, failed, patience)
+            return
+        if not self._pooled:
+            self._onlooker.open()
+        yield patience.report(self._unseen)
+        await asyncio.sleep(pause)
+        patience.again()
+
+    async def _pause(self, unit: Unit, failed: UnitFailed, patience: Patience) -> float | None:
+        """Seconds until the next attempt, where nothing of this one remains."""
+        failure = failed.failure
+        harmed = failed.escaped or failure.outcome != "rolled back" or self._connection.is_closed()
+        if harmed or failure.sqlstate not in _patience.RETRIED:
+            return None
+        if self._deadlock_timeout is None and not unit.nested:
+            patience.deadlock_timeout = self._deadlock_timeout = await self._ask_deadlock_timeout()
+        return patience.pause(failure)
+
+    async def _ask_deadlock_timeout(self) -> float:
+        query = "SELECT pg_catalog.to_jsonb(s.setting) FROM pg_catalog.pg_settings s WHERE s.name = 'deadlock_timeout'"
+        with contextlib.suppress(*GONE):
+            return float((await rows(self._connection, query))[0]) / 1000  # type: ignore[arg-type]
+        return _patience.DEADLOCK_TIMEOUT
+
+    @property
+    def _unseen(self) -> str:
+        return POOLED if self._pooled else self._onlooker.unseen
+
+    def _judged(self, unit: Unit, failed: UnitFailed, patience: Patience) -> Failed | Lost:
+        failure = failed.failure
+        in_body = failure.statement is not None and bool(failure.statement.file)
+        if _failure.is_lost_race(failure.cause, unit.record.guard, bootstrap=not in_body):
+            return Lost(unit.action, failure)
+        if failure.sqlstate in _patience.STOPPED and (patience.attempts > 1 or patience.seen):
+            failure = replace(failure, blocked=patience.report(self._unseen))
+        return Failed(unit.action, failure)
+
+
+def _told(units: Sequence[Unit], ended: _several.Ended, seconds: float, *, failing: bool) -> Iterator[Result]:
+    """The results of those that are done, and that the next one began if it failed."""
+    together = min(ended.done + 1, len(units))
+    for number, unit in enumerate(units[: ended.done + failing]):
+        if number:
+            yield Started(unit.action)
+        if number < ended.done:
+            yield Done(unit.action, seconds, together)
+
+
+def _value(outcome: Outcome[T]) -> T | None:
+    """Raises what the work raised, or what cancelled it."""
+    if error := outcome.cancelled or outcome.error:
+        raise error
+    return outcome.value
