@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 from trek_asyncpg._connect import ConnectSettings, session
 from trek_asyncpg._settings import RunOptions
 from trek_core import Direction, Migrator, Observer, Report, Rules, Status
-from trek_core.plugin import Backend, Executor, PluginHost, VersionStore
+from trek_core.plugin import Backend, Executor, PluginHost, TransactionChoice, VersionStore
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Database
@@ -75,12 +75,13 @@ class MigrateOptions(BackendOptions, total=False):
     """What `migrate()` takes by name beside a backend's options."""
 
     rules: Rules | None
+    transaction: TransactionChoice | None
     lock_wait: float
     observers: Iterable[Observer]
 
 
 def _migrator(database: Database, directory: str | PathLike[str], options: MigrateOptions) -> Migrator:
-    names = ("rules", "lock_wait", "observers")
+    names = ("rules", "transaction", "lock_wait", "observers")
     own = {name: value for name, value in options.items() if name in names}
     backend = AsyncpgBackend(database, **{k: v for k, v in options.items() if k not in names})  # type: ignore[arg-type]
     return Migrator(backend, directory, **own)  # type: ignore[arg-type]

@@ -83,7 +83,7 @@ class Query:
         for statement in only_sql(script.statements(unit.action)):
             yield Sql(f"SELECT {self._mark(number, statement)}")
             yield statement
-        yield Sql(f"SELECT {self._end(number)}, {_set_done(f'{self.name}:{number + 1}')}")
+        yield Sql(f"SELECT {self._end(number)}, {set_done(f'{self.name}:{number + 1}')}")
         if unit.action.body is not None:
             yield script.SETTLE
         yield from only_sql(unit.record.finish)
@@ -103,7 +103,7 @@ class Query:
         return Left(int(number) if name == self.name else 0, int(str(merged.get("number", 0))))
 
 
-def _set_done(value: str) -> str:
+def set_done(value: str) -> str:
     return f"pg_catalog.set_config('{DONE}', {quote_literal(value)}, false)"
 
 

@@ -96,9 +96,9 @@ async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
     try:
         await (transaction.start() if transaction else unit.connection.execute(f"SAVEPOINT {SAVEPOINT}"))
         await unit.send(opening)
-        number = await _number(unit)
+        number = await number_of(unit)
         await unit.send_body()
-        await _check_same(unit, number)
+        await check_same(unit, number)
         await unit.send(_tail(unit))
         await (transaction.commit() if transaction else unit.connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}"))
     except BaseException as error:
@@ -110,15 +110,15 @@ async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
         if not isinstance(error, Exception):
             raise
         failure = error.failure if isinstance(error, UnitFailed) else _failure.of(error)
-        raise UnitFailed(failure, escaped=ended or await _was_committed(unit, number)) from error
+        raise UnitFailed(failure, escaped=ended or await was_committed(unit, number)) from error
 
 
-async def _number(unit: Unit) -> str:
+async def number_of(unit: Unit) -> str:
     """The transaction's number; out of one, a number that no other transaction has."""
     return str((await rows(unit.connection, NUMBER))[0])
 
 
-async def _was_committed(unit: Unit, number: str) -> bool:
+async def was_committed(unit: Unit, number: str) -> bool:
     """Whether a body that failed had committed our transaction before."""
     if not number or unit.nested or unit.connection.is_closed():
         return False
@@ -132,11 +132,11 @@ async def _status(unit: Unit, number: str) -> object:
     return (await rows(unit.connection, status))[0]["status"]
 
 
-async def _check_same(unit: Unit, number: str) -> None:
+async def check_same(unit: Unit, number: str) -> None:
     """The transaction must still be the one we opened, and sound."""
     call = next((s for s in script.statements(unit.action) if isinstance(s, Call)), None)
     try:
-        now = await _number(unit)
+        now = await number_of(unit)
     except Exception as error:
         problem = "it caught a database error without a savepoint, so its transaction can no longer commit"
         hint = "Wrap what may fail in `async with connection.transaction():` and catch the error outside of that block."

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 from trek_core._migrator import LOCK_WAIT
 from trek_core.errors import ConfigError
-from trek_core.model import Choice
+from trek_core.model import Choice, TransactionChoice
 from trek_core.text import nearest, redact_dsn
 
 T = TypeVar("T")
@@ -37,7 +37,8 @@ class Settings:
     """What the configuration says. None: not said, the format's or the plugin's own default holds.
 
     directory: the folder of the migrations. layout, store: one half of another format. out_of_order, missing, changed:
-    "refuse", "warn" or "allow". lock_wait: seconds to wait for the migration lock. Its `repr` shows no password.
+    "refuse", "warn" or "allow". transaction: "each" or "plan". lock_wait: seconds to wait for the migration lock.
+    Its `repr` shows no password.
     """
 
     directory: str = "migrations"
@@ -51,6 +52,7 @@ class Settings:
     out_of_order: Choice | None = None
     missing: Choice | None = None
     changed: Choice | None = None
+    transaction: TransactionChoice | None = None
     lock_wait: float = LOCK_WAIT
     disable_plugins: tuple[str, ...] = ()
 

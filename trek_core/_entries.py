@@ -54,19 +54,22 @@ class Arrangement:
 
 
 Choice = Literal["refuse", "warn", "allow"]
+TransactionChoice = Literal["each", "plan"]
+"""each: every migration commits by itself. plan: all migrations of a plan are one transaction, all or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What to do when the files and the history disagree. A format has its defaults, the user the last word.
+    """What to do when the files and the history disagree, and what commits. A format has its defaults, the user the last word.
 
     out_of_order: a pending migration is older than an applied one. missing: applied, but its file is gone.
-    changed: applied, but its file was edited since.
+    changed: applied, but its file was edited since. transaction: each migration commits by itself, or the whole plan does.
     """
 
     out_of_order: Choice = "refuse"
     missing: Choice = "refuse"
     changed: Choice = "refuse"
+    transaction: TransactionChoice = "each"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from trek_core.errors import ConfigError
-from trek_core.model import Direction, History, Rules
+from trek_core.model import Direction, History, Rules, TransactionChoice
 from trek_core.plans import Plan, Report, Status
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Migrator:
     """Migrations of one folder in one database.
 
     rules: instead of the format's own. lock_wait: seconds to wait for the migration lock.
+    transaction: "each" migration commits by itself, or the whole "plan" does, all or nothing; None: as the rules say.
     observers: told of every event, beside those of plugins.
     Every method opens a session of the backend and reads the folder anew.
     Their errors: `ConfigError`, `ConnectError`, `LoadError`, `PlanError`, `PluginError`; those that write also raise
@@ -38,9 +39,11 @@ class Migrator:
         rules: Rules | None = None,
         lock_wait: float = LOCK_WAIT,
         observers: Iterable[Observer] = (),
+        transaction: TransactionChoice | None = None,
     ) -> None:
         self.backend, self.directory = backend, directory
         self.rules, self.lock_wait, self.observers = rules, lock_wait, tuple(observers)
+        self.transaction = _transaction(transaction)
 
     async def plan(self, target_revision: str = "head", direction: Direction | str | None = None) -> Plan:
         """What would run, without running it: nothing is written, one round trip.
@@ -94,7 +97,7 @@ class Migrator:
         from trek_core._workspace import Workspace  # noqa: PLC0415
 
         given = tuple(Offer(observer, GIVEN) for observer in self.observers)
-        workspace = workspace or Workspace(self.backend, self.directory, self.rules)
+        workspace = workspace or Workspace(self.backend, self.directory, self.rules, self.transaction)
         observers = (*self.backend.host.observers(), *given)
         return Runner(self.backend.offered(session), workspace, observers, self.lock_wait, self.backend.another)
 
@@ -131,6 +134,13 @@ def _target(given: str) -> str:
     if isinstance(given, str) and given:
         return given
     msg = f'the target {given!r} is no revision: give a text, such as "head", "base", "0003", "+1" or "-1"'
+    raise ConfigError(msg)
+
+
+def _transaction(given: TransactionChoice | None) -> TransactionChoice | None:
+    if given is None or given in get_args(TransactionChoice):
+        return given
+    msg = f'transaction={given!r} is no choice: give "each", and every migration commits by itself, or "plan", all or nothing'
     raise ConfigError(msg)
 
 

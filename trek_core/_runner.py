@@ -104,6 +104,8 @@ class Runner:
     async def _report(self, plan: Plan, replan: Planner) -> Report:
         if not plan:
             return self._so_far(plan)
+        if plan.as_one:
+            self.session.check_runs_as_one()
         try:
             await self._tell(RunStarted(plan))
             await self._under_lock(plan, replan)
@@ -147,7 +149,7 @@ class Runner:
 
     async def _carry_out(self, plan: Plan) -> Lost | None:
         units = tuple(zip(plan.actions, plan.records, strict=True))
-        async with contextlib.aclosing(self.session.run(units)) as results:
+        async with contextlib.aclosing(self.session.run(units, as_one=plan.as_one)) as results:
             async for result in results:
                 if isinstance(result, Failed) and result.failure.outcome == "unknown":
                     raise await self._after_death(plan, result)

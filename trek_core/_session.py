@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from trek_core._blame import Offer, blame, breach, expect, shown
 from trek_core.contracts import Executor
+from trek_core.errors import ConfigError, plugin_words
 from trek_core.events import Done, Failed, LockWaiting, Lost, Result
 from trek_core.model import Action, Facts, Lock, Locked, Record, Rows, Sql
 
@@ -55,30 +56,40 @@ class Session:
 
         return inside(self._offer, (where, f"{where}: releasing"), begin, Locked)
 
-    async def run(self, units: Units) -> AsyncGenerator[Result]:
-        where, done, last = "Executor.run", 0, None
+    def check_runs_as_one(self) -> None:
+        """Raises `ConfigError` for an executor that commits each migration by itself, and has nothing else."""
+        if type(self._executor).run_as_one is Executor.run_as_one:
+            whose = plugin_words(self._offer.plugin, self._offer.distribution)
+            msg = (
+                f'transaction = "plan" was asked for, and the executor {type(self._executor).__name__} of {whose} commits '
+                'each migration by itself: it has no run_as_one.\nNothing was changed. Say transaction = "each".'
+            )
+            raise ConfigError(msg)
+
+    async def run(self, units: Units, *, as_one: bool = False) -> AsyncGenerator[Result]:
+        where, done, last = "Executor.run_as_one" if as_one else "Executor.run", 0, None
         with blame(self._offer, where):
-            results = self._executor.run(units)
+            results = self._executor.run_as_one(units) if as_one else self._executor.run(units)
         expect(self._offer, where, results, AsyncGenerator)
         ended: BaseException | None = None
         try:
-            while (result := await self._next(results)) is not None:
+            while (result := await self._next(where, results)) is not None:
                 done, last = done + isinstance(result, Done), result
                 yield result
         except BaseException as error:
             ended = error
             raise
         finally:
-            with _ending(self._offer, "Executor.run: closing", ended):
+            with _ending(self._offer, f"{where}: closing", ended):
                 await results.aclose()
         if done < len(units) and not isinstance(last, Failed | Lost):
             breach(self._offer, where, _stopped(done, len(units), last))
 
-    async def _next(self, results: AsyncGenerator[Result]) -> Result | None:
-        with blame(self._offer, "Executor.run"):
+    async def _next(self, where: str, results: AsyncGenerator[Result]) -> Result | None:
+        with blame(self._offer, where):
             result = await anext(results, None)
         if result is not None:
-            expect(self._offer, "Executor.run", result, Result)
+            expect(self._offer, where, result, Result)
         return result
 
 

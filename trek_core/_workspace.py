@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
-from trek_core import _actions
+from trek_core import _actions, _as_one
 from trek_core._blame import blame, expect, expect_all
 from trek_core._catalog import EntryCatalog, arrange, build, smell
 from trek_core._dataclass import replace
@@ -26,6 +26,7 @@ from trek_core.model import (
     Rules,
     Script,
     State,
+    TransactionChoice,
 )
 from trek_core.plans import Plan, Status
 
@@ -39,9 +40,16 @@ LENIENT = Rules(out_of_order="allow", missing="allow", changed="allow")
 class Workspace:
     """One folder, one backend. Make a new one to see files that changed since."""
 
-    def __init__(self, backend: Backend, directory: str | PathLike[str], rules: Rules | None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        directory: str | PathLike[str],
+        rules: Rules | None,
+        transaction: TransactionChoice | None = None,
+    ) -> None:
         self.store, self.layout, self.directory = backend.store, backend.layout, fspath(directory)
-        self.rules = rules or self.layout.value.rules
+        rules = rules or self.layout.value.rules
+        self.rules = replace(rules, transaction=transaction or rules.transaction)
         self._host = backend.host
         self._tree: FolderTree  # listed with the catalog: reading the history needs no folder
         self._catalog: EntryCatalog | None = None
@@ -137,8 +145,11 @@ class Workspace:
         warnings: tuple[str, ...] = (),
     ) -> Plan:
         actions = _actions.build(hops, self._tree, self.layout)
-        told = (*history.warnings, *warnings)
-        return Plan(target, actions, records(self.store, actions, history), told, direction, history, self)
+        told, transaction = (*history.warnings, *warnings), self.rules.transaction
+        plan = Plan(target, actions, records(self.store, actions, history), told, direction, history, self, transaction)
+        if plan.as_one:
+            _as_one.refuse(plan)
+        return plan
 
 
 def _never(entry: Entry, row: HistoryRow) -> str:  # noqa: ARG001 - the planner's signature

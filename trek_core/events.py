@@ -62,7 +62,7 @@ class Failure:
     """rolled back: nothing of it remains. partial: outside a transaction, what ran before stays. unknown: the connection
     was lost before the answer came. committed: it was lost, and the history has the action, as another session read."""
     together: int = 1
-    """With the outcome "unknown": how many actions it is unknown of, this one and those after it in the same query."""
+    """Where the connection was lost: how many actions it is the failure of, this one and those after it in the same query."""
     row: int | None = None
     blocked: Blocked | None = None
     """What it waited for, where that is why it failed."""

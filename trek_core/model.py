@@ -14,6 +14,7 @@ from trek_core._entries import (
     Ignored,
     Route,
     Rules,
+    TransactionChoice,
 )
 from trek_core._history import (
     Facts,
@@ -79,5 +80,6 @@ __all__ = [
     "Sql",
     "State",
     "Statement",
+    "TransactionChoice",
     "Verb",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from trek_core._dataclass import dataclass, field
-from trek_core.model import Action, Direction, History, HistoryRow, Record
+from trek_core.model import Action, Direction, History, HistoryRow, Record, TransactionChoice
 
 if TYPE_CHECKING:
     from trek_core._workspace import Workspace
@@ -25,6 +25,8 @@ class Plan:
     """The history it was planned from."""
     origin: Workspace | None = field(default=None, repr=False, compare=False)
     """The files it was planned from, as they were read: what runs is what was shown."""
+    transaction: TransactionChoice = "each"
+    """What commits: each action by itself, or all of them together."""
 
     def __bool__(self) -> bool:
         return bool(self.actions)
@@ -33,6 +35,11 @@ class Plan:
     def goes_down(self) -> bool:
         """Whether a revision is reverted."""
         return any(action.verb == "revert" for action in self.actions)
+
+    @property
+    def as_one(self) -> bool:
+        """Whether several actions are one transaction: all of them, or none."""
+        return self.transaction == "plan" and len(self.actions) > 1
 
     @property
     def fingerprint(self) -> tuple[tuple[str, str, str | None], ...]:

@@ -87,6 +87,7 @@ from trek_core.model import (
     Sql,
     State,
     Statement,
+    TransactionChoice,
     Verb,
 )
 from trek_core.plans import Plan, Report
@@ -157,6 +158,7 @@ __all__ = [
     "State",
     "Statement",
     "StatementDone",
+    "TransactionChoice",
     "Tree",
     "TrekError",
     "TrekHooks",

@@ -16,6 +16,17 @@ COMMIT = Sql("COMMIT")
 SETTLE = Sql("SET CONSTRAINTS ALL IMMEDIATE")
 """Makes deferred constraints fail inside the migration, not at COMMIT where nobody knows which statement it was."""
 
+DEFER = (
+    Sql("SET CONSTRAINTS ALL DEFERRED"),
+    Sql(
+        "DO $trek$ DECLARE names text; BEGIN SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname,"
+        " c.conname), ', ') INTO names FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace"
+        " WHERE c.condeferrable AND NOT c.condeferred AND pg_catalog.has_schema_privilege(n.oid, 'USAGE');"
+        " IF names IS NOT NULL THEN EXECUTE 'SET CONSTRAINTS ' || names || ' IMMEDIATE'; END IF; END $trek$"
+    ),
+)
+"""After `SETTLE`, before another migration of the same transaction: constraints are as they are when one begins."""
+
 LINE_END = "\n"
 SEPARATOR = "\n;\n"
 """A bare semicolon would be swallowed by a trailing comment."""
@@ -83,6 +94,9 @@ def render(plan: Plan) -> str:
 def _lines(plan: Plan) -> Iterator[str]:
     yield f"-- trek: {len(plan.actions)} to run, target {plan.target}; for psql"
     yield "\\set ON_ERROR_STOP on"
+    if plan.as_one:
+        yield from _as_one(plan)
+        return
     for action, record in zip(plan.actions, plan.records, strict=True):
         yield f"\n-- {action.verb} {action.name}"
         if call := next((s for s in statements(action) if isinstance(s, Call)), None):
@@ -93,6 +107,20 @@ def _lines(plan: Plan) -> Iterator[str]:
             yield from map(_text, (*_reset(action), *record.finish, COMMIT))
         else:
             yield from _outside(action, record)
+
+
+def _as_one(plan: Plan) -> Iterator[str]:
+    yield _text(BEGIN)
+    for action, record in zip(plan.actions, plan.records, strict=True):
+        yield f"\n-- {action.verb} {action.name}"
+        yield from map(_text, DEFER if action.index else ())
+        if call := next((s for s in statements(action) if isinstance(s, Call)), None):
+            yield _stop(action, call)
+            return
+        yield from map(_text, (*opening(action, record), *statements(action), SETTLE))
+        limit = () if action.body is None or action.body.lock_timeout is None else (Sql("RESET lock_timeout"),)
+        yield from map(_text, (*(_reset(action) or limit), *record.finish))
+    yield "\n" + _text(COMMIT)
 
 
 def _outside(action: Action, record: Record) -> Iterator[str]:

@@ -59,7 +59,8 @@ class Run:
 
     # ----------------------------------------------------------------------- migrations
     def begin(self, action: Action) -> None:
-        """A migration's span; its parent is the run's."""
+        """A migration's span; its parent is the run's. One that is open belongs to a transaction that goes on."""
+        self._close_migration("sent")
         about = {"trek.revision": action.revision, "trek.title": action.entry.title, "trek.verb": action.verb}
         parent = trace.set_span_in_context(self._span)
         self._migration = self._open(

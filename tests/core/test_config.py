@@ -182,7 +182,7 @@ def test_an_unknown_key_names_file_nearest_and_all_known(here):
     assert refused(here, 'out-of-ordr = "warn"\n') == (
         f"{here / 'trek.toml'}: unknown key 'out-of-ordr'. Did you mean 'out-of-order'? Known keys: changed, directory, "
         "disable-plugins, dsn, executor-settings, format, layout, layout-settings, lock-wait, missing, out-of-order, "
-        "store, store-settings"
+        "store, store-settings, transaction"
     )
 
 

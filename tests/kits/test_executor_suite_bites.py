@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kits import broken_executor_outside, broken_executor_reading, broken_executor_transaction, diagonal
+from tests.kits import (
+    broken_executor_as_one,
+    broken_executor_outside,
+    broken_executor_reading,
+    broken_executor_transaction,
+    diagonal,
+)
 from tests.kits.broken_executor import suite_of
 from tests.kits.broken_executor_also import ALSO, TellsOfStatementsInTransactions
 from trek_core.testing import ExecutorSuite, MemoryExecutor
@@ -13,6 +19,7 @@ DIAGONAL = {
     **broken_executor_reading.DIAGONAL,
     **broken_executor_transaction.DIAGONAL,
     **broken_executor_outside.DIAGONAL,
+    **broken_executor_as_one.DIAGONAL,
 }
 
 

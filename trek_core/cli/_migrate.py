@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trek_core.cli._exit import Interrupted
-from trek_core.cli._options import Given, common, examples, given
+from trek_core.cli._options import Given, common, examples, given, transaction
 from trek_core.cli._output import count, document, plain, say, warn
 from trek_core.cli._plan import place
 from trek_core.cli._progress import Lines, display
@@ -29,11 +29,13 @@ Job = Callable[["Migrator", Lines], Coroutine[Any, Any, tuple[str, Report]]]
         "trek migrate 0003",
         "trek migrate +1",
         "trek migrate -1 --yes",
+        "trek migrate --transaction plan",
         "trek migrate base --dsn postgresql://app@localhost/shop",
     ),
 )
 @click.argument("target", default="head")
 @click.option("-y", "--yes", is_flag=True, help="Go down without asking.")
+@transaction
 @common
 @click.pass_context
 def migrate(context: click.Context, target: str, yes: bool) -> None:

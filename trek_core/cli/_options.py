@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
 from trek_core._config import Settings, load_settings
+from trek_core.model import TransactionChoice
 from trek_core.text import nearest
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,6 +26,7 @@ class Given:
     json: bool = False
     no_plugin: tuple[str, ...] = field(default=())
     lock_wait: float | None = None
+    transaction: TransactionChoice | None = None
 
     def settings(self) -> Settings:
         """The settings of files and environment, and these on top. Raises `ConfigError`, `click.UsageError`."""
@@ -39,6 +41,7 @@ class Given:
             directory=self.directory or settings.directory,
             dsn=f"embedded:{self.embedded}" if self.embedded else self.dsn or settings.dsn,
             lock_wait=settings.lock_wait if self.lock_wait is None else self.lock_wait,
+            transaction=self.transaction or settings.transaction,
             disable_plugins=(*settings.disable_plugins, *self.no_plugin),
         )
         if self.no_plugin:
@@ -101,6 +104,14 @@ _COMMON = (
     _option("--no-plugin", multiple=True, metavar="NAME", help="Leave a plugin out. May be repeated."),
     _option("--json", is_flag=True, help="One JSON document on stdout, and nothing else."),
 )
+
+
+transaction = _option(
+    "--transaction",
+    type=click.Choice(get_args(TransactionChoice)),
+    help="Each migration commits by itself, or the whole plan does, all or nothing.  [each]",
+)
+"""The option of commands that carry a plan out, or show it."""
 
 
 def examples(*lines: str) -> str:

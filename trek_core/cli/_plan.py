@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from trek_core.cli._options import common, examples, given
+from trek_core.cli._options import common, examples, given, transaction
 from trek_core.cli._output import complain, count, document, say, table, warn
 from trek_core.model import Action
 from trek_core.plans import Plan
@@ -19,6 +19,7 @@ from trek_core.plans import Plan
 )
 @click.argument("target", default="head")
 @click.option("--sql", "as_sql", is_flag=True, help="The exact SQL, history writes included, and nothing else.")
+@transaction
 @common
 @click.pass_context
 def plan(context: click.Context, target: str, as_sql: bool) -> None:

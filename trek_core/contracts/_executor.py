@@ -85,3 +85,17 @@ class Executor(ABC):
         E33. A transaction of the caller is left open, usable, and undone by the caller's rollback.
         E34. A unit whose connection is lost is `Failed`, and the outcome is "unknown".
         """
+
+    def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        """Carries the units out in order in one transaction: all of them, or none. All are in mode "transaction".
+
+        An executor may leave it out: then `transaction = "plan"` is refused. In all that is not said here it is as `run`.
+
+        E35. `run_as_one` leaves nothing of any unit after a failure, a loss, a cancellation or `aclose`, and nobody sees a
+            part of them.
+        E36. Of several units in one transaction each gives `Started` before it or its query is sent, and `Done` after the
+            COMMIT; where one gives `Failed` or `Lost`, none gives `Done`.
+        E37. What one unit's body did to the settings, and its lock timeout, the next unit of the transaction does not find.
+        E38. After a failure of `run_as_one` in a transaction of the caller what the caller did remains, and nothing of a unit.
+        """
+        raise NotImplementedError

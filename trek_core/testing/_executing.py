@@ -50,21 +50,24 @@ async def locked(
         yield found
 
 
-async def results(session: Executor, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
-    """`Executor.run`."""
+async def results(
+    session: Executor, units: Iterable[tuple[Action, Record]], *, as_one: bool = False
+) -> AsyncGenerator[Result]:
+    """`Executor.run`, or `Executor.run_as_one`."""
+    where = "Executor.run_as_one" if as_one else "Executor.run"
     with held(session) as offer:
-        with blame(offer, "Executor.run"):
-            given = session.run(units)
-        expect(offer, "Executor.run", given, AsyncGenerator)
+        with blame(offer, where):
+            given = session.run_as_one(units) if as_one else session.run(units)
+        expect(offer, where, given, AsyncGenerator)
     async with contextlib.aclosing(given):
-        while (result := await _next(session, given)) is not None:
+        while (result := await _next(session, where, given)) is not None:
             yield result
 
 
-async def _next(session: Executor, given: AsyncGenerator[Result]) -> Result | None:
+async def _next(session: Executor, where: str, given: AsyncGenerator[Result]) -> Result | None:
     with held(session) as offer:
-        with blame(offer, "Executor.run"):
+        with blame(offer, where):
             result = await anext(given, None)
         if result is not None:
-            expect(offer, "Executor.run", result, Result)
+            expect(offer, where, result, Result)
         return result

@@ -105,6 +105,14 @@ class Bench:
 
         return Call(somebody_looks, "somebody else looks")
 
+    def see_setting(self, seen: list[str]) -> Call:
+        """A step of a migration that looks at the session's setting."""
+
+        async def look(connection: Any) -> None:  # noqa: ARG001 - a call's signature
+            seen.append(await self.ground.setting(self.session))
+
+        return Call(look, "look at the setting")
+
     async def check_usable(self, after: str) -> None:
         """The session must be without a transaction, and work."""
         facts, _ = await self.read()
@@ -160,6 +168,7 @@ class ExecutorTests(Suite):
 
     moment: ClassVar[float] = 0.25
     capabilities: ClassVar = {
+        "as one": "several migrations in one transaction: `run_as_one`",
         "copy": "data of a COPY … FROM STDIN",
         "cut": "a connection that can be lost",
         "message": 'mode "message": several statements in one query',

@@ -152,6 +152,28 @@ class MemoryExecutor(Executor):
             if not isinstance(result, Done):
                 return
 
+    async def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        done: list[Done] = []
+        try:
+            with self._connection.transaction():
+                for action, record in units:
+                    yield Started(action)
+                    begun = time.monotonic()
+                    await self.part(unit := Unit(action, record))
+                    done.append(Done(action, time.monotonic() - begun))
+        except UnitFailed as failed:
+            yield self.judged(unit, failed.failure)
+        else:
+            for result in done:
+                yield result
+
+    async def part(self, unit: Unit) -> None:
+        """One unit of several in one transaction: what it set, SET LOCAL too, is put back."""
+        before = dict(self._connection.settings)
+        for statements in (script.opening(unit.action, unit.record), unit.body, unit.record.finish):
+            await self.send(statements)
+        self._connection.settings = before
+
     async def carry_out(self, unit: Unit) -> AsyncGenerator[Result]:
         """The results of one unit; the last is `Done`, `Failed` or `Lost`."""
         begun = time.monotonic()
@@ -163,8 +185,7 @@ class MemoryExecutor(Executor):
                     async for step in steps:
                         yield step
         except UnitFailed as failed:
-            lost = self.is_lost(unit, failed.failure)
-            yield Lost(unit.action, failed.failure) if lost else Failed(unit.action, failed.failure)
+            yield self.judged(unit, failed.failure)
         else:
             yield Done(unit.action, time.monotonic() - begun)
 
@@ -241,6 +262,9 @@ class MemoryExecutor(Executor):
     def partial(self, failure: Failure) -> Failure:
         """A failure outside a transaction: what ran before stays."""
         return failure if failure.outcome == "unknown" else replace(failure, outcome="partial")
+
+    def judged(self, unit: Unit, failure: Failure) -> Failed | Lost:
+        return Lost(unit.action, failure) if self.is_lost(unit, failure) else Failed(unit.action, failure)
 
     def is_lost(self, unit: Unit, failure: Failure) -> bool:
         """Whether somebody was faster: he wrote the row of the guard, or made the table that a store prepares."""

@@ -1,0 +1,95 @@
+"""The units of one transaction as queries: SQL glued together as far as it goes, what is no SQL between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from trek_asyncpg._message import Message, forget, mark
+from trek_asyncpg._unit import Unit
+from trek_core.plugin import Sql, Statement, script
+
+MOST_BYTES = 1_000_000
+"""Of one query: driver and server hold all of it in memory."""
+MOST_UNITS = 100
+"""Of one query: so long an observer waits for news."""
+
+
+@dataclass(slots=True)
+class Query:
+    """What is sent at once: SQL of several units, or (`other`) one statement that is none.
+
+    parts: each with the number of its unit. begins: the units that begin in it. marks: what each marker (less one) stands for.
+    last: the transaction ends in it.
+    """
+
+    marked: bool
+    parts: list[tuple[int, Sql]] = field(default_factory=list)
+    begins: list[int] = field(default_factory=list)
+    marks: list[tuple[int, Sql | None]] = field(default_factory=list)
+    other: tuple[int, Statement] | None = None
+    last: bool = False
+    size: int = 0
+
+    def add(self, number: int, statement: Sql) -> None:
+        self.parts.append((number, statement))
+        self.size += len(statement.text)
+
+    def mark(self, number: int, statement: Sql | None) -> None:
+        """From here on the marker says: this statement, or (None) what stands around the body of the unit."""
+        if self.marked:
+            self.marks.append((number, statement))
+            self.add(number, Sql(f"SELECT {mark(len(self.marks), len(self.marks) - 1)}"))
+
+    def close(self) -> Query:
+        if self.marks:
+            self.add(self.parts[-1][0], Sql(f"SELECT {forget(len(self.marks))}"))
+        return self
+
+    @property
+    def units(self) -> list[int]:
+        """The units that it is about, in order."""
+        return [self.other[0]] if self.other else sorted({number for number, _ in self.parts})
+
+    def message(self) -> Message:
+        return Message.of(statement for _, statement in self.parts)
+
+
+def queries(
+    units: Sequence[Unit], begin: Sequence[Sql], end: Sequence[Sql], *, nested: bool, marked: bool
+) -> Iterator[Query]:
+    """In order, between what begins the transaction and what ends it. Without markers a unit a query: failures have one."""
+    query = Query(marked, parts=[(0, statement) for statement in begin])
+    most = MOST_UNITS if marked else 1
+    for number, unit in enumerate(units):
+        if len(query.begins) >= most:
+            yield query.close()
+            query = Query(marked)
+        query.begins.append(number)
+        for statement, of_body in _parts(unit, number, nested=nested):
+            if not isinstance(statement, Sql):
+                yield query.close()
+                yield Query(marked, other=(number, statement))
+                query = Query(marked)
+                continue
+            if query.parts and query.size + len(statement.text) > MOST_BYTES:
+                yield query.close()
+                query = Query(marked)
+            if of_body or not query.marks or query.marks[-1] != (number, None):
+                query.mark(number, statement if of_body else None)
+            query.add(number, statement)
+    query.close().last = True
+    for statement in end:
+        query.add(len(units) - 1, statement)
+    yield query
+
+
+def _parts(unit: Unit, number: int, *, nested: bool) -> Iterator[tuple[Statement, bool]]:
+    """Everything of one unit, and whether it is of its body. In the caller's transaction constraints stay as he set them."""
+    settles = not nested and unit.action.body is not None
+    for statement in (*(script.DEFER if settles and number else ()), *script.opening(unit.action, unit.record)):
+        yield statement, False
+    for statement in script.statements(unit.action):
+        yield statement, True
+    for statement in (*((script.SETTLE,) if settles else ()), *unit.restore, *unit.record.finish):
+        yield statement, False

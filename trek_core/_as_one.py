@@ -1,0 +1,95 @@
+"""What cannot be one transaction, found before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from trek_core import script
+from trek_core.errors import PlanError
+from trek_core.model import Action, Sql
+from trek_core.plans import Plan
+
+_NAME = r'(?:"[^"]*"|[\w$]+)'
+_TEXT = r"'(?:[^']|'')*'"
+_CREATES = re.compile(rf"\bCREATE\s+TYPE\s+(?:{_NAME}\s*\.\s*)?({_NAME})\s+AS\s+ENUM\b", re.IGNORECASE)
+_ADDS = re.compile(
+    rf"\bALTER\s+TYPE\s+(?:{_NAME}\s*\.\s*)?({_NAME})\s+ADD\s+VALUE\s+(?:IF\s+NOT\s+EXISTS\s+)?E?({_TEXT})",
+    re.IGNORECASE,
+)
+_COMMENTS = re.compile(rf"({_TEXT}|\"[^\"]*\")|--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def refuse(plan: Plan) -> None:
+    """Raises `PlanError`, naming two files, where one of the actions cannot share a transaction with another."""
+    if outside := next((action for action in plan.actions if action.mode != "transaction"), None):
+        raise _error(plan, *_runs_outside(plan, outside))
+    if found := _early_use(plan):
+        raise _error(plan, *found)
+
+
+def _error(plan: Plan, problem: str, advice: str, *actions: Action) -> PlanError:
+    msg = (
+        f"the plan for {plan.target!r} cannot be one transaction: {problem}.\n"
+        f'Nothing was changed. {advice}; or let each migration commit by itself: transaction = "each".'
+    )
+    return PlanError(msg, tuple(action.revision for action in actions))
+
+
+# --------------------------------------------------------------------------- outside a transaction
+def _runs_outside(plan: Plan, action: Action) -> tuple[str, str, Action, Action]:
+    before = plan.actions[action.index - 1] if action.index else None
+    other = before or plan.actions[action.index + 1]
+    refusing = next((s for s in script.statements(action) if isinstance(s, Sql) and s.refuses_block), None)
+    why = f"has {refusing.refuses_block} in line {refusing.line}" if refusing else f"is in mode {action.mode}"
+    problem = f"{_file(action)} runs outside a transaction (it {why}), and {_file(other)} is in the same plan"
+    steps = [f"`trek migrate {one.revision}`" for one in (before, action) if one and action.verb == "apply"]
+    way = f"Go there in steps, with {action.revision} in a run of its own"
+    return problem, f"{way}: {', '.join(steps)}, then the rest" if steps else way, action, other
+
+
+def _file(action: Action) -> str:
+    files = action.entry.files
+    return str(files[-1 if action.verb == "revert" else 0]) if files else action.name
+
+
+# --------------------------------------------------------------------------- new values of an enum
+def _early_use(plan: Plan) -> tuple[str, str, Action, Action] | None:
+    """A value that one statement adds to an enum and a later one seems to use, which 55P04 forbids in one transaction.
+
+    By the texts: what quotes the same word for another reason is refused too, what builds it at run time is not seen.
+    """
+    made: set[str] = set()
+    added: dict[str, tuple[Action, Sql, str]] = {}
+    for action, statement, text in _texts(plan):
+        made.update(_folded(found[1]) for found in _CREATES.finditer(text))
+        adds = list(_ADDS.finditer(text))
+        value = None if adds else next((value for value in added if value in text), None)
+        if value is not None:
+            first, adding, kind = added[value]
+            problem = (
+                f"{_place(statement)} seems to use the value {value}, which {_place(adding)} adds to the type {kind}, "
+                "and PostgreSQL lets nobody use a new value before it is committed"
+            )
+            way = f"Bring the database to {first.revision} first: `trek migrate {first.revision}`"
+            if first is action:
+                way = "Put the statement that adds it into a migration of its own, and bring the database there first"
+            return problem, way, first, action
+        added |= {found[2]: (action, statement, found[1]) for found in adds if _folded(found[1]) not in made}
+    return None
+
+
+def _texts(plan: Plan) -> Iterator[tuple[Action, Sql, str]]:
+    for action in plan.actions:
+        for statement in script.statements(action):
+            if isinstance(statement, Sql):
+                plain = "--" not in statement.text and "/*" not in statement.text
+                yield action, statement, statement.text if plain else _COMMENTS.sub(r"\1 ", statement.text)
+
+
+def _place(statement: Sql) -> str:
+    return f"{statement.file}:{statement.line}" if statement.file else f"the statement {statement.text[:40]!r}"
+
+
+def _folded(name: str) -> str:
+    return name[1:-1] if name.startswith('"') else name.lower()
