@@ -51,6 +51,14 @@ class Snapshot:
             ),
         )
 
+    def timeouts(self) -> tuple[Sql, ...]:
+        """Puts back the timeouts alone, until the end of the transaction."""
+        found = {name: self.values.get(name) for name in ("lock_timeout", "statement_timeout")}
+        return tuple(
+            Sql(f"SET LOCAL {name} TO {'DEFAULT' if value is None else quote_literal(value)}")
+            for name, value in found.items()
+        )
+
 
 def _set_if_changed(name: str, now: str, value: str) -> Sql:
     literal = quote_literal(value)

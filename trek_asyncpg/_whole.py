@@ -45,13 +45,15 @@ class Stopped(Exception):
 class Whole:
     """One transaction of several units.
 
-    release: statements that give up the lock behind the COMMIT; empty once they ran. judged: `Failed` or `Lost`.
+    most: of so many units a query may be. release: statements that give up the lock behind the COMMIT; empty once they ran.
+    judged: `Failed` or `Lost`.
     """
 
     connection: Connection
     units: Sequence[Unit]
     nested: bool
     pooled: bool
+    most: int
     release: list[str]
     judged: Callable[[Unit, UnitFailed], Failed | Lost]
     _name: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -118,7 +120,7 @@ class Whole:
             end = (Sql(f"RELEASE SAVEPOINT {SAVEPOINT}"),)
         elif not self._transaction:
             begin, end = (script.BEGIN,), (*end, script.COMMIT, *map(Sql, self.release))
-        return queries(self.units, begin, end, nested=self.nested, marked=not self.pooled)
+        return queries(self.units, begin, end, self.most, settle=not self.nested, marked=not self.pooled)
 
     async def _send(self, query: Query) -> None:
         if query.other:

@@ -11,8 +11,6 @@ from trek_core.plugin import Sql, Statement, script
 
 MOST_BYTES = 1_000_000
 """Of one query: driver and server hold all of it in memory."""
-MOST_UNITS = 100
-"""Of one query: so long an observer waits for news."""
 
 
 @dataclass(slots=True)
@@ -56,17 +54,19 @@ class Query:
 
 
 def queries(
-    units: Sequence[Unit], begin: Sequence[Sql], end: Sequence[Sql], *, nested: bool, marked: bool
+    units: Sequence[Unit], begin: Sequence[Sql], end: Sequence[Sql], most: int, *, settle: bool, marked: bool
 ) -> Iterator[Query]:
-    """In order, between what begins the transaction and what ends it. Without markers a unit a query: failures have one."""
+    """In order, between what begins the transaction and what ends it, at most so many units to a query.
+
+    settle: constraints that wait are checked after each unit. marked: without it a failure is laid at its query's first unit.
+    """
     query = Query(marked, parts=[(0, statement) for statement in begin])
-    most = MOST_UNITS if marked else 1
     for number, unit in enumerate(units):
         if len(query.begins) >= most:
             yield query.close()
             query = Query(marked)
         query.begins.append(number)
-        for statement, of_body in _parts(unit, number, nested=nested):
+        for statement, of_body in _parts(unit, number, settle=settle):
             if not isinstance(statement, Sql):
                 yield query.close()
                 yield Query(marked, other=(number, statement))
@@ -84,10 +84,10 @@ def queries(
     yield query
 
 
-def _parts(unit: Unit, number: int, *, nested: bool) -> Iterator[tuple[Statement, bool]]:
-    """Everything of one unit, and whether it is of its body. In the caller's transaction constraints stay as he set them."""
-    settles = not nested and unit.action.body is not None
-    for statement in (*(script.DEFER if settles and number else ()), *script.opening(unit.action, unit.record)):
+def _parts(unit: Unit, number: int, *, settle: bool) -> Iterator[tuple[Statement, bool]]:
+    """Everything of one unit, and whether it is of its body."""
+    settles = settle and unit.action.body is not None
+    for statement in (*(script.DEFER if settles and number else ()), *unit.opening):
         yield statement, False
     for statement in script.statements(unit.action):
         yield statement, True

@@ -68,8 +68,8 @@ def _early_use(plan: Plan) -> tuple[str, str, Action, Action] | None:
         if value is not None:
             first, adding, kind = added[value]
             problem = (
-                f"{_place(statement)} seems to use the value {value}, which {_place(adding)} adds to the type {kind}, "
-                "and PostgreSQL lets nobody use a new value before it is committed"
+                f"{_place(statement, value)} seems to use the value {value}, which {_place(adding, value)} adds to the type "
+                f"{kind}, and PostgreSQL lets nobody use a new value before it is committed"
             )
             way = f"Bring the database to {first.revision} first: `trek migrate {first.revision}`"
             if first is action:
@@ -87,8 +87,9 @@ def _texts(plan: Plan) -> Iterator[tuple[Action, Sql, str]]:
                 yield action, statement, statement.text if plain else _COMMENTS.sub(r"\1 ", statement.text)
 
 
-def _place(statement: Sql) -> str:
-    return f"{statement.file}:{statement.line}" if statement.file else f"the statement {statement.text[:40]!r}"
+def _place(statement: Sql, value: str) -> str:
+    line = statement.line + statement.text.count("\n", 0, statement.text.find(value))
+    return f"{statement.file}:{line}" if statement.file else f"the statement {statement.text[:40]!r}"
 
 
 def _folded(name: str) -> str:

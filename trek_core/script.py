@@ -118,8 +118,7 @@ def _as_one(plan: Plan) -> Iterator[str]:
             yield _stop(action, call)
             return
         yield from map(_text, (*opening(action, record), *statements(action), SETTLE))
-        limit = () if action.body is None or action.body.lock_timeout is None else (Sql("RESET lock_timeout"),)
-        yield from map(_text, (*(_reset(action) or limit), *record.finish))
+        yield from map(_text, (*(_reset(action) or _unlimited(action)), *record.finish))
     yield "\n" + _text(COMMIT)
 
 
@@ -136,6 +135,12 @@ def _reset(action: Action) -> tuple[Sql, ...]:
     if not changes_settings(action.body):
         return ()
     return tuple(Sql(f"RESET {what}") for what in ("SESSION AUTHORIZATION", "ROLE", "ALL"))
+
+
+def _unlimited(action: Action) -> tuple[Sql, ...]:
+    """Takes the body's timeouts away, which would last to the end of the transaction."""
+    given = limits(action.body.lock_timeout, action.body.statement_timeout) if action.body else ()
+    return tuple(Sql(f"RESET {sql.text.split()[2]}") for sql in given)
 
 
 def _stop(action: Action, call: Call) -> str:

@@ -272,3 +272,19 @@ async def test_one_that_waited_finds_the_work_done(
     assert [first.returncode, second.returncode] == [0, 0]
     assert outs[0].startswith("applied 0001 wait")
     assert outs[1] == "up to date at 0001\n"
+
+
+# --------------------------------------------------------------------------- all or nothing
+async def test_a_plan_in_one_transaction_is_all_or_nothing(project: Project, connection: Connection) -> None:
+    project.write({"0001_users.sql": USERS, "0002_bad.sql": FAILING})
+    ended = project.run("migrate", "--transaction", "plan")
+    assert (ended.code, ended.out) == (1, "")
+    assert "Nothing of the plan, 2 migrations in one transaction, remains" in ended.err
+    assert await tables(connection) == set()
+    project.write({"0002_bad.sql": "CREATE TABLE good (id int);"})
+    (project.folder / "trek.toml").write_text('transaction = "plan"\n')
+    shown = project.run("plan", "--sql").out
+    assert (shown.count("BEGIN ISOLATION"), shown.count("COMMIT;")) == (1, 1)
+    assert project.run("plan", "--sql", "--transaction", "each").out.count("COMMIT;") == 2
+    ended = project.run("migrate")
+    assert (ended.code, ended.out.count("applied ")) == (0, 2)

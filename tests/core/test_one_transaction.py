@@ -89,7 +89,8 @@ async def test_each_by_itself_refuses_neither(tmp_path: Path) -> None:
 )
 async def test_a_new_value_of_an_enum_and_its_use_are_refused(tmp_path: Path, adds: str, uses: str) -> None:
     said = await refused(tmp_path, {**ADDS, "0002_glad.sql": adds, "0004_use.sql": uses}, at="0001")
-    assert "0002_glad.sql:1 adds to the type" in said
+    line = 1 + adds.count("\n")
+    assert f"0002_glad.sql:{line} adds to the type" in said
     assert "0004_use.sql:" in said.split(", which")[0]
     assert "use the value 'glad'" in said
     assert "Bring the database to 0002 first: `trek migrate 0002`" in said

@@ -12,6 +12,7 @@ from benchmarks.proxy import counted
 from tests.run.folders import advisory_locks, applied, clean, settings, tables, until_sleeping, write
 from tests.run.test_observers import Ear
 from trek_asyncpg import AsyncpgBackend, migrate
+from trek_asyncpg.embedded import EmbeddedServer
 from trek_core import ConfigError, MigrationFailed, Migrator, Rules
 from trek_core.events import Done, Failed, RunFailed, RunFinished, RunStarted, Started
 
@@ -404,3 +405,40 @@ async def test_events_tell_of_what_is_committed_only(connection: Connection, oth
     assert [type(event) for event in ear.events if isinstance(event, RunFinished)] == [RunFinished]
     assert ear.kinds.count(Started) == ear.kinds.count(Done) == N
     assert all(ran.seconds > 0 for ran in report.ran)
+
+
+# --------------------------------------------------------------------------- what only the server knows
+async def test_a_new_type_and_its_values_may_share_a_transaction(connection: Connection, tmp_path: Path) -> None:
+    files = {
+        "1_a.sql": "CREATE TYPE mood AS ENUM ('ok');",
+        "2_b.sql": "ALTER TYPE mood ADD VALUE 'glad';",
+        "3_c.sql": "CREATE TABLE days (m mood DEFAULT 'glad'); INSERT INTO days VALUES ('glad');",
+    }
+    await as_one(connection, write(tmp_path, files))
+    assert await connection.fetchval("SELECT m::text FROM days") == "glad"
+
+
+async def test_a_new_value_that_python_uses_is_told_by_the_server(connection: Connection, tmp_path: Path) -> None:
+    await migrate(connection, write(tmp_path, {"1_a.sql": "CREATE TYPE mood AS ENUM ('ok');"}))
+    uses = 'async def upgrade(connection):\n    await connection.execute("SELECT \'gl" "ad\'::mood")\n'
+    write(tmp_path, {"2_b.sql": "ALTER TYPE mood ADD VALUE 'glad';", "3_c.py": uses})
+    with pytest.raises(MigrationFailed, match="SQLSTATE 55P04") as raised:
+        await as_one(connection, tmp_path)
+    assert "`trek migrate` to the migration that adds it first" in str(raised.value)
+    assert await applied(connection) == ["1"]
+
+
+async def test_a_plan_too_large_for_the_lock_table_says_so(pg_bindir: Path | None, tmp_path: Path) -> None:
+    small = {"max_locks_per_transaction": "10", "max_connections": "5", "max_wal_senders": "0", "fsync": "off"}
+    files = {f"{n:04}_t.sql": f"CREATE TABLE t{n} (id int PRIMARY KEY);" for n in range(1, 601)}
+    with EmbeddedServer(bindir=pg_bindir, settings=small) as server:
+        connection = await asyncpg.connect(server.dsn("postgres"))
+        with pytest.raises(MigrationFailed, match="out of shared memory") as raised:
+            await as_one(connection, write(tmp_path, files))
+        said = str(raised.value)
+        assert "One transaction holds the locks of all 600" in said
+        assert "`trek migrate +1000`" in said
+        assert "raise max_locks_per_transaction" in said
+        assert await tables(connection) == set()
+        assert len((await migrate(connection, tmp_path)).ran) == 600
+        await connection.close()

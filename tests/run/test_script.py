@@ -122,3 +122,20 @@ async def test_it_stops_before_a_python_migration_and_says_what_to_do(
     assert await applied(connection) == ["1"]
     assert (await dba.migrator.migrate()).ran[0].revision == "2"
     assert (await dba.migrator.status()).state == "current"
+
+
+async def test_the_script_of_a_plan_in_one_transaction_runs_whole_or_not_at_all(
+    dba: Dba, connection: Connection
+) -> None:
+    dba.migrator.transaction = "plan"
+    sets = "-- trek: lock-timeout 2s\nSET search_path = pg_catalog; SELECT 1;"
+    more(dba, {"2_b.sql": sets, "3_c.sql": "CREATE TABLE c (id int);", "4_d.sql": "SELECT 1 / 0;"})
+    ended = await dba.runs()
+    assert "division by zero" in ended.stderr
+    assert await connection.fetchval("SELECT to_regclass('public.a')") is None
+    assert await applied(connection) == []
+    more(dba, {"4_d.sql": "INSERT INTO c VALUES (1);"})
+    ended = await dba.runs()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert await applied(connection) == ["1", "2", "3", "4"]
+    assert not await dba.migrator.plan()
