@@ -17,11 +17,12 @@ import asyncpg
 
 from trek_asyncpg import _failure, _transaction
 from trek_asyncpg._message import Message
+from trek_asyncpg._sending import Sending, SendingFailed
 from trek_asyncpg._several import LEFT, set_done
 from trek_asyncpg._unit import GONE, Unit, UnitFailed
 from trek_asyncpg._whole_query import Query, queries
 from trek_asyncpg._wire import rows, to_the_end
-from trek_core.plugin import Done, Failed, Failure, Lost, Result, Sql, Started, script
+from trek_core.plugin import Call, Done, Failed, Failure, Lost, Result, Sql, Started, script
 
 if TYPE_CHECKING:
     from asyncpg.transaction import Transaction
@@ -59,6 +60,7 @@ class Whole:
     _name: str = field(default_factory=lambda: secrets.token_hex(8))
     _transaction: Transaction | None = None
     _number: str = ""
+    _sending: Sending | None = None
     _committed: bool = False
 
     async def run(self) -> AsyncGenerator[Result]:
@@ -132,6 +134,7 @@ class Whole:
 
     async def _send_sql(self, query: Query) -> None:
         message = query.message()
+        self._sending = None
         try:
             await self.connection.execute(message.text)
         except Exception as error:
@@ -142,11 +145,15 @@ class Whole:
     async def _send_other(self, number: int, statement: Statement) -> None:
         unit = self.units[number]
         try:
-            self._number = self._number or await _transaction.number_of(unit)
-            await unit.send([statement])
-            await _transaction.check_same(unit, self._number)
+            if isinstance(statement, Call):
+                self._number = self._number or await _transaction.number_of(unit)
+            self._sending = self._sending or Sending(self.connection)
+            await self._sending.send([statement])
+            if isinstance(statement, Call):
+                await _transaction.check_same(unit, self._number)
         except Exception as error:
-            failure = error.failure if isinstance(error, UnitFailed) else _failure.of(error, statement=statement)
+            told = error.failure if isinstance(error, UnitFailed | SendingFailed) else None
+            failure = told or _failure.of(error, statement=statement)
             await self._clean_up()
             raise self._stopped(number, failure) from error
 

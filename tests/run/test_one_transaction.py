@@ -442,3 +442,18 @@ async def test_a_plan_too_large_for_the_lock_table_says_so(pg_bindir: Path | Non
         assert await tables(connection) == set()
         assert len((await migrate(connection, tmp_path)).ran) == 600
         await connection.close()
+
+
+async def test_copy_data_go_with_the_plan(connection: Connection, tmp_path: Path) -> None:
+    path = await folder(connection, tmp_path)
+    copied = "COPY counted FROM STDIN;\n41\n42\n\\.\nINSERT INTO counted VALUES (43);\n"
+    write(tmp_path, {"7_t.sql": copied, "8_t.sql": copied.replace("42", "x")})
+    with pytest.raises(MigrationFailed, match=r"8_t\.sql:3") as raised:
+        await as_one(connection, path)
+    assert raised.value.action.revision == "8"
+    await nothing_remains(connection)
+    (tmp_path / "8_t.sql").unlink()
+    await as_one(connection, path)
+    assert await connection.fetchval(
+        "SELECT array_agg(revision ORDER BY revision) FROM counted WHERE revision > 40"
+    ) == [41, 42, 43]
