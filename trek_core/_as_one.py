@@ -1,4 +1,4 @@
-"""What cannot be one transaction, found before anything is sent."""
+"""Plans that are one transaction: what cannot be, found before anything is sent, and what a failure leaves."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Iterator
 
 from trek_core import script
 from trek_core.errors import PlanError
+from trek_core.events import Failure
 from trek_core.model import Action, Sql
 from trek_core.plans import Plan
 
+NO_ROOM = "53200"  # out_of_memory: of the lock table, too
+NEW_VALUE = "55P04"  # unsafe_new_enum_value_usage
 _NAME = r'(?:"[^"]*"|[\w$]+)'
 _TEXT = r"'(?:[^']|'')*'"
 _CREATES = re.compile(rf"\bCREATE\s+TYPE\s+(?:{_NAME}\s*\.\s*)?({_NAME})\s+AS\s+ENUM\b", re.IGNORECASE)
@@ -94,3 +97,33 @@ def _place(statement: Sql, value: str) -> str:
 
 def _folded(name: str) -> str:
     return name[1:-1] if name.startswith('"') else name.lower()
+
+
+# --------------------------------------------------------------------------- a failure
+def stands(plan: Plan, action: Action, failure: Failure, way_on: str, *, nested: bool) -> Iterator[str]:
+    """What stands after a failure, and the way on. `way_on` is that of a migration by itself."""
+    whole = f"the plan, {len(plan.actions)} migrations in one transaction"
+    if failure.outcome == "unknown":
+        yield f"The connection was lost before the answer came: whether {whole}, was committed is unknown."
+        yield "It was all or nothing."
+    elif failure.outcome == "committed":
+        yield f"All of {whole}, was committed: only the answer was lost. A new session found it in the history."
+    else:
+        back = "your transaction was rolled back to where it began, and is open" if nested else "it was rolled back"
+        yield f"Nothing of {whole}, remains: {back}."
+        way_on = way_on.replace(f"goes on with {action.revision}", f"begins again with {plan.actions[0].revision}")
+    yield _way_on(plan, failure) or way_on
+
+
+def _way_on(plan: Plan, failure: Failure) -> str:
+    if failure.sqlstate == NO_ROOM:
+        return (
+            f"One transaction holds the locks of all {len(plan.actions)}: the server's lock table has no room for more. Go in "
+            'smaller steps (`trek migrate +1000`), say transaction = "each", or raise max_locks_per_transaction.'
+        )
+    if failure.sqlstate == NEW_VALUE:
+        return (
+            "A new value of an enum cannot be used in the transaction that adds it: `trek migrate` to the migration that "
+            'adds it first, or say transaction = "each".'
+        )
+    return ""

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from trek_core import _copied
 from trek_core._waiting import how_often, in_the_way, way_round
+from trek_core import _as_one, _copied
 from trek_core.events import Failure
 from trek_core.model import Action, Call, Copy, Piece, Sql, Statement
 from trek_core.plans import Plan, Ran
 
 NOT_ALLOWED = "42501"  # insufficient_privilege
-NO_ROOM = "53200"  # out_of_memory: of the lock table, too
-NEW_VALUE = "55P04"  # unsafe_new_enum_value_usage
 WIDTH = 100  # characters of a source line that are shown around the caret
 
 
@@ -21,37 +20,13 @@ def explain(plan: Plan, action: Action, failure: Failure, ran: Sequence[Ran], *,
     """The whole message, several lines. nested: it ran inside the caller's transaction."""
     others = _others(plan, action, failure)
     if plan.as_one and failure.outcome != "partial":
-        return "\n".join([*_what(action, failure, others), "", *_all_or_nothing(plan, action, failure, nested=nested)])
+        stands = _as_one.stands(plan, action, failure, _way_on(action, failure), nested=nested)
+        return "\n".join([*_what(action, failure, others), "", *stands])
     stands = _stands(action, failure, others, nested=nested)
     before = [one for one in ran if (one.revision, one.verb) != (action.revision, action.verb)]
     rest = _rest(plan, action.index + len(others), before, nested=nested)
     waited = _waited(failure)
     return "\n".join([*_what(action, failure, others), "", *waited, *stands, *rest, _way_on(action, failure)])
-
-
-def _all_or_nothing(plan: Plan, action: Action, failure: Failure, *, nested: bool) -> Iterator[str]:
-    """What stands, and the way on, where the whole plan was one transaction."""
-    whole = f"the plan, {len(plan.actions)} migrations in one transaction"
-    if failure.outcome == "unknown":
-        yield f"The connection was lost before the answer came: whether {whole}, was committed is unknown."
-        yield "It was all or nothing."
-        yield _way_on(action, failure)
-        return
-    back = "your transaction was rolled back to where it began, and is open" if nested else "it was rolled back"
-    yield f"Nothing of {whole}, remains: {back}."
-    if failure.sqlstate == NO_ROOM:
-        yield (
-            f"One transaction holds the locks of all {len(plan.actions)}: the server's lock table has no room for more. Go in "
-            'smaller steps (`trek migrate +1000`), say transaction = "each", or raise max_locks_per_transaction.'
-        )
-    elif failure.sqlstate == NEW_VALUE:
-        yield (
-            "A new value of an enum cannot be used in the transaction that adds it: `trek migrate` to the migration that "
-            'adds it first, or say transaction = "each".'
-        )
-    else:
-        begins = plan.actions[0].revision
-        yield _way_on(action, failure).replace(f"goes on with {action.revision}", f"begins again with {begins}")
 
 
 def _others(plan: Plan, action: Action, failure: Failure) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.proxy import counted
 from tests.run.folders import advisory_locks, applied, clean, settings, tables, until_sleeping, write
 from tests.run.test_observers import Ear
+from tests.support.faults import Cut, faulty
 from trek_asyncpg import AsyncpgBackend, migrate
 from trek_asyncpg.embedded import EmbeddedServer
 from trek_core import ConfigError, MigrationFailed, Migrator, Rules
@@ -329,6 +330,37 @@ async def test_a_connection_lost_with_the_commit_leaves_it_unknown(
     said = str(raised.value)
     assert "whether the plan, 6 migrations in one transaction, was committed is unknown" in said
     assert await applied(other) == ["0"]
+
+
+async def test_with_a_dsn_a_new_session_tells_what_became_of_a_lost_plan(
+    database: Database, connection: Connection, tmp_path: Path
+) -> None:
+    path = await folder(connection, tmp_path, 4, "SELECT pg_terminate_backend(pg_backend_pid());")
+    with pytest.raises(
+        MigrationFailed, match="Nothing of the plan, 6 migrations in one transaction, remains"
+    ) as raised:
+        await as_one(database.dsn, path)
+    assert raised.value.failure.outcome == "rolled back"
+    await nothing_remains(connection)
+    write(tmp_path, {"4_t.sql": text(4)})
+    assert len((await as_one(database.dsn, path)).ran) == N
+
+
+async def test_where_the_answer_to_the_commit_was_lost_the_whole_plan_is_found(
+    database: Database, other: Connection, tmp_path: Path
+) -> None:
+    path = write(tmp_path, {f"{n}_t.sql": f"CREATE TABLE t{n} (id int);" for n in (1, 2, 3)})
+    async with faulty(database.dsn, Cut("up", 4, "after")) as (
+        dsn,
+        link,
+    ):  # startup, history, facts, lock, and the plan
+        with pytest.raises(
+            MigrationFailed, match="All of the plan, 3 migrations in one transaction, was committed"
+        ) as raised:
+            await as_one(dsn, path)
+        assert link.was_cut
+    assert [ran.revision for ran in raised.value.report.ran] == ["1", "2", "3"]
+    assert not (await as_one(other, path)).ran
 
 
 # --------------------------------------------------------------------------- in the caller's transaction, and beside others
