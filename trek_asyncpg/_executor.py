@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from trek_asyncpg._onlooker import Second, beside
 from trek_asyncpg._run import Run
 from trek_asyncpg._session import Snapshot
 from trek_asyncpg._settings import RunSettings
+from trek_asyncpg._whole import Whole
+from trek_asyncpg._whole_query import whole_units
 from trek_core.plugin import Action, Executor, Facts, Lock, Locked, LockWaiting, Record, Result, Rows, Sql
 
 if TYPE_CHECKING:
@@ -76,3 +79,14 @@ class AsyncpgExecutor(Executor):
             pooled=self._facts is not None and self._facts.pooled,
         )
         return run.results(units)
+
+    async def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        pooled = self._facts is not None and self._facts.pooled
+        made = await whole_units(self._connection, units, self._settings, self._snapshot)
+        whole = Whole(self._connection, made, self._nested, pooled, self._settings.together, self._held.release)
+        try:
+            async with contextlib.aclosing(whole.run()) as results:
+                async for result in results:
+                    yield result
+        finally:
+            await self._connection.reload_schema_state()

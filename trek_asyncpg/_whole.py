@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,6 @@ class Whole:
     """One transaction of several units.
 
     most: of so many units a query may be. release: statements that give up the lock behind the COMMIT; empty once they ran.
-    judged: `Failed` or `Lost`.
     """
 
     connection: Connection
@@ -56,7 +55,6 @@ class Whole:
     pooled: bool
     most: int
     release: list[str]
-    judged: Callable[[Unit, UnitFailed], Failed | Lost]
     _name: str = field(default_factory=lambda: secrets.token_hex(8))
     _transaction: Transaction | None = None
     _number: str = ""
@@ -78,7 +76,7 @@ class Whole:
                 await self._send(query)
                 spent.append((query.units, time.monotonic() - since))
         except Stopped as stopped:
-            yield self.judged(self.units[stopped.number], UnitFailed(stopped.failure))
+            yield self._judged(self.units[stopped.number], stopped.failure)
         except BaseException as error:
             await self._clean_up()
             if not self._committed:
@@ -122,7 +120,8 @@ class Whole:
             end = (Sql(f"RELEASE SAVEPOINT {SAVEPOINT}"),)
         elif not self._transaction:
             begin, end = (script.BEGIN,), (*end, script.COMMIT, *map(Sql, self.release))
-        return queries(self.units, begin, end, self.most, settle=not self.nested, marked=not self.pooled)
+        most = 1 if self.pooled else self.most
+        return queries(self.units, begin, end, most, settle=not self.nested, marked=not self.pooled)
 
     async def _send(self, query: Query) -> None:
         if query.other:
@@ -155,6 +154,8 @@ class Whole:
             told = error.failure if isinstance(error, UnitFailed | SendingFailed) else None
             failure = told or _failure.of(error, statement=statement)
             await self._clean_up()
+            if await _transaction.was_committed(unit, self._number):
+                failure = replace(failure, outcome="partial")
             raise self._stopped(number, failure) from error
 
     async def _commit(self) -> None:
@@ -186,6 +187,12 @@ class Whole:
         return 0
 
     # ----------------------------------------------------------------------- failures
+    @staticmethod
+    def _judged(unit: Unit, failure: Failure) -> Failed | Lost:
+        in_body = failure.statement is not None and bool(failure.statement.file)
+        lost = _failure.is_lost_race(failure.cause, unit.record.guard, bootstrap=not in_body)
+        return Lost(unit.action, failure) if lost else Failed(unit.action, failure)
+
     def _stopped(self, number: int, failure: Failure, among: int = 1, *, ends: bool = False) -> Stopped:
         """A lost connection: before the COMMIT nothing remains; with it, nobody knows. among: of so many one failed."""
         if not (self.connection.is_closed() or _failure.is_lost_connection(failure.cause)):

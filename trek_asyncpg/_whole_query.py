@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from trek_asyncpg._message import Message, forget, mark
+from trek_asyncpg._session import SNAPSHOT, Snapshot
+from trek_asyncpg._settings import RunSettings
 from trek_asyncpg._unit import Unit
-from trek_core.plugin import Sql, Statement, script
+from trek_asyncpg._wire import rows
+from trek_core.plugin import Action, Record, Sql, Statement, script
+
+if TYPE_CHECKING:
+    from trek_asyncpg._types import Connection
 
 MOST_BYTES = 1_000_000
 """Of one query: driver and server hold all of it in memory."""
+
+
+async def whole_units(
+    connection: Connection,
+    pairs: Iterable[tuple[Action, Record]],
+    settings: RunSettings,
+    snapshot: Snapshot | None,
+) -> list[Unit]:
+    """Each puts back what would outlive it in the transaction: its timeouts, and the settings that its body changes.
+
+    Of lock timeouts only those that somebody asked for: trek's own short ones are for what can be tried again.
+    """
+    found = []
+    for action, record in pairs:
+        body, nested = action.body, connection.is_in_transaction()
+        lock = settings.lock_timeout if body is None or body.lock_timeout is None else body.lock_timeout
+        statement = (
+            settings.statement_timeout if body is None or body.statement_timeout is None else body.statement_timeout
+        )
+        limits, changes = script.limits(lock, statement), script.changes_settings(body)
+        restore: tuple[Sql, ...] = ()
+        if limits or changes:
+            snapshot = snapshot or Snapshot.of((await rows(connection, f"SELECT {SNAPSHOT}"))[0])
+            restore = snapshot.restore() if changes else snapshot.timeouts()
+        found.append(Unit(connection, action, record, restore, nested, mark=True, limits=limits))
+    return found
 
 
 @dataclass(slots=True)

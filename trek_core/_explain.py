@@ -5,9 +5,8 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Sequence
 
-from trek_core import _copied
-from trek_core._waiting import how_often, in_the_way, way_round
 from trek_core import _as_one, _copied
+from trek_core._waiting import how_often, in_the_way, way_round
 from trek_core.events import Failure
 from trek_core.model import Action, Call, Copy, Piece, Sql, Statement
 from trek_core.plans import Plan, Ran

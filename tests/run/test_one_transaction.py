@@ -218,6 +218,16 @@ async def test_python_that_ends_the_transaction_is_noticed(connection: Connectio
     await clean(connection)
 
 
+async def test_python_that_commits_and_then_raises_is_noticed_too(connection: Connection, tmp_path: Path) -> None:
+    path = await folder(connection, tmp_path)
+    raises = "async def upgrade(connection):\n    await connection.execute('COMMIT')\n    {}['rate']\n"
+    write(tmp_path, {"7_t.py": raises})
+    with pytest.raises(MigrationFailed, match="KeyError") as raised:
+        await as_one(connection, path)
+    assert raised.value.failure.outcome == "partial"
+    await clean(connection)
+
+
 # --------------------------------------------------------------------------- one does not disturb the next
 async def test_settings_and_lock_timeouts_do_not_reach_the_next_migration(
     connection: Connection, tmp_path: Path
