@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import platform
-import subprocess
 import tempfile
 import time
 from contextlib import AsyncExitStack
@@ -20,6 +18,7 @@ from pathlib import Path
 
 from benchmarks import environment
 from benchmarks.bench import Bench, say
+from benchmarks.publish import publish, write
 from benchmarks.report import Table
 from benchmarks.server import server, version
 from benchmarks.workloads import WORKLOADS
@@ -30,7 +29,7 @@ HEAD = """\
 `python -m benchmarks`, {date}: {machine}, {server}. {seconds:.0f} s in all.
 
 Every ratio is the median of the ratios of the same round of one run, tools in turns: other machines have other
-milliseconds, and much the same ratios. Every applied database was looked at: each migration ran once.
+milliseconds, and much the same ratios. After each run the database was looked at: did each migration run once?
 
 {versions}
 """
@@ -42,8 +41,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=list(WORKLOADS), metavar="NAME", help=", ".join(WORKLOADS))
     parser.add_argument("--rounds", type=int, help="instead of each workload's own number")
     parser.add_argument("--here", action="store_true", help="this Python, trek and the floors: no peers, no plot")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write RESULTS.md, results.json and benchmarks.svg")
-    return parser.parse_args()
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write RESULTS.md, summary.md, benchmarks.svg")
+    parser.add_argument("--publish", action="store_true", help="write them to their places in the repository")
+    given = parser.parse_args()
+    if given.publish and (given.quick or given.only or given.here):
+        parser.error("what is published is a whole run: --publish goes without --quick, --only and --here")
+    return given
 
 
 async def measure(given: argparse.Namespace, env: environment.Environment) -> tuple[dict[str, list[Table]], str]:
@@ -66,20 +69,6 @@ def head(env: environment.Environment, server: str, seconds: float) -> str:
     return HEAD.format(date=date, machine=machine, server=server, seconds=seconds, versions="\n".join(lines))
 
 
-def write(out: Path, text: str, found: dict[str, list[Table]], env: environment.Environment) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "RESULTS.md").write_text(text)
-    figures = {table.title: table.figures for tables in found.values() for table in tables if table.figures}
-    (out / "results.json").write_text(json.dumps(figures, indent=1))
-    plot = [
-        env.python,
-        str(Path(__file__).with_name("plot.py")),
-        str(out / "results.json"),
-        str(out / "benchmarks.svg"),
-    ]
-    subprocess.run(plot, check=True)
-
-
 def main() -> None:
     given = arguments()
     say("the environment of the tools" if not given.here else "no peers: this Python")
@@ -90,9 +79,12 @@ def main() -> None:
     found, server_version = asyncio.run(measure(given, env))
     text = head(env, server_version, time.monotonic() - started)
     print(text)
-    if given.out:
-        tables = "\n".join(table.markdown() for tables in found.values() for table in tables)
-        write(given.out, f"{text}\n{tables}", found, env)
+    with tempfile.TemporaryDirectory() as folder:
+        out = given.out or Path(folder)
+        if given.out or given.publish:
+            write(out, text, [table for tables in found.values() for table in tables], env)
+        if given.publish:
+            publish(out)
     say("done")
 
 

@@ -30,10 +30,11 @@ for name in sys.argv[1:]:
 
 @dataclass(slots=True)
 class Environment:
-    """The programs. `missing`: what could not be had, by the tool's name, and why."""
+    """The programs. draws: its Python has matplotlib. missing: what could not be had, by the tool's name, and why."""
 
     python: str
     trek: str
+    draws: bool = False
     psql: str | None = field(default_factory=lambda: shutil.which("psql"))
     dbmate: str | None = None
     missing: dict[str, str] = field(default_factory=dict)
@@ -61,7 +62,7 @@ def prepare() -> Environment:
     if not python.exists():
         home.mkdir(parents=True, exist_ok=True)
         _run(sys.executable, "-m", "venv", str(home))
-    env = Environment(str(python), str(home / "bin" / "trek"))
+    env = Environment(str(python), str(home / "bin" / "trek"), draws=True)
     _must(_pip(python, *HELPERS))
     _must(_pip(python, f"{ROOT}[cli]"))
     _must(_pip(python, "--force-reinstall", "--no-deps", str(ROOT)))

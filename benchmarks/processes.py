@@ -8,11 +8,14 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import IO
+
+LIMIT = 300.0  # seconds; then a process is ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,12 @@ class Process:
         )
 
     def wait(self) -> Ran:
+        """Until it ends, by itself or because it hangs."""
+        killer = threading.Timer(LIMIT, self._process.kill)
+        killer.start()
         _, status, usage = os.wait4(self._process.pid, 0)
         seconds = time.perf_counter() - self._started
+        killer.cancel()
         self._process.returncode = os.waitstatus_to_exitcode(status)
         self._output.seek(0)
         with self._output:

@@ -13,13 +13,13 @@ MISSING = "-"
 
 @dataclass(slots=True)
 class Table:
-    """One Markdown table. `figures`: what the plot takes, by the tool's name."""
+    """One Markdown table. `figures`: what the summary and the plot take, by what it is and the tool's name."""
 
     title: str
     header: Sequence[str]
     rows: list[Sequence[str]] = field(default_factory=list)
     note: str = ""
-    figures: dict[str, float] = field(default_factory=dict)
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def markdown(self) -> str:
         head = [_line(self.header), "|---" + "|---:" * (len(self.header) - 1) + "|"]

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 
 from benchmarks.bench import Bench
 from benchmarks.report import Table
-from benchmarks.workloads import apply, cold, latency, trips, uptodate
+from benchmarks.workloads import apply, cold, crowd, latency, trips, uptodate
 
 WORKLOADS: dict[str, Callable[[Bench], Awaitable[list[Table]]]] = {
     "apply": apply.measure,
     "uptodate": uptodate.measure,
     "cold": cold.measure,
     "trips": trips.measure,
+    "crowd": crowd.measure,
     "latency": latency.measure,
 }

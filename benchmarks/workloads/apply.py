@@ -11,7 +11,9 @@ from benchmarks.processes import Measure, Ran, Values, in_turns, of
 from benchmarks.report import MISSING, Table, cells, seconds
 from benchmarks.tools import ASYNCPG_TREK, FLOOR, PSQL, ROWS, TREK, TREK_COMMAND, Tool
 
+QUICK = (5, 10)
 ROUNDS = {100: 5, 1000: 5, 5000: 3}
+SHOWN = (1000, QUICK[-1])
 SLOW = 5000  # from here on most peers run once
 NOTE = (
     "Whole process: from its start to its exit. Connection given: what the tool says of itself, after connecting. "
@@ -21,7 +23,7 @@ NOTE = (
 
 async def measure(bench: Bench) -> list[Table]:
     tools = bench.available(PSQL, FLOOR, ROWS, TREK, TREK_COMMAND, *bench.peers())
-    found = {number: await _size(bench, tools, number) for number in ((10, 60) if bench.quick else ROUNDS)}
+    found = {number: await _size(bench, tools, number) for number in (QUICK if bench.quick else ROUNDS)}
     return [*(_table(tools, values, number) for number, values in found.items()), _growth(tools, found)]
 
 
@@ -53,7 +55,8 @@ def _table(tools: list[Tool], values: Values, number: int) -> Table:
         table.rows.append(
             [tool.name, *cells(whole, tool.name, FLOOR.name), *cells(inside, tool.name, FLOOR.name), each]
         )
-    table.figures = {name: median(found) for name, found in whole.items()}
+    if number in SHOWN:
+        table.figures["apply"] = {name: median(found) for name, found in whole.items()}
     return table
 
 
@@ -68,7 +71,6 @@ def _growth(tools: list[Tool], found: dict[int, Values]) -> Table:
         if all(values[tool.name] for values in found.values()):
             rows = [[_slope(found, tool.name, *step, what) for step in steps] for what in ("cpu", "seconds")]
             table.rows.append([tool.name, *map(seconds, rows[0]), *map(seconds, rows[1])])
-            table.figures[tool.name] = rows[0][-1]
     return table
 
 

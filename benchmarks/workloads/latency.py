@@ -52,7 +52,6 @@ def _table(title: str, tools: list[Tool], found: dict[float, Values], numbers: d
         table.rows.append(
             [tool.name, *(cell for values in whole.values() for cell in cells(values, tool.name, FLOOR.name))]
         )
-    table.figures = {name: median(values) for name, values in whole[FAR].items()}
     return table
 
 
@@ -102,11 +101,11 @@ async def _many(bench: Bench) -> Table:
     title = f"Latency: {number:,} migrations at 20 ms, each committed by itself"
     table = Table(title, ("tool", "connection given", "trek is faster by"), note=CONNECTION.format(rounds=len(trek)))
     table.rows.append([TREK.name, seconds(median(trek)), times(1.0)])
-    table.figures[TREK.name] = median(trek)
+    table.figures["far"] = {TREK.name: median(trek)}
     for tool, took in zip(peers, found, strict=True):
         table.rows.append([tool.name, *((seconds(took), times(took / median(trek))) if took else (MISSING, MISSING))])
         if took:
-            table.figures[tool.name] = took
+            table.figures["far"][tool.name] = took
     return table
 
 

@@ -16,15 +16,16 @@ NOTE = "Round trips after connecting, of the whole command; connections in brack
 
 async def measure(bench: Bench) -> list[Table]:
     tools = bench.available(PSQL, FLOOR, TREK, TREK_COMMAND, *bench.peers(), ALEMBIC_EACH)
-    sizes = SIZES[:2] if bench.quick else SIZES
+    sizes = (1, 10) if bench.quick else SIZES
     header = ("tool", *(f"apply {number:,}" for number in sizes), f"up to date, {sizes[-1]:,} files")
     table = Table("Round trips", header, note=NOTE)
     say("round trips")
     for tool in tools:
         found = [await _apply(bench, tool, number) for number in sizes]
-        table.rows.append([tool.name, *map(_text, found), _text(await _check(bench, tool, sizes[-1]))])
-        if found[-1]:
-            table.figures[tool.name] = found[-1][0]
+        found.append(await _check(bench, tool, sizes[-1]))
+        table.rows.append([tool.name, *map(_text, found)])
+        for key, counts in (("trips", found[-2]), ("trips_uptodate", found[-1])):
+            table.figures.setdefault(key, {}).update({tool.name: counts[0]} if counts else {})
     return [table]
 
 
