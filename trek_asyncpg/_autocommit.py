@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 
+from trek_asyncpg import _looking
 from trek_asyncpg._sending import named
 from trek_asyncpg._unit import GONE, Unit, UnitFailed, unknown_if_gone
 from trek_asyncpg._wire import to_the_end
-from trek_core.plugin import Failure, Piece, Sql, Statement, StatementDone, script
+from trek_core.plugin import Failure, Piece, Resume, Sql, Statement, StatementDone, script
 
 
 async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
     """Yields `StatementDone` after each statement. Raises `UnitFailed`, after the history was told of the failure."""
     body = script.statements(unit.action)
-    places = {id(statement): number for number, statement in enumerate(body, 1)}
     ours = False  # the row that says "started" is another runner's until our own was written
     try:
-        for query in script.queries(unit.action, unit.record):
-            begun = time.monotonic()
-            number = next((places[id(s)] for s in query if id(s) in places), None)
-            await unit.send(query, about=body[number - 1] if number else None)
+        record, ended = unit.record, False
+        if (resume := unit.action.resume) and resume.open:
+            ended = await _settled(unit, body[resume.done], resume)
+            ours, record = True, replace(record, begin=())
+        for query in script.queries(unit.action, record, ended=ended):
+            begun, number = time.monotonic(), _number(unit, query, ended=ended)
+            async with _looking.watched(unit, body[number - 1]) if number else contextlib.nullcontext():
+                await unit.send(query, about=body[number - 1] if number else None)
             ours = True
             if number:
                 _check_left(unit, body[number - 1], last=number == len(body))
                 yield StatementDone(unit.action, number, len(body), time.monotonic() - begun)
             if number == len(body):
                 await unit.send(unit.restore)
+        if ended and resume and resume.done + 1 == len(body):  # then no statement was the last one
+            await unit.send(unit.restore)
     except UnitFailed as failed:
         failure = await _named(unit, failed.failure)
         await to_the_end(_clean_up(unit, failed=ours))
@@ -35,6 +42,25 @@ async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
     except BaseException:
         await to_the_end(_clean_up(unit, failed=False))
         raise
+
+
+async def _settled(unit: Unit, statement: Statement, resume: Resume) -> bool:
+    """Claims what a run left, and settles what became of the statement that it began: whether that is done.
+
+    It looks before the claim too: where it must ask, it has taken nothing away from anybody.
+    """
+    await _looking.look(unit, statement, resume)
+    await unit.send(unit.record.begin)
+    found = await _looking.look(unit, statement, resume)
+    await _looking.clear(unit, statement, found)
+    return found.ended
+
+
+def _number(unit: Unit, query: Sequence[Statement], *, ended: bool) -> int:
+    """The number of the body's statement in a query; 0 if none of those that are still to be done."""
+    done = unit.action.resume.done + ended if unit.action.resume else 0
+    rest = enumerate(script.statements(unit.action)[done:], done + 1)
+    return next((number for number, one in rest if any(one is other for other in query)), 0)
 
 
 async def _named(unit: Unit, failure: Failure) -> Failure:

@@ -1,7 +1,9 @@
 """The native version store: one append-only table, counted by trek.
 
 The plan knows the next `seq`, and each migration's first statement inserts it: two runners cannot both write the same
-step, whatever happens to a lock. A row is only ever completed by the run that wrote it; none is deleted.
+step, whatever happens to a lock. A row is only ever completed by the run that wrote it; none is deleted. Whoever goes on
+with what a dead run left first commits a row "claim", and with it turns the row of that run from "started" to "abandoned":
+the dead run, should it still be at work, can then write no step, and not its end.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from trek_core.plugin import (
     create_schema,
     quote_ident,
     quote_literal,
+    script,
     state_of,
 )
 
@@ -63,6 +66,8 @@ class NativeSettings:
 class NativeStore(VersionStore):
     """The table `trek_history`. Raises `ConfigError` for names that PostgreSQL would cut."""
 
+    keeps_steps = True
+
     def __init__(self, settings: NativeSettings | None = None) -> None:
         settings = settings or NativeSettings()
         self.schema, self.table = settings.schema or "public", settings.table
@@ -91,7 +96,9 @@ class NativeStore(VersionStore):
             " 'published', EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.puballtables))"
             " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
             f" WHERE n.nspname = {quote_literal(self.schema)} AND c.relname = {quote_literal(self.table)}"
-            f" UNION ALL SELECT pg_catalog.to_jsonb(t) FROM {self.name} t"
+            " UNION ALL SELECT CASE WHEN r.told ->> 'finished_at' IS NULL"
+            " THEN r.told || pg_catalog.jsonb_build_object('xid', r.xid) ELSE r.told END"
+            f" FROM (SELECT pg_catalog.to_jsonb(t) AS told, t.xmin::text AS xid FROM {self.name} t) r"
         )
 
     def history(self, rows: Rows | None, facts: Facts) -> History:
@@ -150,34 +157,49 @@ class NativeStore(VersionStore):
         guard = Guard(self.schema, self.table, self.key)
         if action.body is None:  # only the history is written
             row = self._insert(seq, action, "done", finished=True)
-            return Record(begin=(row,), guard=guard, history=_used(history, 1))
-        also = self._released(action, history)
-        begin = (
-            self._insert(seq, action, "started", finished=False),
-            *(self._unmark(seq + n, r) for n, r in enumerate(also, 1)),
-        )
-        finish = (self._complete(seq, action),)
-        if action.mode == "transaction":
-            return Record(begin=begin, finish=finish, guard=guard, history=_used(history, len(begin)))
-        steps = seq + len(begin) - 1
-        used = len(begin) + len(action.body.statements)
+            begin = (row, *self._abandoned(action, history))
+            return Record(begin=begin, guard=guard, history=_used(history, 1))
+        if action.mode != "transaction":
+            return self._outside(action, history, guard)
+        also = self._released(action, seq + 1, history)
+        begin = (self._insert(seq, action, "started", finished=False), *also)
+        finish = (self._complete(seq, action, "started"),)
+        return Record(begin=begin, finish=finish, guard=guard, history=_used(history, len(begin)))
+
+    def _outside(self, action: Action, history: History, guard: Guard) -> Record:
+        """Rows around each statement; of an action that resumes around the rest."""
+        seq, state = history.next, "claim" if action.resume else "started"
+        also = () if action.resume else self._released(action, seq + 1, history)
+        begin = (self._insert(seq, action, state, finished=False, step=0), *also, *self._abandoned(action, history))
+        steps, body = seq + len(also), script.body_checksum(action)
 
         def progress(number: int, phase: Literal["begin", "done", "whole"]) -> tuple[Statement, ...]:
             if phase == "done":
                 return (self._touch(steps + number),)
-            return (self._insert(steps + number, action, "step", finished=phase == "whole", step=number),)
+            row = (steps + number, action.revision, action.verb, action.entry.title, body, "step", number)
+            return (self._row(row, finished=phase == "whole"),)
 
-        failed = (Sql(f"UPDATE {self.name} SET state = 'failed' WHERE seq = {seq} AND state = 'started'"),)
         return Record(
-            begin=begin, finish=finish, progress=progress, failed=failed, guard=guard, history=_used(history, used)
+            begin=begin,
+            finish=(self._complete(seq, action, state),),
+            progress=progress,
+            failed=(Sql(f"UPDATE {self.name} SET state = 'failed' WHERE seq = {seq} AND state = '{state}'"),),
+            guard=guard,
+            history=_used(history, 1 + len(also) + len(script.statements(action))),
         )
 
-    def _released(self, action: Action, history: History) -> list[str]:
+    def _released(self, action: Action, seq: int, history: History) -> tuple[Sql, ...]:
         """Reverting a squash that counts as applied releases the revisions it replaces."""
         if action.verb != "revert" or not action.entry.replaces:
-            return []
+            return ()
         applied = {row.revision for row in history.rows}
-        return [revision for revision in action.entry.replaces if revision in applied]
+        released = (revision for revision in action.entry.replaces if revision in applied)
+        return tuple(self._unmark(number, revision) for number, revision in enumerate(released, seq))
+
+    def _abandoned(self, action: Action, history: History) -> tuple[Sql, ...]:
+        """What runs that are gone left open of a revision: one that is at work all the same cannot complete its row."""
+        left = [row for row in history.rows if row.revision == action.revision and row.state in ("started", "claim")]
+        return tuple(self._turn(row.data["seq"], action, row.state, "state = 'abandoned'") for row in left)
 
     def _insert(self, seq: int, action: Action, state: str, *, finished: bool, step: int | None = None) -> Sql:
         values = (seq, action.revision, action.verb, action.entry.title, action.checksum, state, step)
@@ -188,7 +210,7 @@ class NativeStore(VersionStore):
 
     def _row(self, values: tuple[object, ...], *, finished: bool) -> Sql:
         """A step's row stands behind its statement, in the same query; with no other finished row anything ran."""
-        is_step = values[-1] is not None
+        is_step = bool(values[-1])
         ended = f"pg_catalog.statement_timestamp(), {_NOW}, {_SINCE_QUERY}" if is_step else f"{_NOW}, {_NOW}, 0"
         times = ended if finished else f"{_NOW}, NULL, NULL"
         given = ", ".join(map(quote_literal, values))
@@ -200,8 +222,11 @@ class NativeStore(VersionStore):
     def _touch(self, seq: int) -> Sql:
         return Sql(f"UPDATE {self.name} SET {_STAMP} WHERE seq = {seq}")
 
-    def _complete(self, seq: int, action: Action) -> Sql:
-        """Exactly the guard's row turns to done; none, and the cast fails: cheaper than a DO block, and as loud.
+    def _complete(self, seq: int, action: Action, state: str) -> Sql:
+        return self._turn(seq, action, state, f"state = 'done', {_STAMP}")
+
+    def _turn(self, seq: int, action: Action, state: str, change: str) -> Sql:
+        """Exactly that row in that state is changed; none, and the cast fails: cheaper than a DO block, and as loud.
 
         The text depends on the count, else the server would evaluate the cast while planning.
         """
@@ -209,7 +234,7 @@ class NativeStore(VersionStore):
             f"trek: row {seq} of {self.identity} ({action.verb} {action.revision}) is gone or was changed; rows found: "
         )
         return Sql(
-            f"WITH done AS (UPDATE {self.name} SET state = 'done', {_STAMP} WHERE seq = {seq} AND state = 'started'"
+            f"WITH done AS (UPDATE {self.name} SET {change} WHERE seq = {seq} AND state = {quote_literal(state)}"
             f" RETURNING seq) SELECT CASE pg_catalog.count(*) WHEN 1 THEN 1"
             f" ELSE ({gone} || pg_catalog.count(*))::integer END FROM done"
         )
@@ -236,8 +261,10 @@ def _row(data: Row) -> HistoryRow:
         revision=data["revision"],
         verb=data["verb"],
         state=data["state"],
-        title=data["title"] if data["step"] is None else f"statement {data['step']} of {data['title']}",
+        title=data["title"] if not data["step"] else f"statement {data['step']} of {data['title']}",
         checksum=data["checksum"],
+        step=data["step"],
+        xid=data.get("xid", ""),
         started_at=data["started_at"],
         finished_at=data["finished_at"] or "",
         duration=data["duration"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trek_core._blame import Offer, blame, expect, expect_all
 from trek_core._bodies import check_body, transaction_words
+from trek_core._resuming import refuse_uncertain
 from trek_core.errors import Irreversible, LoadError
 from trek_core.model import Action, Body, Entry, Hop, Mode, Script, Sql
 
@@ -32,7 +33,7 @@ def checksums(entry: Entry, tree: Tree, layout: Offer[Layout]) -> tuple[str, ...
 
 def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:
     body = None if hop.verb in WRITES_ONLY_HISTORY else _body(hop, tree, layout)
-    return Action(
+    action = Action(
         entry=hop.entry,
         verb=hop.verb,
         mode=_mode(hop.entry, body),
@@ -41,7 +42,10 @@ def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:
         before=hop.before,
         after=hop.after,
         checksum=None if hop.verb in ("revert", "unmark") else next(iter(checksums(hop.entry, tree, layout)), None),
+        resume=hop.resume,
     )
+    refuse_uncertain(action)
+    return action
 
 
 def _body(hop: Hop, tree: Tree, layout: Offer[Layout]) -> Body:

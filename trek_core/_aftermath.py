@@ -93,6 +93,6 @@ def _remains(plan: Plan, action: Action, news: Sequence[HistoryRow]) -> tuple[st
     steps = [row for row in rows if row.state == "step"]
     if record.progress is None or action.body is None:
         return "partial", ""
-    done = sum(bool(row.finished_at) for row in steps)
+    done = sum(bool(row.finished_at) for row in steps) + (action.resume.done if action.resume else 0)
     open_ = f", and not whether statement {done + 1} is" if len(steps) > done else ""
     return "partial", f"\nThe history says that {done} of its {len(action.body.statements)} statements are done{open_}."

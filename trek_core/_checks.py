@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trek_core._resuming import since, unfinished
 from trek_core.errors import PlanOutdated, ReadOnly
 from trek_core.model import Action, Facts, History
 from trek_core.plans import Plan
@@ -58,13 +59,26 @@ def _outside(plan: Plan, facts: Facts) -> str:
 def still(shown: Plan, fresh: Plan) -> None:
     """Raises `PlanOutdated` unless the fresh plan is what was shown, or the rest of it."""
     want, have = shown.fingerprint, fresh.fingerprint
-    if have and have != want[-len(have) :]:
+    if have and (have != want[-len(have) :] or _steps_back(shown, fresh)):
         listed = ", ".join(f"{verb} {revision}" for verb, revision, _ in have[:8])
         msg = (
             f"the database moved since the plan for {shown.target!r} was made: now it would be: {listed}.\n"
             "Nothing was changed. Plan again, look at it, and apply that."
         )
         raise PlanOutdated(msg, tuple(revision for _, revision, _ in have))
+
+
+def _steps_back(shown: Plan, fresh: Plan) -> bool:
+    """Whether statements would run that were done when the plan was shown."""
+    done = {action.revision: action.resume.done for action in fresh.actions if action.resume}
+    left = shown.actions[-len(fresh.actions) :]
+    return any(action.resume and action.resume.done > done.get(action.revision, 0) for action in left)
+
+
+def not_resumed_at_once(plan: Plan) -> None:
+    """After a lost race: what is unfinished now is at work elsewhere, and is left alone. Raises `Unfinished`."""
+    if rows := [action.resume.begun for action in plan.actions if action.resume]:
+        raise unfinished(rows, [f"{since(row)}: another runner was faster, and is at work on it" for row in rows])
 
 
 def overtaken(action: Action) -> PlanOutdated:

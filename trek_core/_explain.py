@@ -5,8 +5,10 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Sequence
 
-from trek_core import _as_one, _copied
+from trek_core import _as_one, _copied, script
+from trek_core._resuming import goes_on, since, unfinished
 from trek_core._waiting import how_often, in_the_way, way_round
+from trek_core.errors import Unfinished
 from trek_core.events import Failure
 from trek_core.model import Action, Call, Copy, Piece, Sql, Statement
 from trek_core.plans import Plan, Ran
@@ -15,17 +17,28 @@ NOT_ALLOWED = "42501"  # insufficient_privilege
 WIDTH = 100  # characters of a source line that are shown around the caret
 
 
-def explain(plan: Plan, action: Action, failure: Failure, ran: Sequence[Ran], *, nested: bool = False) -> str:
-    """The whole message, several lines. nested: it ran inside the caller's transaction."""
+def explain(
+    plan: Plan, action: Action, failure: Failure, ran: Sequence[Ran], *, nested: bool = False, steps: bool = False
+) -> str:
+    """The whole message, several lines. nested: it ran inside the caller's transaction. steps: the store keeps them."""
     others = _others(plan, action, failure)
     if plan.as_one and failure.outcome != "partial":
-        stands = _as_one.stands(plan, action, failure, _way_on(action, failure), nested=nested)
+        stands = _as_one.stands(plan, action, failure, _way_on(action, failure, steps=steps), nested=nested)
         return "\n".join([*_what(action, failure, others), "", *stands])
     stands = _stands(action, failure, others, nested=nested)
     before = [one for one in ran if (one.revision, one.verb) != (action.revision, action.verb)]
     rest = _rest(plan, action.index + len(others), before, nested=nested)
     waited = _waited(failure)
-    return "\n".join([*_what(action, failure, others), "", *waited, *stands, *rest, _way_on(action, failure)])
+    return "\n".join(
+        [*_what(action, failure, others), "", *waited, *stands, *rest, _way_on(action, failure, steps=steps)]
+    )
+
+
+def question(action: Action, failure: Failure) -> Unfinished:
+    """The error for an action that resumes, of which the executor could not find out how: what it found, and the ways out."""
+    assert action.resume is not None
+    fact = since(action.resume.begun, action.resume, len(script.statements(action)))
+    return unfinished([action.resume.begun], [f"{fact}: {failure.message}"])
 
 
 def _others(plan: Plan, action: Action, failure: Failure) -> list[str]:
@@ -160,28 +173,52 @@ def _names(revisions: Sequence[str]) -> str:
     return shown if len(revisions) <= 8 else f"{shown} and {len(revisions) - 8} more"  # noqa: PLR2004
 
 
-def _debris(failure: Failure) -> str:
-    """A concurrent build that fails leaves an index that is not used and still costs every write."""
-    building = isinstance(failure.statement, Sql) and "INDEX CONCURRENTLY" in failure.statement.refuses_block
-    return " (an INVALID index: \\d shows it, DROP INDEX CONCURRENTLY removes it)" if building else ""
-
-
-def _way_on(action: Action, failure: Failure) -> str:
+def _way_on(action: Action, failure: Failure, *, steps: bool) -> str:
     if failure.outcome == "unknown":
+        goes_on = steps and action.mode != "transaction"
         return (
             "The server runs a query to its end after its client is gone. Connect again and look at `trek status`: "
-            "the history tells; then run again."
+            "the history tells; then run again" + (": trek goes on where that is certain." if goes_on else ".")
         )
     if failure.outcome == "committed":
         return "Look at why the connection was lost, and run again: trek goes on after it."
     if failure.outcome == "partial":
-        return (
-            f"Look at `trek history` and at what it left{_debris(failure)}. Finish it by hand, then "
-            f"`trek repair {action.revision} --applied`; or undo it by hand, then `trek repair {action.revision} "
-            "--not-applied`, and run again. Until then trek refuses to go on."
-        )
+        outside = steps and action.mode != "transaction"
+        return _after_part(action, failure, _number(action, failure) if outside else 0, steps=outside)
     if failure.sqlstate == NOT_ALLOWED:
         return f"Grant the role what it lacks, or take another, and run again: trek goes on with {action.revision}."
     if way := way_round(failure.sqlstate, failure.blocked):
         return f"{way}Then run again: trek goes on with {action.revision}."
     return f"Correct the cause and run again: trek goes on with {action.revision}."
+
+
+def _number(action: Action, failure: Failure) -> int:
+    """The number of the statement at which the next run goes on by itself; 0 if a human must look first."""
+    body = script.statements(action)
+    number = next((number for number, one in enumerate(body, 1) if _holds(one, failure.statement)), 0)
+    certain = number and goes_on(action, number - 1, begun=script.stands_alone(action, body[number - 1]))
+    return number if certain else 0
+
+
+def _holds(one: Statement, statement: Statement | None) -> bool:
+    """Whether it is the statement, or the piece of a big file in which that stands."""
+    if isinstance(one, Piece) and isinstance(statement, Sql) and statement.file == one.file:
+        return one.line <= statement.line <= one.last_line
+    return one is statement
+
+
+def _after_part(action: Action, failure: Failure, number: int, *, steps: bool) -> str:
+    left = f"It left {failure.left}. " if failure.left else ""
+    repair = f"`trek repair {action.revision} --applied`", f"`trek repair {action.revision} --not-applied`"
+    if steps and failure.statement is None:
+        return f"{left}Run again: trek goes on where it is certain what is there, and else says what it found."
+    if not number:
+        return (
+            f"{left}Look at `trek history` and at what it left. Finish it by hand, then {repair[0]}; or undo it by hand, "
+            f"then {repair[1]}, and run again. Until then trek refuses to go on."
+        )
+    total, removes = len(script.statements(action)), "removes that and " if failure.left else ""
+    return (
+        f"{left}Correct the cause in the database and run again: trek {removes}goes on at statement {number} of {total}. "
+        f"If the file must change: finish it by hand, then {repair[0]}; or undo it by hand, then {repair[1]}."
+    )

@@ -44,9 +44,16 @@ class HistoryRow:
     revision: str
     verb: Verb = "apply"
     state: str = "done"
-    """done, started, failed, step, claim; a store may have its own."""
+    """done, started, failed, step, claim, abandoned; a store may have its own."""
     title: str = ""
     checksum: str | None = None
+    """The file's; of a step, that of the body's statements (`script.body_checksum`)."""
+    step: int | None = None
+    """Of a row that tells of one statement: its number, from 1. `finished_at` says that it is done. 0 of the row with which
+    something outside a transaction begins: only that may go on."""
+    xid: str = ""
+    """Of a step that is begun and not finished: the transaction that wrote the row, where the store tells. What the
+    statement made is newer."""
     started_at: str = ""
     finished_at: str = ""
     duration: float | None = None
@@ -68,14 +75,32 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Resume:
+    """How far a run that is gone came with a migration outside a transaction.
+
+    begun: the row with which that began. done: so many statements are done, from the first on. open: the row of the next
+    one, if that was begun and its end is not recorded; failed: the run that began it saw a failure.
+    body: the checksum of the statements, as their rows have it; None if there is no such row.
+    """
+
+    begun: HistoryRow
+    done: int = 0
+    open: HistoryRow | None = None
+    failed: bool = False
+    body: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Which revisions are applied, in the order in which that happened.
 
     rows: the row that made each revision applied (checksum, time). unfinished: begun outside a transaction, never
-    completed. current: the node a database stands on, for formats where edges are the truth.
+    completed. current: the node a database stands on, for formats where edges are the truth. resumes: how far each of the
+    unfinished came, where the rows tell; read only of a store that says `keeps_steps`.
     """
 
     applied: tuple[str, ...] = ()
     rows: Mapping[str, HistoryRow] = field(default_factory=dict)
     unfinished: tuple[HistoryRow, ...] = ()
     current: str | None = None
+    resumes: Mapping[str, Resume] = field(default_factory=dict)

@@ -1,23 +1,20 @@
 """From a catalog, a database's state and a target to the steps between them. Pure, and linear in the migrations.
 
-The order of questions: is anything unfinished, is the database ahead, what is the target, where does it lie, and is
-what leads there allowed.
+The order of questions: is anything unfinished of which nobody knows how far it came, is the database ahead, what is the
+target, where does it lie, and is what leads there allowed. What was begun and is on the way goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from trek_core._catalog import EntryCatalog
 from trek_core._graph import Heads, in_order
 from trek_core._lineage import Lineage, trace
-from trek_core._refusals import Judge, refuse_conflicts, refuse_fileless, refuse_unfinished
+from trek_core._refusals import Edited, Judge, refuse_conflicts, refuse_fileless, refuse_unfinished, resumed
 from trek_core._steps import Steps, choose
 from trek_core._targets import resolve
-from trek_core.model import Direction, Entry, HistoryRow, Hop, Route, Rules, State, Verb
-
-Edited = Callable[[Entry, HistoryRow], str]
-"""The file's checksum if it was edited since that row was written, else nothing."""
+from trek_core.model import Direction, Hop, Route, Rules, State, Verb
 
 
 def route(  # noqa: PLR0917 - the inputs of a plan, in the order of the design
@@ -39,7 +36,7 @@ def route(  # noqa: PLR0917 - the inputs of a plan, in the order of the design
     judge.out_of_order(lineage, steps.apply)
     refuse_conflicts(lineage, steps.apply)
     hops = _down(lineage, steps) if steps.revert else _up(lineage, steps, again)
-    return Route(tuple(hops), tuple(judge.warnings))
+    return Route(tuple(resumed(catalog, state, hops, target, changed)), tuple(judge.warnings))
 
 
 def _edited(lineage: Lineage, steps: Steps, judge: Judge, changed: Edited) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 from types import NoneType
@@ -13,7 +13,7 @@ from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._bodies import transaction_words
 from trek_core._dataclass import replace
 from trek_core.contracts import VersionStore
-from trek_core.model import Action, History, HistoryRow, Record, Sql, State, Statement
+from trek_core.model import Action, History, HistoryRow, Record, Resume, Sql, State, Statement
 
 Phase = Literal["begin", "done", "whole"]
 Progress = Callable[[int, Phase], tuple[Statement, ...]]
@@ -52,9 +52,11 @@ def check_state(store: Offer[VersionStore], state: State) -> None:
     expect(store, where, state, State)
     expect_all(store, f"{where}: applied", state.applied, str)
     expect_all(store, f"{where}: unfinished", state.unfinished, HistoryRow)
+    expect(store, f"{where}: resumes", state.resumes, Mapping)
+    expect_all(store, f"{where}: resumes", tuple(state.resumes.values()), Resume)
 
 
-_TEXTS = ("revision", "verb", "state", "title", "started_at", "finished_at", "who", "application")
+_TEXTS = ("revision", "verb", "state", "title", "started_at", "finished_at", "who", "application", "xid")
 _texts = attrgetter(*_TEXTS)
 
 

@@ -7,13 +7,16 @@ from typing import Literal
 
 from trek_core._dataclass import dataclass
 from trek_core._entries import Entry
-from trek_core._history import Facts, History
+from trek_core._history import Facts, History, Resume
 from trek_core._scripts import Body, Mode, Sql, Statement, Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One step of a plan, ready to run. `body` is None for the verbs that only write the history."""
+    """One step of a plan, ready to run. `body` is None for the verbs that only write the history.
+
+    resume: what a run that is gone left; the statements that it says are done are not to run again.
+    """
 
     entry: Entry
     verb: Verb
@@ -23,6 +26,7 @@ class Action:
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     checksum: str | None = None
+    resume: Resume | None = None
 
     @property
     def revision(self) -> str:

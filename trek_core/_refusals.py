@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from trek_core._catalog import EntryCatalog, files_of
-from trek_core._dataclass import dataclass, field
+from trek_core._dataclass import dataclass, field, replace
 from trek_core._lineage import Lineage, versioned
+from trek_core._resuming import since, unfinished
 from trek_core._targets import listing
-from trek_core.errors import Changed, Missing, OutOfOrder, PlanError, Unfinished
-from trek_core.model import Choice, Entry, HistoryRow, Rules, State
+from trek_core.errors import Changed, Missing, OutOfOrder, PlanError
+from trek_core.model import Choice, Entry, HistoryRow, Hop, Rules, State
+
+Edited = Callable[[Entry, HistoryRow], str]
+"""The file's checksum if it was edited since that row was written, else nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +76,28 @@ class Judge:
 
 
 def refuse_unfinished(state: State) -> None:
-    """Begun outside a transaction, never completed. Raises `Unfinished`: only a human knows what is there now."""
-    if not state.unfinished:
-        return
-    begun = {row.revision: f"{row.revision}, since {row.started_at or 'an unknown time'}" for row in state.unfinished}
-    first = state.unfinished[0].revision
-    msg = (
-        f"begun and never completed, outside a transaction of trek's:\n  {listing(begun.values(), chr(10) + '  ')}\n"
-        f"Look at what its statements left in the database (an INVALID index?), and finish or undo it by hand. Then say "
-        f"that it is there with `trek repair {first} --applied`, or that it is not with `trek repair {first} --not-applied` "
-        f"(in Python: Migrator.repair({first!r}, applied=…))."
-    )
-    raise Unfinished(msg, tuple(begun))
+    """Begun outside a transaction, never completed, and no row tells how far it came. Raises `Unfinished`."""
+    if left := [row for row in state.unfinished if row.revision not in state.resumes]:
+        raise unfinished(left, [since(row) for row in left])
+
+
+def resumed(catalog: EntryCatalog, state: State, hops: Sequence[Hop], target: str, edited: Edited) -> list[Hop]:
+    """The hops, of which those that were begun go on. Raises `Unfinished` for what is not on the way, or was edited."""
+    hops = list(hops)
+    for row in state.unfinished:
+        resume, name = state.resumes[row.revision], catalog.canonical(row.revision)
+        at = next((at for at, hop in enumerate(hops) if (hop.entry.revision, hop.verb) == (name, row.verb)), None)
+        doing = "reverting" if row.verb == "revert" else "applying"
+        if at is None:
+            reason = f"{doing} it is not on the way to {target!r}"
+            raise unfinished([row], [f"{since(row, resume)}: {reason}; a target that needs it goes on with it"])
+        if now := edited(hops[at].entry, resume.begun):
+            was = (resume.begun.checksum or "")[:12]
+            raise unfinished(
+                [row], [f"{since(row, resume)}: its file was edited, begun with checksum {was}, now {now[:12]}"]
+            )
+        hops[at] = replace(hops[at], resume=resume)
+    return hops
 
 
 def refuse_fileless(lineage: Lineage, apply: Iterable[str], revert: Iterable[str]) -> None:

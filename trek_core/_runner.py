@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from trek_core import _aftermath, _checks
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
-from trek_core._explain import NOT_ALLOWED, explain
+from trek_core._explain import NOT_ALLOWED, explain, question
 from trek_core._recording import check_history
 from trek_core._session import Session
 from trek_core.errors import ConfigError, MigrationFailed, TrekError, Unfinished, plugin_words
@@ -77,11 +77,12 @@ class Runner:
         What looks unfinished may be another runner at work; once the lock is ours, it is gone.
         """
         history = await self.history()
-        try:
-            return planner(history)
-        except Unfinished:
-            async with self._lock(history):
-                return planner(await self.history())
+        with contextlib.suppress(Unfinished):
+            plan = planner(history)
+            if not any(action.resume for action in plan.actions):
+                return plan
+        async with self._lock(history):
+            return planner(await self.history())
 
     async def migrate(self, planner: Planner) -> Report:
         """Plans, and carries out the plan that is right once the lock is held."""
@@ -144,6 +145,7 @@ class Runner:
             raise _checks.overtaken(lost.action) from lost.failure.cause
         fresh = await self._again(plan, replan)
         if (fresh.history.exists, fresh.history.next) != (plan.history.exists, plan.history.next):
+            _checks.not_resumed_at_once(fresh)
             return fresh
         raise self._failed(plan, Failed(lost.action, lost.failure), _taken(self.workspace.store))
 
@@ -164,7 +166,7 @@ class Runner:
                     raise self._failed(plan, result)
         return None
 
-    async def _after_death(self, plan: Plan, failed: Failed) -> MigrationFailed:
+    async def _after_death(self, plan: Plan, failed: Failed) -> MigrationFailed | Unfinished:
         """The session was lost before the answer came: another one tells what is so, where one can be had."""
         found = _aftermath.Found(failed)
         if not self.facts.in_transaction:  # else nobody has committed, and nobody can
@@ -186,9 +188,13 @@ class Runner:
             return found or _aftermath.unknown(failed, str(error) or "it took too long.")
         return found
 
-    def _failed(self, plan: Plan, result: Failed, note: str = "") -> MigrationFailed:
+    def _failed(self, plan: Plan, result: Failed, note: str = "") -> MigrationFailed | Unfinished:
+        action, failure = result.action, result.failure
+        if failure.outcome == "unfinished" and action.resume:
+            return question(action, failure)
         report = self._so_far(plan)
-        message = explain(plan, result.action, result.failure, self.ran, nested=self.facts.in_transaction) + note
+        nested, steps = self.facts.in_transaction, self.workspace.store.value.keeps_steps
+        message = explain(plan, action, failure, self.ran, nested=nested, steps=steps) + note
         error = MigrationFailed(message, result.action, result.failure, report)
         error.__cause__ = result.failure.cause
         return error

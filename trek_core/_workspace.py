@@ -122,7 +122,7 @@ class Workspace:
         with blame(self.store, "VersionStore.state"):
             state = self.store.value.state(history, catalog)
         check_state(self.store, state)
-        return state
+        return state if self.store.value.keeps_steps else replace(state, resumes={})
 
     def _compare(self, entry: Entry, row: HistoryRow) -> str:
         """The file's checksum if it was edited since the row was written, else nothing."""

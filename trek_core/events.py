@@ -60,7 +60,11 @@ class Failure:
     context: str = ""
     outcome: str = "rolled back"
     """rolled back: nothing of it remains. partial: outside a transaction, what ran before stays. unknown: the connection
-    was lost before the answer came. committed: it was lost, and the history has the action, as another session read."""
+    was lost before the answer came. committed: it was lost, and the history has the action, as another session read.
+    unfinished: of an action that resumes nothing was done now, since it is not certain what the run before left; `message`
+    says what was found."""
+    left: str = ""
+    """What the statement left behind, by name: "the INVALID index public.b_id"."""
     together: int = 1
     """Where the connection was lost: how many actions it is the failure of, this one and those after it in the same query."""
     row: int | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,8 @@ DEFER = (
 """After `SETTLE`, before another migration of the same transaction: constraints are as they are when one begins."""
 
 LINE_END = "\n"
+_SETS = re.compile(r"(?:RE)?SET\b", re.IGNORECASE)
+
 SEPARATOR = "\n;\n"
 """A bare semicolon would be swallowed by a trailing comment."""
 
@@ -50,22 +54,63 @@ def statements(action: Action) -> tuple[Statement, ...]:
     return action.body.statements if action.body else ()
 
 
+def body_checksum(action: Action) -> str:
+    """Of the statements that run: what the row of a step is written with, so that a run that resumes knows them again."""
+    found = hashlib.sha256()
+    for statement in statements(action):
+        for part in _told(statement, shortly=action.checksum is not None):
+            found.update(f"{len(part)}\n".encode() + part)
+    return found.hexdigest()
+
+
+def _told(statement: Statement, *, shortly: bool) -> Iterator[bytes]:
+    """What makes it another statement. shortly: the file has a checksum, so that of what is big the place will do."""
+    if isinstance(statement, Piece):
+        place = f"{statement.file}:{statement.line}:{statement.last_line}"
+        yield (place if shortly else statement.read()).encode(errors="surrogatepass")
+    else:
+        text = statement.name if isinstance(statement, Call) else statement.text
+        yield text.encode(errors="surrogatepass")
+        if isinstance(statement, Copy) and not shortly:
+            yield from statement.chunks()
+
+
+def stands_alone(action: Action, statement: Statement) -> bool:
+    """Outside a transaction: whether its row cannot be written in the same query."""
+    refuses = isinstance(statement, Sql) and bool(statement.refuses_block)
+    return action.mode == "message" or isinstance(statement, Copy | Call) or refuses
+
+
+def sets(statement: Statement) -> bool:
+    """A plain SET or RESET: it changes the session and nothing else."""
+    return isinstance(statement, Sql) and statement.changes_settings and bool(_SETS.match(statement.text))
+
+
 def changes_settings(body: Body | None) -> bool:
     """Whether the session's settings may differ after the body."""
-    return body is not None and any(map(_changes_settings, body.statements))
+    return body is not None and any(map(may_set, body.statements))
 
 
-def _changes_settings(statement: Statement) -> bool:
+def may_set(statement: Statement) -> bool:
+    """Whether the session's settings may differ after the statement."""
     return isinstance(statement, Call) or (isinstance(statement, Sql | Piece) and statement.changes_settings)
 
 
-def queries(action: Action, record: Record) -> Iterator[tuple[Statement, ...]]:
-    """An action outside a transaction, as simple queries: what a transaction block refuses stands alone."""
+def queries(action: Action, record: Record, *, ended: bool = False) -> Iterator[tuple[Statement, ...]]:
+    """An action outside a transaction, as simple queries: what a transaction block refuses stands alone.
+
+    Of an action that resumes: the rest, and before it the settings that the session had. ended: the statement that was
+    begun (`Resume.open`) was found to be done, and only its row is missing.
+    """
     progress = record.progress or (lambda number, phase: ())
     waiting: tuple[Statement, ...] = record.begin
-    for number, statement in enumerate(statements(action), 1):
-        alone = action.mode == "message" or isinstance(statement, Copy | Call) or _refuses_block(statement)
-        if not alone:
+    done = action.resume.done + ended if action.resume else 0
+    if again := tuple(statement for statement in statements(action)[:done] if sets(statement)):
+        yield from (query for query in (waiting, again) if query)
+        waiting = ()
+    waiting = (*waiting, *progress(done, "whole")) if ended else waiting
+    for number, statement in enumerate(statements(action)[done:], done + 1):
+        if not stands_alone(action, statement):
             if waiting:
                 yield waiting
             yield (statement, *progress(number, "whole"))
@@ -77,10 +122,6 @@ def queries(action: Action, record: Record) -> Iterator[tuple[Statement, ...]]:
         waiting = progress(number, "done")
     if waiting := (*waiting, *record.finish):
         yield waiting
-
-
-def _refuses_block(statement: Sql | Piece) -> bool:
-    return isinstance(statement, Sql) and bool(statement.refuses_block)
 
 
 def render(plan: Plan) -> str:
@@ -99,8 +140,8 @@ def _lines(plan: Plan) -> Iterator[str]:
         return
     for action, record in zip(plan.actions, plan.records, strict=True):
         yield f"\n-- {action.verb} {action.name}"
-        if call := next((s for s in statements(action) if isinstance(s, Call)), None):
-            yield _stop(action, call)
+        if reason := _only_trek(action):
+            yield _stop(reason)
             return
         if action.mode == "transaction":
             yield from map(_text, (BEGIN, *opening(action, record), *statements(action), SETTLE))
@@ -114,8 +155,8 @@ def _as_one(plan: Plan) -> Iterator[str]:
     for action, record in zip(plan.actions, plan.records, strict=True):
         yield f"\n-- {action.verb} {action.name}"
         yield from map(_text, DEFER if action.index else ())
-        if call := next((s for s in statements(action) if isinstance(s, Call)), None):
-            yield _stop(action, call)
+        if reason := _only_trek(action):
+            yield _stop(reason)
             return
         yield from map(_text, (*opening(action, record), *statements(action), SETTLE))
         yield from map(_text, (*(_reset(action) or _unlimited(action)), *record.finish))
@@ -143,12 +184,28 @@ def _unlimited(action: Action) -> tuple[Sql, ...]:
     return tuple(Sql(f"RESET {sql.text.split()[2]}") for sql in given)
 
 
-def _stop(action: Action, call: Call) -> str:
+def _stop(reason: str) -> str:
     """Fails in psql, before anything of the action is recorded."""
-    message = (
-        f"{action.name} is Python ({call.file}:{call.line}): run it with trek migrate, then go on with a new script"
+    return f"DO {quote_literal(f'BEGIN RAISE EXCEPTION USING MESSAGE = {quote_literal(reason)}; END')};"
+
+
+def _only_trek(action: Action) -> str:
+    """Why psql cannot run it."""
+    call = next((s for s in statements(action) if isinstance(s, Call)), None)
+    if call is None and (action.resume is None or action.resume.open is None):
+        return ""
+    why = (
+        f"is Python ({call.file}:{call.line})"
+        if call
+        else f"was begun, and what became of statement {goes_on_at(action)} must be looked at"
     )
-    return f"DO {quote_literal(f'BEGIN RAISE EXCEPTION USING MESSAGE = {quote_literal(message)}; END')};"
+    return f"{action.name} {why}: run it with trek migrate, then go on with a new script"
+
+
+def goes_on_at(action: Action) -> str:
+    """The statement at which an action that resumes goes on: "3 of 5"; empty for one that begins anew."""
+    resume, total = action.resume, len(statements(action))
+    return f"{min(resume.done + 1, total)} of {total}" if resume else ""
 
 
 def _text(statement: Statement) -> str:

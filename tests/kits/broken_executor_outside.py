@@ -1,4 +1,4 @@
-"""For each test of E17 to E25, E31 and E32, and of E29 outside a transaction, an executor that fails it and no other."""
+"""For each test of E17 to E25, E31, E32, E39, E40, and E29 outside a transaction, an executor that fails it and no other."""
 
 from __future__ import annotations
 
@@ -125,6 +125,20 @@ class DoesNotKnowHowManyThereAre(MemoryExecutor):
             yield replace(step, total=step.number)
 
 
+class BeginsAnew(MemoryExecutor):
+    """It does not know that an action may resume."""
+
+    def outside(self, unit: Unit) -> AsyncGenerator[StatementDone]:
+        known = unit.action.resume is not None and unit.action.resume.open is not None
+        return super().outside(unit if known else Unit(replace(unit.action, resume=None), unit.record))
+
+
+class RunsWhatWasBegun(MemoryExecutor):
+    def outside(self, unit: Unit) -> AsyncGenerator[StatementDone]:
+        resume = unit.action.resume and replace(unit.action.resume, open=None)
+        return super().outside(Unit(replace(unit.action, resume=resume), unit.record))
+
+
 class LeavesSettingsOutside(LeavesSettings):
     leaves = "autocommit"
 
@@ -162,5 +176,7 @@ DIAGONAL: dict[str, type[MemoryExecutor]] = {
     "test_e23_every_statement_is_told_with_its_number": DoesNotKnowHowManyThereAre,
     "test_e29_settings_are_as_they_were_outside_a_transaction": LeavesSettingsOutside,
     "test_e31_a_message_is_never_cut": CutsMessages,
+    "test_e39_what_resumes_runs_the_rest_and_nothing_else": BeginsAnew,
+    "test_e40_where_it_is_not_certain_nothing_runs": RunsWhatWasBegun,
     "test_e32_a_copy_sends_its_data": ForgetsTheDataOfACopy,
 }

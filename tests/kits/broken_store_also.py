@@ -99,6 +99,8 @@ class Stand:
 class KeepsANumber(MemoryStore):
     """One row with the number of the revision that came last: as in many a framework."""
 
+    keeps_steps = False
+
     def history(self, rows: Rows | None, facts: Facts) -> History:
         if any("revision" not in row for row in rows or ()):
             msg = f"{self.table} is a table of another shape"

@@ -110,13 +110,14 @@ class ForgetsFinish(MemoryStore):
 
 
 class HurriesOutside(MemoryStore):
-    """Outside a transaction it writes that all is done before the last statement."""
+    """Outside a transaction it writes that all is done before the last statement, if that is a function."""
 
     def record(self, action: Action, history: History) -> Record:
         record = super().record(action, history)
-        if action.mode != "autocommit" or record.progress is None:
+        body = action.body.statements if action.body else ()
+        if action.mode != "autocommit" or record.progress is None or not isinstance(body[-1], Call) or len(body) < 3:
             return record
-        progress, last = record.progress, len(action.body.statements) if action.body else 0
+        progress, last = record.progress, len(body)
 
         def hurried(number: int, phase: Literal["begin", "done", "whole"]) -> tuple[Statement, ...]:
             done = record.finish if number == last and phase != "done" else ()

@@ -30,12 +30,14 @@ class NeverForgetsAReversal(MemoryStore):
 
 class OverlooksWhatFailed(MemoryStore):
     def state(self, history: History, catalog: Catalog) -> State:
-        return super().state(_without("failed", history), catalog)
+        state = super().state(history, catalog)
+        return replace(state, unfinished=super().state(_without("failed", history), catalog).unfinished)
 
 
 class OverlooksWhatBegan(MemoryStore):
     def state(self, history: History, catalog: Catalog) -> State:
-        return super().state(_without("started", history), catalog)
+        state = super().state(history, catalog)
+        return replace(state, unfinished=super().state(_without("started", history), catalog).unfinished)
 
 
 class ForgivesNothing(MemoryStore):

@@ -9,13 +9,24 @@ from typing import ClassVar
 
 import pytest
 
-from tests.kits import broken_store_reading, broken_store_recording, broken_store_state, diagonal
+from tests.kits import (
+    broken_store_reading,
+    broken_store_recording,
+    broken_store_resuming,
+    broken_store_state,
+    diagonal,
+)
 from tests.kits.broken_store import MemoryCase, suite_of
 from tests.kits.broken_store_also import ALSO, KeepsANumber
 from trek_core.plugin import Action, Facts, History, Record, Rows, Sql
 from trek_core.testing import MemoryGround, MemoryStore, StoreCase, VersionStoreSuite
 
-DIAGONAL = {**broken_store_reading.DIAGONAL, **broken_store_state.DIAGONAL, **broken_store_recording.DIAGONAL}
+DIAGONAL = {
+    **broken_store_reading.DIAGONAL,
+    **broken_store_state.DIAGONAL,
+    **broken_store_recording.DIAGONAL,
+    **broken_store_resuming.DIAGONAL,
+}
 
 
 def test_the_table_has_a_broken_store_for_each_test() -> None:

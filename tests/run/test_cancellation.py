@@ -70,11 +70,22 @@ async def test_a_cancelled_migration_is_stopped_on_the_server_and_leaves_a_usabl
     assert "1" in await applied(other)
     if "outside" in kind:
         assert ("2", "apply", "done") not in await history(other)
-        with pytest.raises(Unfinished, match="2"):
-            await migrate(connection, folder)
+        await _check_unfinished(connection, folder, kind)
     else:
         assert await tables(other) == {"a"}
         assert await history(other) == [("1", "apply", "done")]
+
+
+async def _check_unfinished(connection: Connection, folder: str, kind: str) -> None:
+    """SQL would go on at the statement that was cancelled; of Python nobody knows how far it came."""
+    planning = Migrator(AsyncpgBackend(connection), folder).plan()
+    if "python" in kind:
+        with pytest.raises(Unfinished, match="2"):
+            await planning
+    else:
+        (action,) = (await planning).actions
+        assert action.resume
+        assert (action.resume.done, action.resume.open) == (2, None)
 
 
 @every_kind

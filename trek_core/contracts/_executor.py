@@ -84,6 +84,9 @@ class Executor(ABC):
         E32. A `Copy` sends its data.
         E33. A transaction of the caller is left open, usable, and undone by the caller's rollback.
         E34. A unit whose connection is lost is `Failed`, and the outcome is "unknown".
+        E39. Of an action that resumes `begin` runs, then the statements that are not done yet, and no other.
+        E40. If it is not certain whether the open statement (`Resume.open`) is done, nothing runs and nothing is written: the
+            unit is `Failed`, the outcome "unfinished", and `Failure.message` says what was found.
         """
 
     def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:

@@ -19,6 +19,9 @@ class VersionStore(ABC):
     S3. No statement begins or ends a transaction: the executor does.
     """
 
+    keeps_steps: bool = False
+    """Whether the rows tell of every statement outside a transaction: trek then goes on by itself with what was left."""
+
     @property
     @abstractmethod
     def identity(self) -> str:
@@ -57,6 +60,8 @@ class VersionStore(ABC):
         S13. What was begun outside a transaction and did not come to its end is in `unfinished`; an apply is not in `applied`.
         S14. A repair decides: what it marked is applied, what it unmarked is neither applied nor unfinished.
         S15. A squash that is reverted takes along the revisions that it replaces.
+        S28. A store with `keeps_steps` tells in `resumes` of each unfinished one how many statements are done, from the first
+            on, and which was begun.
         """
 
     def changed(self, checksums: tuple[str, ...], row: Row) -> bool:
@@ -95,4 +100,7 @@ class VersionStore(ABC):
         S25. mark and unmark write the history although there is no body.
         S26. A transactional migration is done when its transaction is: the same query, a moment later, says so.
         S27. A migration outside a transaction is done after its last statement, and not before.
+        S29. The record of an action that resumes takes the next step with its `begin`, before anything runs: whoever had begun
+            it can write none of its rows any more, nor its end.
+        S30. After its finish the action is done, and nothing of it unfinished; after another failure it may resume again.
         """

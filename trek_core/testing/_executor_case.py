@@ -7,12 +7,27 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from trek_core.contracts import Executor
 from trek_core.errors import TrekError
 from trek_core.events import Done, Failed, Failure, LockWaiting, Result
-from trek_core.model import Action, Call, Facts, Guard, History, Lock, Locked, Mode, Record, Rows, Statement, Verb
+from trek_core.model import (
+    Action,
+    Call,
+    Facts,
+    Guard,
+    History,
+    Lock,
+    Locked,
+    Mode,
+    Record,
+    Resume,
+    Rows,
+    Statement,
+    Verb,
+)
 from trek_core.testing import _drive
 from trek_core.testing._drive import told
 from trek_core.testing._executing import executor_named, locked, read
@@ -50,9 +65,11 @@ class Bench:
         progress: Callable[[int, Literal["begin", "done", "whole"]], tuple[Statement, ...]] | None = None,
         failed: Sequence[Statement] = (),
         guard: Guard | None = None,
+        resume: Resume | None = None,
     ) -> Unit:
         """A made-up migration. `begin` stands instead of the note, `finish` in front of it."""
         action = _drive.action(f"{next(self._numbers):04}", *body, verb=verb, mode=mode, lock_timeout=lock_timeout)
+        action = replace(action, resume=resume)
         record = Record(
             begin=(self.ground.note(BEGIN),) if begin is None else tuple(begin),
             finish=(*finish, self.ground.note(FINISH)),

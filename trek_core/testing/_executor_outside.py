@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from trek_core.events import StatementDone
-from trek_core.model import Sql, Statement
+from trek_core.model import HistoryRow, Resume, Sql, Statement
 from trek_core.script import SEPARATOR
 from trek_core.testing._drive import told
 from trek_core.testing._executor_case import BEGIN, FINISH, ExecutorTests
@@ -13,7 +13,7 @@ from trek_core.testing._suite import needs
 
 
 class Outside(ExecutorTests):
-    """E20 to E23, E29, E31, E32."""
+    """E20 to E23, E29, E31, E32, E39, E40."""
 
     @needs("outside")
     async def test_e20_what_ran_before_a_failure_stays(self) -> None:
@@ -78,6 +78,30 @@ class Outside(ExecutorTests):
                 assert after == before, (
                     f"{bench.who}: a body ({ended}) changed a setting from {before!r} to {after!r}, and it stays"
                 )
+
+    @needs("outside")
+    async def test_e39_what_resumes_runs_the_rest_and_nothing_else(self) -> None:
+        async with self.bench() as bench:
+            body = bench.ground.note("a"), bench.ground.note("b"), bench.ground.call("c")
+            resume = Resume(HistoryRow(revision="x"), done=1)
+            await bench.done(bench.unit(*body, mode="autocommit", resume=resume))
+            notes = await bench.ground.notes()
+            wanted = [BEGIN, "b", "c", FINISH]
+            assert notes == wanted, f"{bench.who}: with 1 of 3 done it wrote {notes}, want {wanted}"
+
+    @needs("outside")
+    async def test_e40_where_it_is_not_certain_nothing_runs(self) -> None:
+        async with self.bench() as bench:
+            body = bench.ground.note("a"), bench.ground.call("b")
+            row = HistoryRow(revision="x", state="step", step=2)
+            resume = Resume(HistoryRow(revision="x"), done=1, open=row)
+            failure = await bench.fails(bench.unit(*body, mode="autocommit", resume=resume))
+            notes = await bench.ground.notes()
+            right = failure.outcome == "unfinished" and not notes
+            assert right, (
+                f"{bench.who}: nobody knows whether a function that was begun has ended, and the outcome is "
+                f"{failure.outcome!r}, want 'unfinished', and it wrote {notes}, want nothing"
+            )
 
     @needs("message")
     async def test_e31_a_message_is_never_cut(self) -> None:

@@ -199,14 +199,18 @@ class MemoryExecutor(Executor):
 
     async def outside(self, unit: Unit) -> AsyncGenerator[StatementDone]:
         """A statement at a time. The history is told of a failure, if it was told of the beginning."""
-        number, total, ours = 0, len(unit.body), False
+        resume, total, ours = unit.action.resume, len(unit.body), False
+        number = resume.done if resume else 0
+        rest = unit.body[number:]
+        if resume and resume.open:  # there is nothing to be looked at
+            raise UnitFailed(self.question(unit.body[resume.done]))
         with self.same_settings():
             try:
                 for query in script.queries(unit.action, unit.record):
                     begun = time.monotonic()
                     await self.send_query(query)
                     ours = True
-                    if unit.holds(query[0]):
+                    if any(query[0] is own for own in rest):
                         number += 1
                         yield StatementDone(unit.action, number, total, time.monotonic() - begun)
             except UnitFailed as failed:
@@ -258,6 +262,11 @@ class MemoryExecutor(Executor):
             return Failure(error, f"{type(error).__name__}: {error}", statement)
         outcome = "unknown" if error.sqlstate == CONNECTION_LOST else "rolled back"
         return Failure(error, error.message, statement, error.position, error.sqlstate, outcome=outcome)
+
+    def question(self, statement: Statement) -> Failure:
+        """Nobody can tell whether a statement that was begun is done."""
+        problem = "nothing here tells whether the statement that was begun is done"
+        return Failure(RuntimeError(problem), problem, statement, outcome="unfinished")
 
     def partial(self, failure: Failure) -> Failure:
         """A failure outside a transaction: what ran before stays."""

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from trek_core import script
 from trek_core._folding import state_of
 from trek_core.contracts import Catalog, VersionStore
 from trek_core.errors import ConfigError
 from trek_core.model import (
     Action,
     Advisory,
+    Body,
     Call,
     Facts,
     Guard,
@@ -47,6 +49,8 @@ COLUMNS: tuple[str, ...] = (
 class MemoryStore(VersionStore):
     """The table `table` ("schema.name"). A row is counted by trek (`seq`), so that two runners cannot write the same."""
 
+    keeps_steps = True
+
     def __init__(self, table: str = "public.trek_history") -> None:
         self.table = table
 
@@ -76,6 +80,7 @@ class MemoryStore(VersionStore):
             state=data["state"],
             title=data["title"],
             checksum=data["checksum"],
+            step=data["step"],
             started_at=data["started_at"],
             finished_at=data["finished_at"],
             duration=data["duration"],
@@ -95,31 +100,40 @@ class MemoryStore(VersionStore):
     def record(self, action: Action, history: History) -> Record:
         seq, guard = history.next, Guard(*constraint(self.table))
         if action.body is None:
-            return Record(
-                begin=(self.insert(seq, action, "done", finished=True),), guard=guard, history=self.used(history, 1)
-            )
-        begin, finish = (self.insert(seq, action, "started"),), (self.complete(seq, "done"),)
+            begin = self.insert(seq, action, "done", finished=True), *self.abandoned(action, history)
+            return Record(begin=begin, guard=guard, history=self.used(history, 1))
         if action.mode == "transaction":
+            begin, finish = (self.insert(seq, action, "started"),), (self.complete(seq, "started", "done"),)
             return Record(begin=begin, finish=finish, guard=guard, history=self.used(history, 1))
+        return self.outside(action, action.body, history, guard)
+
+    def outside(self, action: Action, body: Body, history: History, guard: Guard) -> Record:
+        """Rows around each statement; of an action that resumes around the rest."""
+        seq, state = history.next, "claim" if action.resume else "started"
 
         def progress(number: int, phase: Literal["begin", "done", "whole"]) -> tuple[Statement, ...]:
             return self.progress(seq + number, action, number, phase)
 
         return Record(
-            begin=begin,
-            finish=finish,
+            begin=(self.insert(seq, action, state, step=0), *self.abandoned(action, history)),
+            finish=(self.complete(seq, state, "done"),),
             progress=progress,
-            failed=(self.complete(seq, "failed"),),
+            failed=(self.complete(seq, state, "failed"),),
             guard=guard,
-            history=self.used(history, 1 + len(action.body.statements)),
+            history=self.used(history, 1 + len(body.statements)),
         )
+
+    def abandoned(self, action: Action, history: History) -> tuple[Statement, ...]:
+        """What runs that are gone left open of a revision: one that is at work all the same cannot complete its row."""
+        left = [row for row in history.rows if row.revision == action.revision and row.state in ("started", "claim")]
+        return tuple(self.complete(row.data["seq"], row.state, "abandoned") for row in left)
 
     def progress(
         self, seq: int, action: Action, number: int, phase: Literal["begin", "done", "whole"]
     ) -> tuple[Statement, ...]:
         """A row for each statement outside a transaction: what began is written before, what is done after it."""
         if phase == "done":
-            return (self.complete(seq, "step"),)
+            return (self.complete(seq, "step", "step"),)
         return (self.insert(seq, action, "step", step=number, finished=phase == "whole"),)
 
     def used(self, history: History, rows: int) -> History:
@@ -129,14 +143,14 @@ class MemoryStore(VersionStore):
     def insert(
         self, seq: int, action: Action, state: str, *, step: int | None = None, finished: bool = False
     ) -> Statement:
-        title = action.entry.title if step is None else f"statement {step} of {action.entry.title}"
-        values = (seq, action.revision, action.verb, title, action.checksum, state, step)
+        title = f"statement {step} of {action.entry.title}" if step else action.entry.title
+        checksum = script.body_checksum(action) if step else action.checksum
+        values = (seq, action.revision, action.verb, title, checksum, state, step)
         row = dict(zip(COLUMNS, values, strict=False))
         return Call(Insert(self.table, row, finished), f"row {seq} of {self.table}")
 
-    def complete(self, seq: int, state: str) -> Statement:
-        """Turns the row, which this run wrote, from started to its end; a step's row only gets its time."""
-        before = "step" if state == "step" else "started"
+    def complete(self, seq: int, before: str, state: str) -> Statement:
+        """Turns the row from one state to another, with the time; a step's stays what it is."""
         return Call(Complete(self.table, seq, before, state), f"row {seq} of {self.table} is {state}")
 
 

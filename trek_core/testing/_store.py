@@ -8,11 +8,12 @@ from typing import ClassVar
 from trek_core.testing._store_race import RaceTests
 from trek_core.testing._store_reading import ReadingTests
 from trek_core.testing._store_recording import RecordingTests
+from trek_core.testing._store_resuming import ResumingTests
 from trek_core.testing._store_state import StateTests
 
 
-class VersionStoreSuite(ReadingTests, StateTests, RecordingTests, RaceTests):
-    """Holds a version store to its contract (S2 to S27). One class and one method; this one is complete::
+class VersionStoreSuite(ReadingTests, StateTests, RecordingTests, ResumingTests, RaceTests):
+    """Holds a version store to its contract (S2 to S30). One class and one method; this one is complete::
 
         from contextlib import asynccontextmanager
 

@@ -77,6 +77,7 @@ class Bench:
             applied=tuple(map(self._called, found.applied)),
             rows={self._called(name): self._calling(row) for name, row in found.rows.items()},
             unfinished=tuple(map(self._calling, found.unfinished)),
+            resumes={self._called(name): resume for name, resume in found.resumes.items()},
         )
 
     async def applied(self) -> tuple[str, ...]:
