@@ -98,7 +98,8 @@ class NativeStore(VersionStore):
             f" WHERE n.nspname = {quote_literal(self.schema)} AND c.relname = {quote_literal(self.table)}"
             " UNION ALL SELECT CASE WHEN r.told ->> 'finished_at' IS NULL"
             " THEN r.told || pg_catalog.jsonb_build_object('xid', r.xid) ELSE r.told END"
-            f" FROM (SELECT pg_catalog.to_jsonb(t) AS told, t.xmin::text AS xid FROM {self.name} t) r"
+            " FROM (SELECT NULL::pg_catalog.xid AS xmin) none"  # where a view, which has none, is in the table's place
+            f" CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(t) AS told, xmin::text AS xid FROM {self.name} t) r"
         )
 
     def history(self, rows: Rows | None, facts: Facts) -> History:

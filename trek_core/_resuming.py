@@ -27,9 +27,14 @@ def unfinished(rows: Sequence[HistoryRow], facts: Sequence[str]) -> Unfinished:
 
 def since(row: HistoryRow, resume: Resume | None = None, total: int | None = None) -> str:
     """One fact: "0007, since 2026-01-01, 2 of 5 statements done"."""
+    begun = (resume.begun if resume else row).started_at or "an unknown time"
+    return f"{row.revision}, since {begun}" + (f", {came(resume, total)}" if resume else "")
+
+
+def came(resume: Resume, total: int | None = None) -> str:
+    """How far: "2 of 5 statements done"."""
     of = "" if total is None else f" of {total}"
-    done = f", {resume.done}{of} statements done" if resume else ""
-    return f"{row.revision}, since {(resume.begun if resume else row).started_at or 'an unknown time'}{done}"
+    return f"{resume.done}{of} statement{'' if (total or resume.done) == 1 else 's'} done"
 
 
 def refuse_uncertain(action: Action) -> None:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 ORDERS = {"0002_orders.sql": "CREATE TABLE orders (id int);\n-- trek: down\nDROP TABLE orders;\n"}
 BILLS = {"0003_bills.sql": "CREATE TABLE bills (id int);\n"}
 HALF_DONE = {"0001_index.sql": "-- trek: no-transaction\nCREATE TABLE users (id int);\nSELECT 1 / 0;\n"}
+HALF_PYTHON = {
+    "0001_index.py": "no_transaction = True\n\n\nasync def upgrade(connection):\n    await connection.execute('SELECT 1 / 0')\n"
+}
 
 
 async def applied(stage: Stage) -> None:
@@ -53,6 +56,11 @@ async def late(stage: Stage) -> None:
 async def half_done(stage: Stage) -> None:
     with contextlib.suppress(MigrationFailed):
         await stage.migrate()
+
+
+async def half_done_and_mended(stage: Stage) -> None:
+    await half_done(stage)
+    stage.write({"0001_index.sql": HALF_DONE["0001_index.sql"].replace("1 / 0", "1 / 1")})
 
 
 async def foreign_table(stage: Stage) -> None:
@@ -153,9 +161,24 @@ DATABASES = (
     Case(
         "unfinished",
         Unfinished,
-        ("0001, since ", "Look at what", "trek repair 0001 --not-applied"),
+        ("0001, since ", "statement 1 was begun", "Look at what", "trek repair 0001 --not-applied"),
+        HALF_PYTHON,
+        half_done,
+    ),
+    Case(
+        "unfinished-edited",
+        Unfinished,
+        ("0001, since ", "1 statement done", "its file was edited", "trek repair 0001 --not-applied"),
+        HALF_DONE,
+        half_done_and_mended,
+    ),
+    Case(
+        "unfinished-elsewhere",
+        Unfinished,
+        ("0001, since ", "not on the way to 'base'", "trek repair 0001 --not-applied"),
         HALF_DONE,
         half_done,
+        to("base"),
     ),
     Case(
         "history-of-another-shape",

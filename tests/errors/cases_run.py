@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
+
+import asyncpg
 
 from tests.errors.cases_files import USERS
 from tests.errors.stage import Case, to
@@ -62,6 +65,14 @@ async def losing_the_answer(stage: Stage) -> object:
 
 def options(**given: Any) -> Any:
     return to("head", **given)
+
+
+async def invalid_before(stage: Stage) -> None:
+    """Somebody's own build failed."""
+    await stage.migrate("0001")
+    await stage.connection.execute("INSERT INTO users VALUES (1), (2)")
+    with contextlib.suppress(asyncpg.UniqueViolationError):
+        await stage.connection.execute("CREATE UNIQUE INDEX CONCURRENTLY users_one ON users ((1))")
 
 
 RUNS = (
@@ -153,9 +164,39 @@ RUNS = (
         ":3:1: ",
         'relation "userz" does not exist',
         "what it did before the failure stays",
-        "trek history",
+        "run again: trek goes on at statement 2 of 2",
         "trek repair 0002 --applied",
         "trek repair 0002 --not-applied",
+    ),
+    failing(
+        "non-transactional-python-fails",
+        "0002_work.py",
+        "no_transaction = True\n\n\nasync def upgrade(connection):\n    await connection.execute('VACUUM userz')\n",
+        ":5: ",
+        'relation "userz" does not exist',
+        "trek history",
+        "Until then trek refuses to go on",
+    ),
+    failing(
+        "unique-index-fails",
+        "0002_index.sql",
+        "-- trek: no-transaction\nINSERT INTO users VALUES (1), (2);\n"
+        "CREATE UNIQUE INDEX CONCURRENTLY users_one ON users ((1));\n",
+        ":3:1: ",
+        "It left the INVALID index public.users_one",
+        "trek removes that and goes on at statement 2 of 2",
+    ),
+    Case(
+        "index-was-invalid",
+        MigrationFailed,
+        (
+            "migrations/0002_index.sql:1:1: ",
+            "public.users_one was there before",
+            "DROP INDEX CONCURRENTLY public.users_one",
+        ),
+        {**USERS, "0002_index.sql": "CREATE INDEX CONCURRENTLY IF NOT EXISTS users_one ON users (id);\n"},
+        invalid_before,
+        writes=True,
     ),
 )
 
