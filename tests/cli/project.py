@@ -27,10 +27,14 @@ THREE = {"0001_users.sql": USERS, "0002_email.sql": EMAIL, "0003_index.sql": IND
 WAIT = "SELECT pg_advisory_xact_lock(42);\n"
 
 
-def interrupt(process: subprocess.Popen[str]) -> None:
-    """Ctrl-C. Again if nothing comes of it: one that arrives just before a program begins to wait does not wake it."""
+def interrupt(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT, times: int = 1) -> None:
+    """Ctrl-C or SIGTERM, so many times at once.
+
+    Again if nothing comes of it: one that arrives just before a question begins to wait does not wake it.
+    """
     while process.poll() is None:
-        process.send_signal(signal.SIGINT)
+        for _ in range(times):
+            process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(10)
 

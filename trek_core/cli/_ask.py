@@ -11,6 +11,7 @@ import click
 
 from trek_core.cli._exit import Interrupted, NotConfirmed
 from trek_core.cli._output import complain, count, plain
+from trek_core.cli._signals import SIGNALS
 from trek_core.plans import Plan
 
 
@@ -46,9 +47,10 @@ def _confirm(plan: Plan, told: str, risk: str) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C ends the question: asyncio's own handler would only note it, and the question would go on waiting."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C and SIGTERM end the question: the run's handler would only note them, and the question would go on waiting."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -16,6 +16,7 @@ from trek_core._host import Offer, PluginHost
 from trek_core._migrator import Migrator
 from trek_core._session import inside
 from trek_core.backend import Backend
+from trek_core.cli._signals import stoppable
 from trek_core.contracts import Executor, ExecutorProvider, Observer
 from trek_core.errors import ConfigError
 from trek_core.model import Rules
@@ -47,9 +48,9 @@ def migrator(settings: Settings, observers: Iterable[Observer] = ()) -> Migrator
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs it to its end; Ctrl-C cancels it and lets it clean up."""
+    """Runs it to its end; Ctrl-C and SIGTERM cancel it and let it clean up."""
     _show_log()
-    return asyncio.run(coroutine)
+    return asyncio.run(stoppable(coroutine))
 
 
 def _executor(settings: Settings, host: PluginHost) -> Offer[ExecutorProvider]:

@@ -26,7 +26,7 @@ Exit codes:
        leads there, no connection, or the question was not answered with yes
   3    status --check: something is pending, or not as it should be
   4    somebody else held the migration lock all the time
-  130  interrupted (Ctrl-C)
+  130  interrupted (Ctrl-C, SIGTERM)
 """
 _SECRETS = ("TREK_DSN", "DATABASE_URL")
 
@@ -36,7 +36,7 @@ class NotConfirmed(TrekError):
 
 
 class Interrupted(TrekError):
-    """Ctrl-C."""
+    """Ctrl-C or SIGTERM."""
 
 
 def report(error: Exception, words: Sequence[str]) -> int:
