@@ -9,12 +9,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Itera
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from trek_asyncpg import _autocommit, _failure, _patience, _several, _transaction
+from trek_asyncpg import _autocommit, _callbacks, _failure, _patience, _several, _transaction
+from trek_asyncpg._before import Before
 from trek_asyncpg._groups import Group, Groups
 from trek_asyncpg._lock import Held
 from trek_asyncpg._onlooker import Onlooker, Second
 from trek_asyncpg._patience import Patience
-from trek_asyncpg._session import SNAPSHOT, Snapshot
+from trek_asyncpg._session import Snapshot
 from trek_asyncpg._settings import RunSettings
 from trek_asyncpg._unit import GONE, Unit, UnitFailed
 from trek_asyncpg._watched import Outcome, kept, watched
@@ -30,6 +31,7 @@ from trek_core.plugin import (
     Sql,
     Started,
     StatementDone,
+    quote_ident,
     script,
 )
 
@@ -55,7 +57,7 @@ class Run:
         pooled: bool,
     ) -> None:
         self._connection, self._settings, self._held = connection, settings, held
-        self._snapshot, self._pooled = snapshot, pooled
+        self._before, self._pooled = Before(connection, snapshot, pooled=pooled), pooled
         self._onlooker = Onlooker(second, connection.get_server_pid())
         self._patience: Patience | None = None
         self._deadlock_timeout: float | None = None
@@ -128,12 +130,16 @@ class Run:
         begun = time.monotonic()
         result: Result | None = None
         while not isinstance(result, Done | Failed | Lost):
-            unit = await self._unit(action, record)
             failed: UnitFailed | None = None
+            unit = self._bare(action, record)
             try:
-                async with contextlib.aclosing(self._carried_out(unit)) as results:
-                    async for result in results:
-                        yield result
+                unit = await self._restored(unit)
+                with _callbacks.kept(self._connection) as added:
+                    async with contextlib.aclosing(self._carried_out(unit)) as results:
+                        async for result in results:
+                            yield result
+                if added and unit.nested:  # out of the caller's transaction no channel was left
+                    await unit.send([Sql(f"UNLISTEN {quote_ident(channel)}") for channel in added])
             except UnitFailed as error:
                 failed = error
             if failed is None:
@@ -166,17 +172,19 @@ class Run:
                     return
                 yield done
 
-    async def _unit(self, action: Action, record: Record) -> Unit:
-        nested, limits = self._nested, self._limits(action)
-        restore: tuple[Sql, ...] = ()
-        outside = action.mode != "transaction"
-        if ((nested or outside) and limits) or script.changes_settings(action.body):
-            if self._snapshot is None:
-                self._snapshot = Snapshot.of((await rows(self._connection, f"SELECT {SNAPSHOT}"))[0])
-            restore = self._snapshot.restore()
-        if outside and limits:
+    def _bare(self, action: Action, record: Record) -> Unit:
+        """Outside a transaction its limits are settings of the session."""
+        limits = self._limits(action)
+        if action.mode != "transaction" and limits:
             record, limits = replace(record, begin=(*limits, *record.begin)), ()
-        return Unit(self._connection, action, record, restore, nested, not self._pooled, limits)
+        return Unit(self._connection, action, record, (), self._nested, not self._pooled, limits)
+
+    async def _restored(self, unit: Unit) -> Unit:
+        """With what puts the session back, if the unit may leave it otherwise than it was. Raises `UnitFailed`."""
+        limits = self._limits(unit.action)
+        outside = unit.action.mode != "transaction"
+        changes = ((unit.nested or outside) and limits) or script.changes_settings(unit.action.body)
+        return await self._before.restored(unit) if changes else unit
 
     # ----------------------------------------------------------------------- waiting
     def _patience_of(self, action: Action) -> Patience:

@@ -24,8 +24,12 @@ async def run(unit: Unit) -> None:
     try:
         await work(unit, opening)
     except UnitFailed as failed:
+        await unit.tidy()
         failure = unknown_if_gone(unit, failed.failure, "rolled back")
         raise UnitFailed(failure, escaped=failed.escaped) from failure.cause
+    except BaseException:
+        await unit.tidy()
+        raise
 
 
 def _tail(unit: Unit) -> tuple[Statement, ...]:

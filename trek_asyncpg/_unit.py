@@ -33,8 +33,9 @@ class UnitFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One action on one connection. `restore` puts the session's settings back; `nested`: in the caller's transaction.
+    """One action on one connection; `nested`: in the caller's transaction.
 
+    restore: makes the session what it was. as_found: only who it acts as, to the end of a query of several statements.
     limits: what bounds its transaction's waits and statements.
     """
 
@@ -45,6 +46,7 @@ class Unit:
     nested: bool
     mark: bool
     limits: tuple[Sql, ...] = ()
+    as_found: tuple[Sql, ...] = ()
 
     @property
     def opening(self) -> tuple[Statement, ...]:
@@ -93,6 +95,12 @@ class Unit:
             await Sending(self.connection).send(script.statements(self.action))
         except SendingFailed as failed:
             raise UnitFailed(failed.failure) from failed.failure.cause
+
+    async def tidy(self) -> None:
+        """After what failed: a rollback takes back neither prepared statements nor locks, nor what was committed before it."""
+        if self.restore and not self.connection.is_closed():
+            with contextlib.suppress(UnitFailed, *GONE):
+                await to_the_end(self.send(self.restore))
 
     async def roll_back(self) -> None:
         """To the end, and always: after a cancellation is_in_transaction() says False while the server is in one."""

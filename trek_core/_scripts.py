@@ -68,7 +68,8 @@ class Sql:
     controls_transaction: str = ""
     """The words that begin or end a transaction ("COMMIT"), or nothing."""
     changes_settings: bool = False
-    """SET, RESET, set_config, DISCARD, DO or CALL: the session's settings may differ afterwards."""
+    """SET, RESET, set_config, DISCARD, DO, CALL, and what a session keeps (LISTEN, PREPARE, CREATE TEMP, a cursor WITH HOLD,
+    a session's advisory lock): the session may be another afterwards."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 UNLOCKS = frozenset({"pg_advisory_unlock_all", '"pg_advisory_unlock_all"'})
 _SETTERS = frozenset({"set_config", '"set_config"', "pg_settings", '"pg_settings"'})  # pg_settings can be updated
-TELLING = UNLOCKS | _SETTERS
+_LOCKS = frozenset(
+    f"{quote}pg_{kind}advisory_lock{shared}{quote}"
+    for quote in ("", '"')
+    for kind in ("", "try_")
+    for shared in ("", "_shared")
+)
+_KEEPING = _SETTERS | _LOCKS | {"pg_temp", '"pg_temp"'}
+_TEMPORARY = frozenset({"temp", "temporary"})
+_BEFORE_TEMP = frozenset({"or", "replace", "local", "global"})
+TELLING = UNLOCKS | _KEEPING | _TEMPORARY
 """Words that mean something wherever they stand in a statement, however long it is."""
 
 _OFF = frozenset({"false", "off", "0"})
@@ -62,10 +71,22 @@ def controls_transaction(words: Words) -> str:
 
 
 def changes_settings(words: Words) -> bool:
-    """Whether role or settings may differ after the statement."""
+    """Whether the session may be another after the statement: its role, its settings, or what it keeps."""
     if words[0] == "set":
         return words[1:2] not in (["constraints"], ["transaction"])  # SET LOCAL ROLE: the history must still be written
-    return words[0] in ("reset", "discard", "do", "call") or not _SETTERS.isdisjoint(words)
+    return words[0] in _CHANGING or not _KEEPING.isdisjoint(words) or _keeps(words)
+
+
+_CHANGING = frozenset({"reset", "discard", "do", "call", "listen", "unlisten", "prepare"})
+
+
+def _keeps(words: Words) -> bool:
+    """CREATE TEMP, SELECT … INTO TEMP, a cursor WITH HOLD."""
+    if words[0] == "create":
+        return next((word for word in words[1:5] if word not in _BEFORE_TEMP), "") in _TEMPORARY
+    if words[0] == "declare":
+        return "hold" in words
+    return words[0] in ("select", "with") and "into" in words and not _TEMPORARY.isdisjoint(words)
 
 
 def reads_stdin(words: Words) -> bool:
