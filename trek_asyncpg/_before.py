@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trek_asyncpg import _failure
 from trek_asyncpg._reading import ANY
@@ -13,7 +13,6 @@ from trek_asyncpg._wire import rows
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
-    from trek_core.plugin import Body
 
 
 class Before:
@@ -24,20 +23,25 @@ class Before:
 
     async def restored(self, unit: Unit) -> Unit:
         """The unit with the statements that put the session back. Raises `UnitFailed`: nothing of the unit was sent."""
-        body = unit.action.body
+        names = custom_settings(unit.action.body)
+        custom = (await self._asked(ask_custom(names)))[0] if names else {}
+        found = await self._found()
+        restore = found.restore(unit.action.body, custom, nested=unit.nested, pooled=self._pooled)
+        return replace(unit, restore=restore, as_found=found.as_found(local=True))
+
+    async def timed(self, unit: Unit) -> Unit:
+        """The unit with the statements that put only its timeouts back. Raises as `restored` does."""
+        return replace(unit, restore=(await self._found()).timeouts())
+
+    async def _found(self) -> Snapshot:
+        self._snapshot = self._snapshot or Snapshot.of((await self._asked(SNAPSHOT))[0])
+        return self._snapshot
+
+    async def _asked(self, expression: str) -> list[dict[str, Any]]:
         try:
-            custom = await self._custom(body)
-            found = self._snapshot or Snapshot.of((await rows(self._connection, f"SELECT {SNAPSHOT}"))[0])
+            return await rows(self._connection, f"SELECT {expression}")
         except ANY as error:
             problem = (
                 f"nothing of it was sent: the session could not be asked what it is: {type(error).__name__}: {error}"
             )
             raise UnitFailed(replace(_failure.of(error), message=problem)) from error
-        self._snapshot = found
-        restore = found.restore(body, custom, nested=unit.nested, pooled=self._pooled)
-        return replace(unit, restore=restore, as_found=found.as_found(local=True))
-
-    async def _custom(self, body: Body | None) -> dict[str, str | None]:
-        """The custom settings that the body names: a round trip where it names any."""
-        names = custom_settings(body)
-        return (await rows(self._connection, f"SELECT {ask_custom(names)}"))[0] if names else {}

@@ -7,14 +7,30 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from trek_asyncpg import _lock, _reading
+from trek_asyncpg import _callbacks, _lock, _reading
+from trek_asyncpg._before import Before
 from trek_asyncpg._onlooker import Second, beside
 from trek_asyncpg._run import Run
 from trek_asyncpg._session import Snapshot
 from trek_asyncpg._settings import RunSettings
+from trek_asyncpg._unit import UnitFailed
 from trek_asyncpg._whole import Whole
 from trek_asyncpg._whole_query import whole_units
-from trek_core.plugin import Action, Executor, Facts, Lock, Locked, LockWaiting, Record, Result, Rows, Sql
+from trek_core.plugin import (
+    Action,
+    Done,
+    Executor,
+    Facts,
+    Failed,
+    Lock,
+    Locked,
+    LockWaiting,
+    Record,
+    Result,
+    Rows,
+    Sql,
+    Started,
+)
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
@@ -82,11 +98,22 @@ class AsyncpgExecutor(Executor):
 
     async def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
         pooled = self._facts is not None and self._facts.pooled
-        made = await whole_units(self._connection, units, self._settings, self._snapshot)
-        whole = Whole(self._connection, made, self._nested, pooled, self._settings.together, self._held.release)
+        pairs, before = list(units), Before(self._connection, self._snapshot, pooled=pooled)
         try:
-            async with contextlib.aclosing(whole.run()) as results:
-                async for result in results:
-                    yield result
+            made = await whole_units(self._connection, pairs, self._settings, before)
+        except UnitFailed as failed:
+            yield Started(pairs[0][0])
+            yield Failed(pairs[0][0], failed.failure)
+            return
+        whole = Whole(self._connection, made, self._nested, pooled, self._settings.together, self._held.release)
+        result: Result | None = None
+        try:
+            with _callbacks.kept(self._connection):
+                async with contextlib.aclosing(whole.run()) as results:
+                    async for result in results:
+                        yield result
         finally:
+            if not isinstance(result, Done):
+                for unit in made:
+                    await unit.tidy()
             await self._connection.reload_schema_state()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from trek_asyncpg._message import MARKER_CLASS
 from trek_core.plugin import Sql, quote_literal
 
 _TEMP = (
@@ -18,6 +19,7 @@ _LOCKS = (
     "SELECT l.classid || ' ' || l.objid || ' ' || l.objsubid || ' ' || l.mode AS item, l.classid::bigint AS high,"
     " l.objid::bigint AS low, l.objsubid AS kind, CASE l.mode WHEN 'ShareLock' THEN '_shared' ELSE '' END AS shared"
     " FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.pid = pg_catalog.pg_backend_pid() AND l.granted"
+    f" AND NOT (l.objsubid = 2 AND l.classid = {MARKER_CLASS})"
 )
 _CURSORS = "SELECT c.name AS item FROM pg_catalog.pg_cursors c WHERE c.name NOT LIKE '<unnamed%' AND c.name <> ''"
 _PREPARED = "SELECT p.name AS item FROM pg_catalog.pg_prepared_statements p WHERE p.from_sql"

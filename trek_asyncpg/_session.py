@@ -73,6 +73,14 @@ class Snapshot:
             _set_if_changed("role", "pg_catalog.current_setting('role')", self.role, local=local),
         )
 
+    def timeouts(self) -> tuple[Sql, ...]:
+        """Puts back the timeouts alone, until the end of the transaction."""
+        found = {name: self.values.get(name) for name in ("lock_timeout", "statement_timeout")}
+        return tuple(
+            Sql(f"SET LOCAL {name} TO {'DEFAULT' if value is None else quote_literal(value)}")
+            for name, value in found.items()
+        )
+
     def _settings(self) -> Sql:
         """Never RESET ALL or RESET ROLE: they would wipe the caller's own."""
         before = quote_literal(json.dumps(dict(self.values)))
@@ -117,14 +125,6 @@ def _custom(before: Mapping[str, str | None]) -> Iterable[Sql]:
         yield Sql(
             f"SELECT pg_catalog.set_config({given}, {was}, false)"
             f" WHERE COALESCE(pg_catalog.current_setting({given}, true), '') <> {was}"
-        )
-
-    def timeouts(self) -> tuple[Sql, ...]:
-        """Puts back the timeouts alone, until the end of the transaction."""
-        found = {name: self.values.get(name) for name in ("lock_timeout", "statement_timeout")}
-        return tuple(
-            Sql(f"SET LOCAL {name} TO {'DEFAULT' if value is None else quote_literal(value)}")
-            for name, value in found.items()
         )
 
 

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from trek_asyncpg._before import Before
 from trek_asyncpg._message import Message, forget, mark
-from trek_asyncpg._session import SNAPSHOT, Snapshot
 from trek_asyncpg._settings import RunSettings
 from trek_asyncpg._unit import Unit
-from trek_asyncpg._wire import rows
 from trek_core.plugin import Action, Record, Sql, Statement, script
 
 if TYPE_CHECKING:
@@ -24,11 +23,12 @@ async def whole_units(
     connection: Connection,
     pairs: Iterable[tuple[Action, Record]],
     settings: RunSettings,
-    snapshot: Snapshot | None,
+    before: Before,
 ) -> list[Unit]:
     """Each puts back what would outlive it in the transaction: its timeouts, and the settings that its body changes.
 
     Of lock timeouts only those that somebody asked for: trek's own short ones are for what can be tried again.
+    Raises `UnitFailed` before anything was sent.
     """
     found = []
     for action, record in pairs:
@@ -38,11 +38,10 @@ async def whole_units(
             settings.statement_timeout if body is None or body.statement_timeout is None else body.statement_timeout
         )
         limits, changes = script.limits(lock, statement), script.changes_settings(body)
-        restore: tuple[Sql, ...] = ()
+        unit = Unit(connection, action, record, (), nested, mark=True, limits=limits)
         if limits or changes:
-            snapshot = snapshot or Snapshot.of((await rows(connection, f"SELECT {SNAPSHOT}"))[0])
-            restore = snapshot.restore() if changes else snapshot.timeouts()
-        found.append(Unit(connection, action, record, restore, nested, mark=True, limits=limits))
+            unit = await (before.restored(unit) if changes else before.timed(unit))
+        found.append(unit)
     return found
 
 

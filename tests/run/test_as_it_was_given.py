@@ -12,7 +12,7 @@ import pytest
 
 from tests.run.folders import until, write
 from trek_asyncpg import migrate
-from trek_core import MigrationFailed
+from trek_core import MigrationFailed, Rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -80,7 +80,7 @@ KINDS = {
         ("1ExclusiveLock", "2ExclusiveLock", "3ShareLock"),
     ),
 }
-WAYS = ("sql", "do", "python", "no-transaction")
+WAYS = ("sql", "do", "python", "no-transaction", "plan")
 
 
 def migration(way: str, deed: str, *, end: str = "") -> dict[str, str]:
@@ -120,7 +120,9 @@ async def test_what_a_migration_leaves_goes_and_the_callers_own_stays(
     connection: Connection, tmp_path: Path, kind: Kind, way: str
 ) -> None:
     await connection.execute(kind.mine)
-    await migrate(connection, write(tmp_path, {**migration(way, kind.theirs), "2_more.sql": "CREATE TABLE more ();"}))
+    rules = Rules(transaction="plan") if way == "plan" else None
+    folder = write(tmp_path, {**migration(way, kind.theirs), "2_more.sql": "CREATE TABLE more ();"})
+    await migrate(connection, folder, rules=rules)
     assert await listed(connection, kind) == sorted(kind.there)
 
 
@@ -136,7 +138,8 @@ async def test_it_goes_after_a_failure_too(connection: Connection, tmp_path: Pat
     """A rollback takes back neither prepared statements nor a session's locks."""
     await connection.execute(KINDS[kind].mine)
     with pytest.raises(MigrationFailed, match="division by zero"):
-        await migrate(connection, write(tmp_path, migration(way, KINDS[kind].theirs, end=" SELECT 1/0")))
+        folder = write(tmp_path, migration(way, KINDS[kind].theirs, end=" SELECT 1/0"))
+        await migrate(connection, folder, rules=Rules(transaction="plan") if way == "plan" else None)
     assert await listed(connection, KINDS[kind]) == sorted(KINDS[kind].there)
 
 

@@ -164,8 +164,9 @@ async def test_text_that_the_servers_encoding_lacks_is_laid_at_its_file(
 
 async def test_an_error_of_the_commit_itself_leaves_nothing(connection: Connection, tmp_path: Path) -> None:
     at_commit = (
+        "CREATE FUNCTION leaves() RETURNS void LANGUAGE sql AS $$"
         "CREATE TEMP TABLE p (id int PRIMARY KEY) ON COMMIT DELETE ROWS;"
-        " CREATE TEMP TABLE c (id int REFERENCES p) ON COMMIT PRESERVE ROWS;"
+        " CREATE TEMP TABLE c (id int REFERENCES p) ON COMMIT PRESERVE ROWS; $$; SELECT leaves();"
     )
     path = await folder(connection, tmp_path, 2, at_commit)
     with pytest.raises(MigrationFailed, match="unsupported ON COMMIT") as raised:

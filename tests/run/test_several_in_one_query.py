@@ -28,8 +28,9 @@ PREPARED = """
     CREATE TABLE v (id int PRIMARY KEY);
 """
 AT_COMMIT = (
+    "CREATE FUNCTION leaves() RETURNS void LANGUAGE sql AS $$"
     "CREATE TEMP TABLE p (id int PRIMARY KEY) ON COMMIT DELETE ROWS;"
-    " CREATE TEMP TABLE c (id int REFERENCES p) ON COMMIT PRESERVE ROWS;"
+    " CREATE TEMP TABLE c (id int REFERENCES p) ON COMMIT PRESERVE ROWS; $$; SELECT leaves();"
 )
 FAILURES = {  # the third line of a migration, its SQLSTATE, and the place; none where only the migration is known
     "parse error": ("SELECT * FORM v;", "42601", ":3:10: "),
