@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks import environment
 from benchmarks.bench import Bench, say
 from benchmarks.publish import publish, write
-from benchmarks.report import Table
+from benchmarks.report import Table, promises
 from benchmarks.server import server, version
 from benchmarks.workloads import WORKLOADS
 
@@ -78,11 +78,12 @@ def main() -> None:
     started = time.monotonic()
     found, server_version = asyncio.run(measure(given, env))
     text = head(env, server_version, time.monotonic() - started)
-    print(text)
+    tables = [table for several in found.values() for table in several]
+    print(f"{text}\n{promises(tables).markdown()}")
     with tempfile.TemporaryDirectory() as folder:
         out = given.out or Path(folder)
         if given.out or given.publish:
-            write(out, text, [table for tables in found.values() for table in tables], env)
+            write(out, text, tables, env)
         if given.publish:
             publish(out)
     say("done")

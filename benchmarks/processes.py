@@ -97,17 +97,16 @@ async def in_turns(rounds: int, measures: dict[str, Measure], once: Collection[s
     What fails is said, and left out of the rounds that follow.
     """
     found: Values = {name: [] for name in measures}
-    names = list(measures)
+    failed: set[str] = set()
     for number in range(rounds):
-        if number == 1:
-            names = [name for name in names if name not in once]
+        names = [name for name in measures if name not in failed and not (number and name in once)]
         shift = number % len(names)
         for name in names[shift:] + names[:shift]:
             try:
                 found[name].append(await measures[name]())
             except Failed as error:
                 print(f"  {name} FAILS: {error}", file=sys.stderr)
-        names = [name for name in names if found[name]]
+                failed.add(name)
     return found
 
 

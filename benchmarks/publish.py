@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks.environment import ROOT, Environment
-from benchmarks.report import MISSING, Table, seconds
+from benchmarks.report import MISSING, Table, promises, seconds
 from benchmarks.tools import FLOOR, PEERS, PSQL, TREK, TREK_COMMAND
 
 Figures = dict[str, dict[str, float]]
@@ -45,7 +45,7 @@ def write(out: Path, text: str, tables: list[Table], env: Environment) -> None:
     """RESULTS.md, figures.json, summary.md in that folder, and benchmarks.svg if the environment can draw."""
     out.mkdir(parents=True, exist_ok=True)
     found = figures(tables)
-    (out / "RESULTS.md").write_text(f"{text}\n" + "\n".join(table.markdown() for table in tables))
+    (out / "RESULTS.md").write_text(f"{text}\n" + "\n".join(table.markdown() for table in [promises(tables), *tables]))
     (out / "figures.json").write_text(json.dumps(found, indent=1))
     (out / "summary.md").write_text(summary(found))
     if env.draws:

@@ -7,8 +7,8 @@ from statistics import median
 
 from benchmarks import content
 from benchmarks.bench import Bench, apply, say
-from benchmarks.processes import Measure, Ran, Values, in_turns, of
-from benchmarks.report import MISSING, Table, cells, seconds
+from benchmarks.processes import Figures, Measure, Ran, Values, in_turns, of, ratio
+from benchmarks.report import MISSING, Goal, Table, cells, seconds
 from benchmarks.tools import ASYNCPG_TREK, FLOOR, PSQL, ROWS, TREK, TREK_COMMAND, Tool
 
 QUICK = (5, 10)
@@ -57,7 +57,16 @@ def _table(tools: list[Tool], values: Values, number: int) -> Table:
         )
     if number in SHOWN:
         table.figures["apply"] = {name: median(found) for name, found in whole.items()}
+        table.goals += _goals(whole, inside, number)
     return table
+
+
+def _goals(whole: Figures, inside: Figures, number: int) -> list[Goal]:
+    applied = f"apply {number:,}"
+    goals = [Goal(f"{applied}, connection given: times {FLOOR.name}", 1.2, ratio(inside, TREK.name, FLOOR.name))]
+    if PSQL.name in whole:
+        goals.append(Goal(f"{applied}, whole process: times {PSQL.name}", 1, ratio(whole, TREK.name, PSQL.name)))
+    return goals
 
 
 def _growth(tools: list[Tool], found: dict[int, Values]) -> Table:
@@ -66,11 +75,15 @@ def _growth(tools: list[Tool], found: dict[int, Values]) -> Table:
     steps = list(pairwise(sizes))
     names = [f"{low:,} → {high:,}" for low, high in steps]
     header = ("tool", *(f"client CPU, {name}" for name in names), *(f"time, {name}" for name in names))
-    table = Table("What one more migration costs (whole process)", header)
+    table, last = Table("What one more migration costs (whole process)", header), dict[str, float]()
     for tool in tools:
         if all(values[tool.name] for values in found.values()):
             rows = [[_slope(found, tool.name, *step, what) for step in steps] for what in ("cpu", "seconds")]
             table.rows.append([tool.name, *map(seconds, rows[0]), *map(seconds, rows[1])])
+            last[tool.name] = rows[0][-1]
+    if ASYNCPG_TREK.name in last:
+        what = f"client CPU of one more migration, {names[-1]}: times {ASYNCPG_TREK.name}"
+        table.goals.append(Goal(what, 1, last[TREK.name] / last[ASYNCPG_TREK.name]))
     return table
 
 

@@ -14,7 +14,7 @@ from benchmarks import content
 from benchmarks.bench import Bench, say
 from benchmarks.content import Migration
 from benchmarks.processes import Process, Ran, ratio, run
-from benchmarks.report import Table, seconds, times
+from benchmarks.report import Goal, Table, seconds, times
 from benchmarks.server import column, database, name_of
 from benchmarks.tools import LOCKED, TREK, TREK_COMMAND, Tool
 
@@ -103,4 +103,8 @@ def _table(key: str, title: str, tools: list[Tool], found: dict[str, Crowd]) -> 
         said = Counter(crowd.problems).most_common(1)
         table.rows.append([tool.name, failed, right, *figures, said[0][0].replace("|", "\\|") if said else ""])
     table.figures[key] = {name: 100 * len(crowd.problems) / crowd.started for name, crowd in found.items()}
+    crowd = found[TREK.name]
+    table.goals.append(Goal(f"{title}: processes that failed", 0, len(crowd.problems)))
+    table.goals.append(Goal(f"{title}: databases that are not right", 0, crowd.wrong))
+    table.goals.append(Goal(f"{title}: times the floor", 1.5, ratio(took, TREK.name, LOCKED.name)))
     return table

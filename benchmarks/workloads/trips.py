@@ -6,7 +6,7 @@ from benchmarks import content
 from benchmarks.bench import Bench, applied_once, say
 from benchmarks.processes import Failed, run
 from benchmarks.proxy import counted
-from benchmarks.report import MISSING, Table
+from benchmarks.report import MISSING, Goal, Table
 from benchmarks.server import database
 from benchmarks.tools import ALEMBIC_EACH, FLOOR, PSQL, TREK, TREK_COMMAND, Tool
 
@@ -26,6 +26,11 @@ async def measure(bench: Bench) -> list[Table]:
         table.rows.append([tool.name, *map(_text, found)])
         for key, counts in (("trips", found[-2]), ("trips_uptodate", found[-1])):
             table.figures.setdefault(key, {}).update({tool.name: counts[0]} if counts else {})
+        if tool is TREK:
+            what = [*(f"round trips, apply {number:,}" for number in sizes), "round trips, up to date"]
+            bounds = [4, *(25 for _ in sizes[1:]), 1]
+            given = zip(what, bounds, found, strict=True)
+            table.goals += [Goal(name, bound, counts[0]) for name, bound, counts in given if counts]
     return [table]
 
 
