@@ -30,7 +30,11 @@ FORGET = (
     f"CASE WHEN pg_catalog.current_setting('{DONE}', true) <> '' THEN pg_catalog.set_config('{DONE}', '', false) END"
 )
 WHAT = "the migration lock"
-PAUSE = (0.1, 1.0)  # seconds: the shortest pause, and the longest
+PAUSE = (0.02, 1.0)  # seconds: the shortest pause, and the longest
+SHARE = (
+    0.04  # of what it waited so far: a short run is not waited for much longer than it takes, a long one asked seldom
+)
+TELL = 1.0  # seconds between two questions for who holds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +109,18 @@ async def _take(
     connection: Connection, sql: Polled, end: float, waiting: Waiting
 ) -> tuple[bool, Mapping[str, Any] | None]:
     """Whether it had to be waited for, and the settings."""
-    begun, pause, tries = time.monotonic(), PAUSE[0], 0
+    begun = told = time.monotonic()
+    tries = 0
     while not (got := await asked(connection, sql.take, WHAT)):
         tries += 1
-        holder = await _holder(connection, sql, time.monotonic() - begun)
-        if time.monotonic() >= end:
-            raise LockTimeout(_message(holder), holder)
-        await waiting(holder)
-        await asyncio.sleep(min(pause * random.uniform(0.5, 1.5), max(0.0, end - time.monotonic())))  # noqa: S311
-        pause = min(pause * 1.5, PAUSE[1])
+        now = time.monotonic()
+        if tries == 1 or now >= min(told + TELL, end):
+            holder, told = await _holder(connection, sql, now - begun), now
+            if now >= end:
+                raise LockTimeout(_message(holder), holder)
+            await waiting(holder)
+        pause = min(max(PAUSE[0], SHARE * (now - begun)), PAUSE[1]) * random.uniform(0.5, 1.5)  # noqa: S311
+        await asyncio.sleep(min(pause, max(0.0, end - time.monotonic())))
     return tries > 0, got[0] if sql.tells else None
 
 
