@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Literal
 
 from trek_core.plugin import (
@@ -52,6 +53,7 @@ COLUMNS = (
     ("application", "text NOT NULL DEFAULT pg_catalog.current_setting('application_name')"),
     ("backend_pid", "integer NOT NULL DEFAULT pg_catalog.pg_backend_pid()"),
 )
+_NAMES = tuple(name for name, _ in COLUMNS)
 NAME_BYTES = 63  # NAMEDATALEN - 1: PostgreSQL cuts longer names, and the guard would not know its own table
 
 
@@ -87,7 +89,7 @@ class NativeStore(VersionStore):
 
     def query(self) -> Sql:
         return Sql(
-            "SELECT pg_catalog.jsonb_build_object('head', true,"
+            "SELECT pg_catalog.json_build_object('head', true,"
             " 'columns', (SELECT pg_catalog.jsonb_agg(a.attname) FROM pg_catalog.pg_attribute a"
             " WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),"
             " 'key', (SELECT pg_catalog.jsonb_agg(k.conname) FROM pg_catalog.pg_constraint k"
@@ -96,10 +98,22 @@ class NativeStore(VersionStore):
             " 'published', EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.puballtables))"
             " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
             f" WHERE n.nspname = {quote_literal(self.schema)} AND c.relname = {quote_literal(self.table)}"
-            " UNION ALL SELECT CASE WHEN r.told ->> 'finished_at' IS NULL"
-            " THEN r.told || pg_catalog.jsonb_build_object('xid', r.xid) ELSE r.told END"
-            " FROM (SELECT NULL::pg_catalog.xid AS xmin) none"  # where a view, which has none, is in the table's place
-            f" CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(t) AS told, xmin::text AS xid FROM {self.name} t) r"
+            f" UNION ALL {self._rows()}"
+        )
+
+    def _rows(self) -> str:
+        """All rows as one object, a list a column: half the server's work of an object a row, and a third of ours.
+
+        A column that the table lacks is found in `lacking` (a view has no xmin): the query gives what it can, and `history`
+        tells what is wrong.
+        """
+        lists = ", ".join(f"'{name}', pg_catalog.json_agg(t.{name})" for name in _NAMES)
+        lacking = ", ".join(f"NULL::text AS {name}" for name in _NAMES)
+        return (
+            f"SELECT pg_catalog.json_build_object({lists},"
+            " 'xid', pg_catalog.json_agg(CASE WHEN t.finished_at IS NULL THEN t.xid END))"
+            f" FROM (SELECT NULL::pg_catalog.xid AS xmin, {lacking}) AS lacking"
+            f" CROSS JOIN LATERAL (SELECT xmin::text AS xid, {', '.join(_NAMES)} FROM {self.name}) t"
         )
 
     def history(self, rows: Rows | None, facts: Facts) -> History:
@@ -108,9 +122,10 @@ class NativeStore(VersionStore):
         if rows is None or head is None:
             return History(exists=False, facts=facts)
         self._check(head, facts)
-        data = sorted((row for row in rows if "head" not in row), key=lambda row: int(row["seq"]))
-        history = tuple(map(_row, data))
-        following = int(data[-1]["seq"]) + 1 if data else 1
+        lists = next(row for row in rows if "head" not in row)
+        values = sorted(zip(*(column or () for column in lists.values()), strict=True), key=itemgetter(0))
+        history = tuple(_row(dict(zip(lists, row, strict=True))) for row in values)
+        following = values[-1][0] + 1 if values else 1
         return History(True, history, following, facts, self._warnings(head))
 
     def _check(self, head: Row, facts: Facts) -> None:
@@ -265,7 +280,7 @@ def _row(data: Row) -> HistoryRow:
         title=data["title"] if not data["step"] else f"statement {data['step']} of {data['title']}",
         checksum=data["checksum"],
         step=data["step"],
-        xid=data.get("xid", ""),
+        xid=data["xid"] or "",
         started_at=data["started_at"],
         finished_at=data["finished_at"] or "",
         duration=data["duration"],
