@@ -44,13 +44,15 @@ class blame:  # noqa: N801 - a verb: `with blame(store, "VersionStore.query"):`
         self._where, self._through, self._secret = where, through, secret
 
     def __enter__(self) -> None:
-        self._call = _trace.call(self._offer, self._where, self._secret)
-        self._call.__enter__()
+        self._call = _trace.call(self._offer, self._where, self._secret) if _trace.Switch.on else None
+        if self._call:
+            self._call.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._call.__exit__(kind, error, traceback)
+        if self._call:
+            self._call.__exit__(kind, error, traceback)
         if not isinstance(error, Exception) or isinstance(error, self._through):
             return
         offer = self._offer
@@ -110,11 +112,12 @@ def expect_all(offer: Offer[Any], where: str, values: object, wanted: type | Uni
 
     A text is none: it would be taken for its letters.
     """
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+    listed = isinstance(values, tuple | list)
+    if not listed and (isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable)):
         if inspect.iscoroutine(values):
             values.close()
         breach(offer, where, f"gave {shown(values)}, want a tuple of {_words(wanted)}")
-    found_all = tuple(values) if isinstance(values, tuple | list) else _drained(offer, where, values)
+    found_all = tuple(values) if listed else _drained(offer, where, values)
     if not all(map(isinstance, found_all, repeat(wanted))):
         for value in found_all:
             expect(offer, where, value, wanted)

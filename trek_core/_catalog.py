@@ -161,6 +161,8 @@ def _names(entries: tuple[Entry, ...]) -> dict[str, Entry]:
 
 
 def _parents(catalog: EntryCatalog, entry: Entry, owners: Mapping[str, str]) -> tuple[str, ...]:
+    if not entry.parents or (entry.parents[0] in catalog.rank and not entry.parents[1:]):
+        return tuple(entry.parents)
     found = dict.fromkeys(map(catalog.canonical, entry.parents))
     for name in found:
         if name not in catalog.names and name not in owners:
@@ -199,8 +201,9 @@ def _outer_first(catalog: EntryCatalog, replaced: Edges, owners: Mapping[str, st
 
 def _refuse_cycle(catalog: EntryCatalog) -> None:
     """A folder is nearly always in order already; only where it is not is there something to search."""
-    edges = {revision: _present(catalog, revision) for revision in catalog.rank}
-    rank = catalog.rank
+    rank, edges = catalog.rank, catalog.parents
+    if catalog.replaced:
+        edges = {revision: _present(catalog, revision) for revision in rank}
     if all(rank[parent] < rank[name] for name, parents in edges.items() for parent in parents):
         return
     order = in_order(edges.keys(), edges, rank)

@@ -124,7 +124,10 @@ class Manager(pluggy.PluginManager):
         if isinstance(plugin, ModuleType) and name in vars(plugin):
             value = vars(plugin)[name]
             marked = f"{self.project_name}_impl"
-            if not inspect.isroutine(value) or (type(value) is FunctionType and marked not in vars(value)):
+            plain = type(value) in (type, ModuleType, str) or (
+                type(value) is FunctionType and marked not in vars(value)
+            )
+            if plain or not inspect.isroutine(value):
                 return None
         return super().parse_hookimpl_opts(plugin, name)
 

@@ -54,7 +54,7 @@ def versioned(lineage: Lineage, nodes: Iterable[str]) -> list[str]:
     """Those that the layout's order binds: no squash, nothing that runs again and again."""
     found = []
     for node in nodes:
-        entry = lineage.entry(node)
+        entry = lineage.catalog.names.get(node)
         if entry and entry.rerun == "never" and node not in lineage.catalog.replaced:
             found.append(node)
     return found
@@ -62,7 +62,7 @@ def versioned(lineage: Lineage, nodes: Iterable[str]) -> list[str]:
 
 def trace(catalog: EntryCatalog, state: State, wanted: str | None = None) -> Lineage:
     """The lineage of a database's state. Raises `Cycle` if a squash in use makes one."""
-    rows = {catalog.canonical(name): state.rows.get(name) for name in state.applied}
+    rows = {name if name in catalog.rank else catalog.canonical(name): state.rows.get(name) for name in state.applied}
     squashes = settle(catalog, rows.keys(), wanted)
     raw = _raw(catalog, squashes)
     order = in_order(raw.keys(), raw, catalog.rank)
@@ -144,6 +144,8 @@ def _tips(nodes: tuple[str, ...], parents: Edges) -> tuple[str, ...]:
 
 def _sequence(squashes: Squashes, rows: Mapping[str, object]) -> tuple[str, ...]:
     """A squash that is not applied itself counts from its last original on."""
+    if not squashes.covered:
+        return tuple(rows)
     sequence: dict[str, None] = {}
     for name in rows:
         node = squashes.covered.get(name, name)

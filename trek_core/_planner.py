@@ -44,7 +44,7 @@ def _edited(lineage: Lineage, steps: Steps, judge: Judge, changed: Edited) -> li
     ask = {"never": judge.rules.changed != "allow", "changed": not steps.revert, "always": False}
     edited: dict[str, dict[str, str]] = {"never": {}, "changed": {}}
     for node in steps.revert or [node for node in lineage.applied if node in steps.reach]:
-        entry, row = lineage.entry(node), lineage.applied.get(node)
+        entry, row = lineage.catalog.names.get(node), lineage.applied.get(node)
         if entry and row and ask[entry.rerun] and (found := changed(entry, row)):
             edited[entry.rerun][node] = found
     judge.changed(lineage, edited["never"])

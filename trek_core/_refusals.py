@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from trek_core._catalog import EntryCatalog, files_of
 from trek_core._dataclass import dataclass, field, replace
@@ -49,8 +49,10 @@ class Judge:
             )
             self._say(self.rules.changed, Changed(msg, tuple(edited)))
 
-    def out_of_order(self, lineage: Lineage, apply: Iterable[str]) -> None:
+    def out_of_order(self, lineage: Lineage, apply: Collection[str]) -> None:
         """Pending, but the layout has it before an applied one. Raises `OutOfOrder`."""
+        if not apply:
+            return
         rank, describe = lineage.catalog.rank, lineage.catalog.describe
         last = max(versioned(lineage, lineage.applied), key=rank.__getitem__, default=None)
         late = [name for name in apply if last is not None and rank[name] < rank[last] and self._once(lineage, name)]

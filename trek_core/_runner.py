@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from trek_core import _aftermath, _checks
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._explain import NOT_ALLOWED, explain, question
+from trek_core._pause import uncollected
 from trek_core._recording import check_history
 from trek_core._session import Session
 from trek_core.errors import ConfigError, MigrationFailed, TrekError, Unfinished, plugin_words
@@ -56,7 +57,7 @@ class Runner:
             query = store.value.query()
         expect(store, "VersionStore.query", query, Sql)
         self.facts, rows = await self._read(query)
-        with blame(store, "VersionStore.history"):
+        with uncollected(), blame(store, "VersionStore.history"):
             history = store.value.history(rows, self.facts)
         check_history(store, history)
         return history

@@ -32,7 +32,8 @@ class File:
 
     @property
     def name(self) -> str:
-        return self.path.rpartition("/")[2]
+        path = self.path
+        return path.rpartition("/")[2] if "/" in path else path
 
     def __str__(self) -> str:
         return f"{self.root}/{self.path}" if self.root else self.path

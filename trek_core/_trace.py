@@ -31,7 +31,7 @@ class Origin(Protocol):
     def distribution(self) -> str: ...
 
 
-class _Switch:
+class Switch:
     """Looked at before every call of a plugin, so it is no question to the environment."""
 
     on = False
@@ -39,18 +39,18 @@ class _Switch:
 
 def look() -> None:
     """Asks the environment: once a host, when its plugins are loaded."""
-    _Switch.on = os.environ.get("TREK_TRACE_PLUGINS", "") not in ("", "0")
+    Switch.on = os.environ.get("TREK_TRACE_PLUGINS", "") not in ("", "0")
 
 
 def note(origin: Origin, what: str) -> None:
     """A line, if lines are wanted."""
-    if _Switch.on:
+    if Switch.on:
         _write(origin, what)
 
 
 def call(origin: Origin, where: str, secret: str = "") -> AbstractContextManager[None]:
     """Around a call: a line at its end. `secret` is a DSN, whose password is not shown in what it raised."""
-    return _timed(origin, where, secret) if _Switch.on else _SILENT
+    return _timed(origin, where, secret) if Switch.on else _SILENT
 
 
 @contextmanager

@@ -43,7 +43,7 @@ class FolderTree:
             raise ConfigError(msg)
         self._files = tuple(file for root in roots for file in _list(os.fspath(root)))
         self._loader_for, self._suffixes, self._facts = loader_for, tuple(suffixes), facts
-        self._contents: dict[File, bytes] = {}
+        self._contents: dict[tuple[str, str], bytes] = {}
         self._suffix_of: dict[str, str] = {}
 
     @property
@@ -56,10 +56,11 @@ class FolderTree:
 
     def read(self, file: File) -> bytes:
         """The file's bytes, from the disk once. Raises `LoadError` when it cannot be read."""
-        content = self._contents.get(file)
+        key = file.root, file.path
+        content = self._contents.get(key)
         if content is None:
             try:
-                content = self._contents[file] = _content(str(file))
+                content = self._contents[key] = _content(str(file))
             except OSError as error:
                 raise LoadError(str(file), None, f"it cannot be read: {error.strerror}") from error
         return content

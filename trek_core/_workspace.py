@@ -10,6 +10,7 @@ from trek_core import _actions, _as_one
 from trek_core._blame import blame, expect, expect_all
 from trek_core._catalog import EntryCatalog, arrange, build, smell
 from trek_core._dataclass import replace
+from trek_core._pause import uncollected
 from trek_core._planner import route
 from trek_core._recording import check_state, records
 from trek_core._status import status
@@ -69,8 +70,9 @@ class Workspace:
     # ----------------------------------------------------------------------- plans
     def plan(self, history: History, target: str, direction: Direction | None) -> Plan:
         """Raises `PlanError` and `LoadError`."""
-        found = self._route(history, target, direction)
-        return self._plan(found.hops, history, target, direction, found.warnings)
+        with uncollected():
+            found = self._route(history, target, direction)
+            return self._plan(found.hops, history, target, direction, found.warnings)
 
     def stamp(self, history: History, target: str) -> Plan:
         """Only the history is written: it says afterwards what `plan` for that target would have made true."""

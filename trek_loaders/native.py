@@ -68,16 +68,17 @@ def arrange(tree: Tree) -> Arrangement:
     """
     ignored, groups = [], defaultdict[Key, list[Named]](list)
     for file in tree.files:
-        if (reason := _reason_to_ignore(tree, file)) is not None:
+        suffix = tree.suffix(file)
+        if (reason := _reason_to_ignore(file, suffix)) is not None:
             ignored.append(Ignored(file, reason))
         else:
-            named = read_name(file, tree.suffix(file))
+            named = read_name(file, suffix)
             groups[natural_key(named.revision)].append(named)
     drafts = [_draft(tree, key, pair_up(groups[key])) for key in sorted(groups)]
     return Arrangement(tuple(_entries(drafts)), tuple(ignored))
 
 
-def _reason_to_ignore(tree: Tree, file: File) -> str | None:
+def _reason_to_ignore(file: File, taken: str) -> str | None:
     """Why the file is no migration; None if it is one. Raises `LoadError` for one that no loader takes."""
     name = file.name
     if name == "__init__.py":
@@ -86,7 +87,7 @@ def _reason_to_ignore(tree: Tree, file: File) -> str | None:
         return "a file that Python keeps for itself"
     if name[:7].lower() in ("readme", "readme."):
         return "a README"
-    if tree.suffix(file):
+    if taken:
         return None
     _, dot, suffix = name.rpartition(".")
     kind = f"no loader takes '.{suffix}'" if dot else "no loader takes a name without a suffix"
@@ -104,10 +105,10 @@ def _draft(tree: Tree, key: Key, files: tuple[Named, ...]) -> Draft:
 def _directives(tree: Tree, named: Named) -> Directives:
     """What the file says about its place. A file that cannot say anything is read for this, but not parsed."""
     content, file = tree.read(named.file), named.file
-    if file.name.endswith(".py"):
+    if file.path.endswith(".py"):
         mentioned = b"requires" in content or b"replaces" in content
         return read_constants(Source(file, content, named.direction)) if mentioned else _NOTHING
-    if b"trek" not in content.lower() or not _MENTIONED.search(content):
+    if content[:1].isalpha() or b"trek" not in content.lower() or not _MENTIONED.search(content):
         return _NOTHING
     return read_directives(decode(Source(file, content)), str(file))
 
