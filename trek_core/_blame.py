@@ -112,12 +112,14 @@ def expect_all(offer: Offer[Any], where: str, values: object, wanted: type | Uni
 
     A text is none: it would be taken for its letters.
     """
-    listed = isinstance(values, tuple | list)
-    if not listed and (isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable)):
+    if isinstance(values, tuple | list):
+        found_all = tuple(values)
+    elif isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         if inspect.iscoroutine(values):
             values.close()
         breach(offer, where, f"gave {shown(values)}, want a tuple of {_words(wanted)}")
-    found_all = tuple(values) if listed else _drained(offer, where, values)
+    else:
+        found_all = _drained(offer, where, values)
     if not all(map(isinstance, found_all, repeat(wanted))):
         for value in found_all:
             expect(offer, where, value, wanted)
