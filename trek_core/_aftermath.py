@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from trek_core import _checks
+from trek_core._dataclass import dataclass, replace
 from trek_core.events import Done, Event, Failed, Failure, Started
 from trek_core.model import Action, History, HistoryRow
 from trek_core.plans import Plan, Ran
