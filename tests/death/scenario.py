@@ -80,8 +80,14 @@ DROP TABLE public.quiet;
 """
 LAST = f"""
 ALTER TABLE orders ADD COLUMN mood mood DEFAULT 'fine', ADD CHECK (total >= 0);
+CREATE TABLE notes (id int, note text);
+COPY notes (id, note) FROM STDIN;
+1\tone
+2\ttwo
+\\.
 {RAN.format("8 up")}
 -- trek: down
+DROP TABLE notes;
 ALTER TABLE orders DROP COLUMN mood, DROP CONSTRAINT orders_total_check;
 {RAN.format("8 down")}
 """

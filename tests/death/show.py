@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -11,24 +12,29 @@ from pathlib import Path
 
 from tests.death.cutting import Tally, cut_at, points
 from tests.death.ground import ground, new_server
+from tests.death.killing import kill
 from tests.death.scenario import stages
 from trek_asyncpg.testing import Server
 
 
-async def main() -> int:
-    total = Tally()
+async def main(kills: int, shown: int) -> int:
     with tempfile.TemporaryDirectory() as folder, new_server() as server:
         async with ground(Server("own", server.dsn())) as place:
-            for start in await place.undisturbed(stages(Path(folder))):
-                begun = time.monotonic()
-                tally = await cut_at(place, start, await points(place, start))
-                print(f"points cut, {start.stage.name}: {tally} in {time.monotonic() - begun:.0f} s", flush=True)
-                for line in tally.wrong[: int(sys.argv[1]) if len(sys.argv) > 1 else 10]:
-                    print(line)
-                total.add(tally)
-    print(f"points cut: {total}")
-    return bool(total.wrong)
+            starts = await place.undisturbed(stages(Path(folder)))
+            cuts = Tally()
+            for start in starts:
+                cuts.add(await cut_at(place, start, await points(place, start)))
+            told(f"points cut: {cuts}", cuts, shown)
+            killed = await kill(place, starts, kills)
+            told(f"kills: {killed}", killed, shown)
+            racing = await kill(place, starts, max(kills // 30, 1), runners=8)
+            told(f"kills of one of eight: {racing}", racing, shown)
+    return bool(cuts.wrong or killed.wrong or racing.wrong)
+
+
+def told(line: str, tally: Tally, shown: int) -> None:
+    print(line, *tally.wrong[:shown], f"{time.monotonic():.0f} s", sep="\n", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(asyncio.run(main(int(os.environ.get("TREK_KILLS", "300")), 20)))
