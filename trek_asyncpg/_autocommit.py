@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
-from trek_asyncpg import _looking
+from trek_asyncpg import _failure, _looking
 from trek_asyncpg._sending import named
 from trek_asyncpg._unit import GONE, Unit, UnitFailed, unknown_if_gone
 from trek_asyncpg._wire import to_the_end
@@ -35,10 +35,11 @@ async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
                 await unit.send(unit.restore)
         if ended and resume and resume.done + 1 == len(body):  # then no statement was the last one
             await unit.send(unit.restore)
-    except UnitFailed as failed:
-        failure = await _named(unit, failed.failure)
+    except (UnitFailed, *GONE) as error:  # the latter where it only looked at what is there
+        failed = error.failure if isinstance(error, UnitFailed) else _failure.of(error)
+        failure = await _named(unit, failed)
         await to_the_end(_clean_up(unit, failed=ours))
-        raise UnitFailed(unknown_if_gone(unit, failure, "partial")) from failed.failure.cause
+        raise UnitFailed(unknown_if_gone(unit, failure, "partial")) from failure.cause
     except BaseException:
         await to_the_end(_clean_up(unit, failed=False))
         raise
