@@ -215,7 +215,7 @@ class NativeStore(VersionStore):
     def _abandoned(self, action: Action, history: History) -> tuple[Sql, ...]:
         """What runs that are gone left open of a revision: one that is at work all the same cannot complete its row."""
         left = [row for row in history.rows if row.revision == action.revision and row.state in ("started", "claim")]
-        return tuple(self._turn(row.data["seq"], action, row.state, "state = 'abandoned'") for row in left)
+        return tuple(self._turn(row.data["seq"], action, (row.state, "abandoned")) for row in left)
 
     def _insert(self, seq: int, action: Action, state: str, *, finished: bool, step: int | None = None) -> Sql:
         values = (seq, action.revision, action.verb, action.entry.title, action.checksum, state, step)
@@ -236,30 +236,32 @@ class NativeStore(VersionStore):
         )
 
     def _touch(self, seq: int) -> Sql:
-        return Sql(f"UPDATE {self.name} SET {_STAMP} WHERE seq = {seq}")
+        return Sql(f"UPDATE {self.name} AS h SET {_STAMP} WHERE seq = {seq}")
 
     def _complete(self, seq: int, action: Action, state: str) -> Sql:
-        return self._turn(seq, action, state, f"state = 'done', {_STAMP}")
+        return self._turn(seq, action, (state, "done"), f", {_STAMP}")
 
-    def _turn(self, seq: int, action: Action, state: str, change: str) -> Sql:
-        """Exactly that row in that state is changed; none, and the cast fails: cheaper than a DO block, and as loud.
+    def _turn(self, seq: int, action: Action, states: tuple[str, str], more: str = "") -> Sql:
+        """Exactly that row goes from one state to the other; if it is gone, or in another state, a cast fails.
 
-        The text depends on the count, else the server would evaluate the cast while planning.
+        An INSERT that always meets the row: the server plans it in half the time of an UPDATE that is counted, and a
+        migration of a few statements costs it hardly more than that.
         """
-        gone = quote_literal(
-            f"trek: row {seq} of {self.identity} ({action.verb} {action.revision}) is gone or was changed; rows found: "
+        before, after = map(quote_literal, states)
+        said = quote_literal(
+            f"trek: row {seq} of {self.identity} ({action.verb} {action.revision}) is gone or was changed; found: "
         )
         return Sql(
-            f"WITH done AS (UPDATE {self.name} SET {change} WHERE seq = {seq} AND state = {quote_literal(state)}"
-            f" RETURNING seq) SELECT CASE pg_catalog.count(*) WHEN 1 THEN 1"
-            f" ELSE ({gone} || pg_catalog.count(*))::integer END FROM done"
+            f"INSERT INTO {self.name} AS h (seq, revision, verb, title, state) VALUES ({seq}, '', '', '', 'no row')"
+            f" ON CONFLICT (seq) DO UPDATE SET state = CASE h.state WHEN {before} THEN {after} ELSE 'state ' || h.state END"
+            f"{more} RETURNING CASE h.state WHEN {after} THEN 1 ELSE ({said} || h.state)::integer END"
         )
 
 
 _NOW = "pg_catalog.clock_timestamp()"
 _SINCE_QUERY = f"pg_catalog.date_part('epoch', {_NOW} - pg_catalog.statement_timestamp())"
 """Seconds since the server got the query: the statement's own time, where its row is written by the same query."""
-_STAMP = f"finished_at = {_NOW}, duration = pg_catalog.date_part('epoch', {_NOW} - started_at)"
+_STAMP = f"finished_at = {_NOW}, duration = pg_catalog.date_part('epoch', {_NOW} - h.started_at)"
 
 
 def _key(table: str) -> str:
