@@ -38,14 +38,17 @@ def how_often(blocked: Blocked) -> str:
 
 
 def way_round(sqlstate: str, blocked: Blocked | None) -> str:
-    """What to do about a lock that is held by others; empty if that was not the reason."""
+    """What to do about a lock that is held by others, two lines; empty if that was not the reason."""
     if sqlstate != LOCKED and not (blocked and blocked.blockers):
         return ""
-    pid = next((blocker.pid for blocker in blocked.blockers if blocker.pid), None) if blocked else None
-    end = (
-        f"SELECT pg_cancel_backend({pid}) ends its query, SELECT pg_terminate_backend({pid}) its session, which ends an "
-        "idle transaction. "
-        if pid
-        else "pg_stat_activity shows sessions and their transactions. "
-    )
-    return f"{end}Or wait longer: lock-patience (lock_patience=… in Python) says how many seconds. "
+    first = next((blocker for blocker in blocked.blockers if blocker.pid), None) if blocked else None
+    if first is None:
+        end = "pg_stat_activity shows sessions and their transactions: end what is in the way."
+    elif first.state.startswith("idle"):
+        end = f"To end that transaction, and its session with it: SELECT pg_terminate_backend({first.pid});"
+    else:
+        end = (
+            f"To end its query: SELECT pg_cancel_backend({first.pid}); or its session: "
+            f"SELECT pg_terminate_backend({first.pid});"
+        )
+    return f"{end}\nOr be more patient: lock-patience (lock_patience=… in Python) has the seconds.\n"

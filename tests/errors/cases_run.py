@@ -63,6 +63,15 @@ async def losing_the_answer(stage: Stage) -> object:
         return await migrate(dsn, "migrations")
 
 
+async def behind_a_reader(stage: Stage) -> object:
+    """Somebody has read the table, and has not ended his transaction."""
+    await stage.migrate("0001")
+    reader = await stage.database.connect(server_settings={"application_name": "web"})
+    async with reader.transaction():
+        await reader.fetch("SELECT * FROM users")
+        return await stage.migrate(lock_patience=2)
+
+
 def options(**given: Any) -> Any:
     return to("head", **given)
 
@@ -104,6 +113,23 @@ RUNS = (
         "detail: Key (id)=(1) already exists.",
         "3 | INSERT INTO orders VALUES (1)",
         "Nothing of 0002 remains",
+    ),
+    Case(
+        "table-locked",
+        MigrationFailed,
+        (
+            "migrations/0002_orders.sql:1:1: ",
+            "Tried ",
+            "server process ",
+            ", web, idle in transaction, ",
+            "SELECT * FROM users",
+            "pg_terminate_backend(",
+            "lock-patience",
+            "goes on with 0002",
+        ),
+        {**USERS, "0002_orders.sql": "ALTER TABLE users ADD COLUMN note text;\n"},
+        act=behind_a_reader,
+        writes=True,
     ),
     failing(
         "sql-syntax",

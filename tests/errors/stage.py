@@ -29,7 +29,10 @@ TABLES = (
 VARIES = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\+[\d:]+"), "2026-03-01T03:00:00+00:00"),
     (re.compile(r"(?<=\[Errno )\d+"), "111"),
-    (re.compile(r"(?<=server process )\d+|(?<=pg_terminate_backend\()\d+"), "4711"),
+    (re.compile(r"(?<=server process )\d+|(?<=pg_terminate_backend\()\d+|(?<=pg_cancel_backend\()\d+"), "4711"),
+    (re.compile(r"(?<=server process 4711 of )[^,]+"), "app"),
+    (re.compile(r"(?<=, idle in transaction, )\d+(?= s)"), "63"),
+    (re.compile(r"(?<=Tried )\d+ times in [\d.]+(?= s)"), "27 times in 60.2"),
     (re.compile(r"(?<=, user )'[^']*'"), "'app'"),
     (re.compile(r"(?<=within )[\d.]+(?= s)"), "60.0"),
     (re.compile(r"(?<=busy for )\d+(?= s)"), "95"),
