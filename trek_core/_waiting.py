@@ -38,7 +38,7 @@ def how_often(blocked: Blocked) -> str:
 
 
 def way_round(sqlstate: str, blocked: Blocked | None) -> str:
-    """What to do about a lock that is held by others, two lines; empty if that was not the reason."""
+    """What to do about a lock that is held by others, whole lines; empty if that was not the reason."""
     if sqlstate != LOCKED and not (blocked and blocked.blockers):
         return ""
     first = next((blocker for blocker in blocked.blockers if blocker.pid), None) if blocked else None
@@ -51,4 +51,5 @@ def way_round(sqlstate: str, blocked: Blocked | None) -> str:
             f"To end its query: SELECT pg_cancel_backend({first.pid}); or its session: "
             f"SELECT pg_terminate_backend({first.pid});"
         )
-    return f"{end}\nOr be more patient: lock-patience (lock_patience=… in Python) has the seconds.\n"
+    longer = "Or be more patient: lock-patience (lock_patience=… in Python) has the seconds.\n" if blocked else ""
+    return f"{end}\n{longer}"
