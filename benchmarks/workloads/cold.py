@@ -9,7 +9,7 @@ from benchmarks.tools import FLOOR, TREK, TREK_COMMAND
 from benchmarks.workloads.uptodate import checking
 
 FILES = 100
-ROUNDS = 25
+ROUNDS = 15
 IMPORTS = {
     "`python -c pass`": "pass",
     "`import asyncio`": "import asyncio",

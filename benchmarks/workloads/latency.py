@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from statistics import median
+
+import asyncpg
 
 from benchmarks import content
 from benchmarks.bench import Bench, applied_once, say
@@ -17,7 +20,10 @@ NEAR, FAR = 0.002, 0.020
 APPLIED = {NEAR: 100, FAR: 20}
 FILES = 1000
 ROUNDS = 3
-NOTE = "Whole processes. The delay is of a round trip; what was sent meanwhile is not held up more."
+NOTE = (
+    "Whole processes. The delay is of a round trip; what was sent meanwhile is not held up more. "
+    "`SELECT 1` through the proxy takes {pings}."
+)
 CONNECTION = (
     "Connection given: what the tools that take one say of themselves, after connecting; alembic connects by itself, and "
     "is measured as a whole process. trek alone {rounds} times, the median; the peers once, all at the same time, since "
@@ -29,11 +35,25 @@ async def measure(bench: Bench) -> list[Table]:
     tools = bench.available(PSQL, FLOOR, TREK, TREK_COMMAND, *bench.peers(), ALEMBIC_EACH)
     applied = {delay: await _apply_all(bench, tools, delay) for delay in APPLIED}
     checked = {delay: await _check_all(bench, tools, delay) for delay in APPLIED}
+    note = NOTE.format(pings=" and ".join([seconds(await _ping(bench, delay)) for delay in APPLIED]))
     return [
-        _table("Latency: an empty database", tools, applied, {delay: _number(bench, delay) for delay in APPLIED}),
-        _table("Latency: up to date", tools[1:], checked, dict.fromkeys(APPLIED, _files(bench))),
+        _table("Latency: an empty database", tools, applied, {delay: _number(bench, delay) for delay in APPLIED}, note),
+        _table("Latency: up to date", tools[1:], checked, dict.fromkeys(APPLIED, _files(bench)), note),
         await _many(bench),
     ]
+
+
+async def _ping(bench: Bench, delay: float) -> float:
+    """Seconds of one round trip as it really is."""
+    took = []
+    async with counted(bench.dsn, delay) as (through, _):
+        connection = await asyncpg.connect(through)
+        for _ in range(10):
+            started = time.perf_counter()
+            await connection.execute("SELECT 1")
+            took.append(time.perf_counter() - started)
+        await connection.close()
+    return median(took)
 
 
 def _number(bench: Bench, delay: float) -> int:
@@ -44,9 +64,9 @@ def _files(bench: Bench) -> int:
     return 10 if bench.quick else FILES
 
 
-def _table(title: str, tools: list[Tool], found: dict[float, Values], numbers: dict[float, int]) -> Table:
+def _table(title: str, tools: list[Tool], found: dict[float, Values], numbers: dict[float, int], note: str) -> Table:
     names = [f"{numbers[delay]:,} migrations at {delay * 1e3:.0f} ms" for delay in found]
-    table = Table(title, ("tool", *(cell for name in names for cell in (name, "x floor"))), note=NOTE)
+    table = Table(title, ("tool", *(cell for name in names for cell in (name, "x floor"))), note=note)
     whole = {delay: of(values, lambda ran: ran.seconds) for delay, values in found.items()}
     for tool in tools:
         table.rows.append(
