@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ from trek_core._dataclass import replace
 from trek_core._pause import uncollected
 from trek_core._planner import route
 from trek_core._recording import check_state, records
+from trek_core._resuming import came
 from trek_core._status import status
 from trek_core._tree import FolderTree
-from trek_core.errors import ConfigError, UnknownRevision
+from trek_core.errors import ConfigError, TrekError, UnknownRevision
 from trek_core.model import (
     Direction,
     Entry,
@@ -29,7 +31,8 @@ from trek_core.model import (
     State,
     TransactionChoice,
 )
-from trek_core.plans import Plan, Status
+from trek_core.plans import Plan, RevisionStatus, Status
+from trek_core.script import statements
 
 if TYPE_CHECKING:
     from trek_core.backend import Backend
@@ -108,7 +111,20 @@ class Workspace:
         with blame(self.store, "VersionStore.identity"):
             identity = self.store.value.identity
         expect(self.store, "VersionStore.identity", identity, str)
-        return status(catalog, state, self._compare, history.facts.database, identity, history.exists)
+        found = status(catalog, state, self._compare, history.facts.database, identity, history.exists)
+        if not state.resumes:
+            return found
+        return replace(found, revisions=tuple(self._with_progress(one, state, catalog) for one in found.revisions))
+
+    def _with_progress(self, one: RevisionStatus, state: State, catalog: EntryCatalog) -> RevisionStatus:
+        """Of an unfinished one, how far it came; of how many statements, if its file can be read."""
+        resume, entry, total = state.resumes.get(one.revision), catalog.get(one.revision), None
+        if resume is None:
+            return one
+        with contextlib.suppress(TrekError):
+            hops = [Hop(entry=entry, verb=resume.begun.verb)] if entry else []
+            total = sum(len(statements(action)) for action in _actions.build(hops, self._tree, self.layout)) or None
+        return replace(one, progress=came(resume, total))
 
     # ----------------------------------------------------------------------- parts
     def _route(self, history: History, target: str, direction: Direction | None) -> Route:

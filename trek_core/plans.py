@@ -86,12 +86,16 @@ DatabaseState = Literal["uninitialised", "pending", "current", "ahead", "changed
 
 @dataclass(frozen=True, slots=True)
 class RevisionStatus:
-    """One revision: its state, and the history row if it has one."""
+    """One revision: its state, and the history row if it has one.
+
+    progress: how far an unfinished one came, as far as the history tells: "2 of 5 statements done".
+    """
 
     revision: str
     title: str
     state: RevisionState
     row: HistoryRow | None = None
+    progress: str = ""
 
 
 @dataclass(frozen=True, slots=True)

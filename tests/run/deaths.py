@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.run.folders import until, write
-from trek_asyncpg import AsyncpgBackend, migrate
+from trek_asyncpg import AsyncpgBackend, AsyncpgExecutor, migrate
 from trek_core import MigrationFailed, Migrator
+from trek_core.events import Started, StatementDone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -97,3 +99,34 @@ async def ran(connection: Connection) -> list[str]:
 
 async def planned(connection: Connection, folder: str, target: str = "head") -> Plan:
     return await Migrator(AsyncpgBackend(connection), folder).plan(target)
+
+
+async def stops(connection: Connection, plan: Plan, after: int) -> None:
+    """A run that is gone after so many statements (0: after it began), with nothing told to the history."""
+    executor = AsyncpgExecutor(connection)
+    await executor.read(plan.origin.store.value.query())
+    async with contextlib.aclosing(executor.run(zip(plan.actions, plan.records, strict=True))) as results:
+        async for result in results:
+            if after == 0 and isinstance(result, Started):
+                break
+            if isinstance(result, StatementDone) and result.number == after:
+                return
+    (record,) = plan.records
+    for statement in record.begin:
+        await connection.execute(statement.text)
+
+
+async def begins(connection: Connection, plan: Plan, number: int) -> None:
+    """The intent of the next statement is written down, and nothing more."""
+    (record,) = plan.records
+    for statement in record.progress(number, "begin"):
+        await connection.execute(statement.text)
+
+
+async def died_at(connection: Connection, tmp_path: Path, statement: str) -> str:
+    """A folder whose second migration died between the intent and the statement."""
+    folder = await folder_with(connection, tmp_path, statement)
+    plan = await planned(connection, folder)
+    await stops(connection, plan, 1)
+    await begins(connection, plan, 2)
+    return folder

@@ -71,7 +71,8 @@ def _headline(found: Status) -> str:
 def _status_row(revision: RevisionStatus) -> tuple[str, ...]:
     row = revision.row
     when, took, who = (_when(row.finished_at or row.started_at), _took(row), row.who) if row else ("", "", "")
-    return revision.revision, revision.title, revision.state, when, took, who
+    state = f"{revision.state} ({revision.progress})" if revision.progress else revision.state
+    return revision.revision, revision.title, state, when, took, who
 
 
 def _history_row(row: HistoryRow) -> tuple[str, ...]:
@@ -104,6 +105,7 @@ def _status_as_json(found: Status) -> dict[str, object]:
             "revision": one.revision,
             "title": one.title,
             "state": one.state,
+            "progress": one.progress,
             "row": _row_as_json(one.row) if one.row else None,
         }
         for one in found.revisions

@@ -97,7 +97,7 @@ def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for heading in headings:
         shown.add_column(heading, overflow="fold")  # a narrow terminal cuts nothing off
     for row in rows:
-        shown.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+        shown.add_row(*(Text(cell, style=STYLES.get(cell.partition(" (")[0], "")) for cell in row))
     Console().print(shown)
 
 

@@ -11,6 +11,7 @@ from trek_core.cli._options import common, examples, given, transaction
 from trek_core.cli._output import complain, count, document, say, table, warn
 from trek_core.model import Action
 from trek_core.plans import Plan
+from trek_core.script import goes_on_at
 
 
 @click.command(
@@ -41,6 +42,9 @@ def plan(context: click.Context, target: str, as_sql: bool) -> None:
 def _show(found: Plan) -> None:
     rows = [(a.verb, a.revision, a.entry.title, _files(a), a.mode) for a in found.actions]
     table(("verb", "revision", "title", "file", "mode"), rows)
+    for action in found.actions:
+        if action.resume:
+            say(f"resumes {action.revision} at statement {goes_on_at(action)}")
     if found.goes_down:
         complain(f"This goes down: {count(sum(a.verb == 'revert' for a in found.actions), 'migration')} to revert.")
 
@@ -65,6 +69,7 @@ def _as_json(found: Plan, *, as_sql: bool) -> dict[str, object]:
             "files": [str(file) for file in action.entry.files],
             "mode": action.mode,
             "checksum": action.checksum,
+            "resumes_at": goes_on_at(action) or None,
         }
         for action in found.actions
     ]

@@ -23,6 +23,7 @@ from trek_core.events import (
     StatementDone,
 )
 from trek_core.model import Action, Verb
+from trek_core.script import goes_on_at, statements
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -81,7 +82,7 @@ class Lines:
             case LockWaiting():
                 self.waiting(holder(event))
             case Started():
-                self.running, self.statements = event.action, "no statement"
+                self.running, self.statements = event.action, _begins(event.action)
                 self.started(event.action, event.together)
             case Blocked():
                 self.blocked(event)
@@ -114,8 +115,14 @@ class Lines:
             self._holder = who
             complain(waits(event))
 
-    def started(self, action: Action, together: int) -> None:
+    def started(self, action: Action, together: int) -> None:  # noqa: ARG002 - `Live` tells of the others
         """An action begins, with others in the same query or without."""
+        if action.resume:
+            self.resuming(action)
+
+    def resuming(self, action: Action) -> None:
+        """An action goes on where a run that is gone left it."""
+        say(f"resuming {plain(action.name)} at statement {goes_on_at(action)}")
 
     def statement(self, action: Action) -> None:
         """A statement of a non-transactional action is done."""
@@ -129,6 +136,9 @@ class Lines:
 
 class Silence(Lines):
     """Nothing on stdout."""
+
+    def resuming(self, action: Action) -> None:
+        """The document has it."""
 
     def finished(self, action: Action, took: str) -> None:
         """The document has it."""
@@ -154,7 +164,8 @@ class Live(Lines):
 
     def started(self, action: Action, together: int) -> None:
         others = f" and {together - 1} more" if together > 1 else ""
-        self._describe(f"{PRESENT[action.verb]} {plain(action.name)}{others}")
+        at = f" from statement {goes_on_at(action)} on" if action.resume else ""
+        self._describe(f"{PRESENT[action.verb]} {plain(action.name)}{others}{at}")
 
     def blocked(self, event: Blocked) -> None:
         self._describe(waits(event))
@@ -195,6 +206,12 @@ class Live(Lines):
     def _describe(self, text: str) -> None:
         if self._progress:
             self._progress.update(self._progress.task_ids[0], description=text)
+
+
+def _begins(action: Action) -> str:
+    """What is known to be done of an action that begins."""
+    total = count(len(statements(action)), "statement")
+    return f"{action.resume.done} of {total}" if action.resume else "no statement"
 
 
 def took(event: Done) -> str:
