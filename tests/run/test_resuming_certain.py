@@ -304,7 +304,7 @@ async def test_a_revert_goes_on_too(
 ) -> None:
     folder = await folder_with(connection, tmp_path, "VACUUM")
     drop = DOWN.format("DROP INDEX CONCURRENTLY old_id")
-    write(tmp_path, {"2_work.sql": "CREATE TABLE c (id int);", "2_work.down.sql": drop})
+    write(tmp_path, {"2_work.sql": "SELECT 1;", "2_work.down.sql": drop})
     await migrate(connection, folder)
     await dies(database, other, folder, "LOCK TABLE b IN ROW EXCLUSIVE MODE", "1")
     with pytest.raises(Unfinished, match="reverting it is not on the way to 'head'"):
