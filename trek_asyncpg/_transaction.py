@@ -6,14 +6,11 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from trek_asyncpg import _failure
+from trek_asyncpg import _escape, _failure
 from trek_asyncpg._message import WHERE_MARKED, Message, marked
 from trek_asyncpg._unit import GONE, SAVEPOINT, Unit, UnitFailed, only_sql, unknown_if_gone
 from trek_asyncpg._wire import rows, to_the_end
-from trek_core.plugin import Call, Failure, Sql, Statement, script
-
-NUMBER = "SELECT pg_catalog.to_jsonb(pg_catalog.pg_current_xact_id()::text)"
-"""Assigns one: a store that keeps its history elsewhere has written nothing."""
+from trek_core.plugin import Failure, Sql, Statement, script
 
 
 async def run(unit: Unit) -> None:
@@ -100,9 +97,9 @@ async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
     try:
         await (transaction.start() if transaction else unit.connection.execute(f"SAVEPOINT {SAVEPOINT}"))
         await unit.send(opening)
-        number = await number_of(unit)
+        number = await _escape.number_of(unit)
         await unit.send_body()
-        await check_same(unit, number)
+        await _escape.check_same(unit, number)
         await unit.send(_tail(unit))
         await (transaction.commit() if transaction else unit.connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}"))
     except BaseException as error:
@@ -114,46 +111,5 @@ async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
         if not isinstance(error, Exception):
             raise
         failure = error.failure if isinstance(error, UnitFailed) else _failure.of(error)
-        raise UnitFailed(failure, escaped=ended or await was_committed(unit, number)) from error
-
-
-async def number_of(unit: Unit) -> str:
-    """The transaction's number; out of one, a number that no other transaction has."""
-    return str((await rows(unit.connection, NUMBER))[0])
-
-
-async def was_committed(unit: Unit, number: str) -> bool:
-    """Whether a body that failed had committed our transaction before."""
-    if not number or unit.nested or unit.connection.is_closed():
-        return False
-    with contextlib.suppress(*GONE):
-        return await _status(unit, number) == "committed"
-    return True
-
-
-async def _status(unit: Unit, number: str) -> object:
-    status = f"SELECT pg_catalog.jsonb_build_object('status', pg_catalog.pg_xact_status('{number}'))"
-    return (await rows(unit.connection, status))[0]["status"]
-
-
-async def check_same(unit: Unit, number: str) -> None:
-    """The transaction must still be the one we opened, and sound."""
-    call = next((s for s in script.statements(unit.action) if isinstance(s, Call)), None)
-    try:
-        now = await number_of(unit)
-    except Exception as error:
-        problem = "it caught a database error without a savepoint, so its transaction can no longer commit"
-        hint = "Wrap what may fail in `async with connection.transaction():` and catch the error outside of that block."
-        raise UnitFailed(replace(_failure.of(error, statement=call), message=problem, hint=hint)) from error
-    if now != number:
-        raise UnitFailed(await _escaped(unit, number, call))
-
-
-async def _escaped(unit: Unit, number: str, call: Call | None) -> Failure:
-    """A body ended our transaction: with COMMIT, and the guard's row stays, or with ROLLBACK, and it went too."""
-    kept = await _status(unit, number) != "aborted"
-    before = "is committed, without record" if kept else "was rolled back, and what came after that was not recorded"
-    problem = f"it ended the transaction that trek opened for it: what it did before that {before}"
-    hint = "Remove COMMIT and ROLLBACK from it, or mark the file no_transaction = True."
-    outcome = "partial" if kept else "rolled back"
-    return Failure(RuntimeError(problem), problem, call, hint=hint, outcome=outcome)
+        judged = await _escape.after_failure(unit, number, failure)
+        raise UnitFailed(judged, escaped=ended or judged.outcome != "rolled back") from error

@@ -117,7 +117,7 @@ def only_sql(statements: Sequence[Statement]) -> list[Sql]:
 
 def unknown_if_gone(unit: Unit, failure: Failure, otherwise: str) -> Failure:
     """The outcome: known, unless the connection went before the answer came."""
-    if failure.outcome in ("partial", "unfinished"):
+    if failure.outcome in ("partial", "unfinished", "ended"):
         return failure
     gone = unit.connection.is_closed() or _failure.is_lost_connection(failure.cause)
     return replace(failure, outcome="unknown" if gone else otherwise)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from trek_asyncpg import _failure, _transaction
+from trek_asyncpg import _escape, _failure
 from trek_asyncpg._message import Message
 from trek_asyncpg._sending import Sending, SendingFailed
 from trek_asyncpg._several import LEFT, set_done
@@ -145,18 +145,16 @@ class Whole:
         unit = self.units[number]
         try:
             if isinstance(statement, Call):
-                self._number = self._number or await _transaction.number_of(unit)
+                self._number = self._number or await _escape.number_of(unit)
             self._sending = self._sending or Sending(self.connection)
             await self._sending.send([statement])
             if isinstance(statement, Call):
-                await _transaction.check_same(unit, self._number)
+                await _escape.check_same(unit, self._number)
         except Exception as error:
             told = error.failure if isinstance(error, UnitFailed | SendingFailed) else None
             failure = told or _failure.of(error, statement=statement)
             await self._clean_up()
-            if await _transaction.was_committed(unit, self._number):
-                failure = replace(failure, outcome="partial")
-            raise self._stopped(number, failure) from error
+            raise self._stopped(number, await _escape.after_failure(unit, self._number, failure)) from error
 
     async def _commit(self) -> None:
         try:

@@ -144,6 +144,8 @@ def _stands(action: Action, failure: Failure, others: Sequence[str], *, nested: 
         yield f"The connection was lost before the answer came: whether {action.revision} was committed is unknown."
     elif failure.outcome == "committed":
         yield f"{action.revision} was committed: only the answer was lost. A new session found it in the history."
+    elif failure.outcome == "ended":
+        yield f"The transaction in which {action.revision} ran is over: nothing of what it did there remains."
     elif failure.outcome == "partial" and action.mode == "transaction":
         yield f"What {action.revision} did before it ended the transaction stays."
     elif failure.outcome == "partial":

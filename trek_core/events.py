@@ -59,10 +59,10 @@ class Failure:
     hint: str = ""
     context: str = ""
     outcome: str = "rolled back"
-    """rolled back: nothing of it remains. partial: outside a transaction, what ran before stays. unknown: the connection
-    was lost before the answer came. committed: it was lost, and the history has the action, as another session read.
-    unfinished: of an action that resumes nothing was done now, since it is not certain what the run before left; `message`
-    says what was found."""
+    """rolled back: nothing of it remains. ended: it ended its transaction itself, and nothing of that remains. partial:
+    outside a transaction, what ran before stays. unknown: the connection was lost before the answer came. committed: it was
+    lost, and the history has the action, as another session read. unfinished: of an action that resumes nothing was done
+    now, since it is not certain what the run before left; `message` says what was found."""
     left: str = ""
     """What the statement left behind, by name: "the INVALID index public.b_id"."""
     together: int = 1

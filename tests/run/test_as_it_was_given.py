@@ -137,9 +137,10 @@ async def test_it_goes_where_the_caller_has_none(connection: Connection, tmp_pat
 async def test_it_goes_after_a_failure_too(connection: Connection, tmp_path: Path, kind: str, way: str) -> None:
     """A rollback takes back neither prepared statements nor a session's locks."""
     await connection.execute(KINDS[kind].mine)
+    folder = write(tmp_path, migration(way, KINDS[kind].theirs, end=" SELECT 1/0"))
+    rules = Rules(transaction="plan") if way == "plan" else None
     with pytest.raises(MigrationFailed, match="division by zero"):
-        folder = write(tmp_path, migration(way, KINDS[kind].theirs, end=" SELECT 1/0"))
-        await migrate(connection, folder, rules=Rules(transaction="plan") if way == "plan" else None)
+        await migrate(connection, folder, rules=rules)
     assert await listed(connection, KINDS[kind]) == sorted(KINDS[kind].there)
 
 

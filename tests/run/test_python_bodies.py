@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from tests.run.folders import clean, history, tables, write
 from trek_asyncpg import migrate
-from trek_core import MigrationFailed, Unfinished
+from trek_asyncpg.embedded import EmbeddedServer
+from trek_core import MigrationFailed, Rules, Unfinished
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +56,9 @@ ESCAPES = {
     "COMMIT": "await connection.execute('COMMIT')",
     "COMMIT and BEGIN": "await connection.execute('COMMIT; BEGIN')",
     "COMMIT and BEGIN, with writes": "await connection.execute('COMMIT; BEGIN; CREATE TABLE later (id int)')",
+    "COMMIT AND CHAIN": "await connection.execute('COMMIT AND CHAIN')",
+    "COMMIT and BEGIN, one by one": "for word in ('COMMIT', 'BEGIN'): await connection.execute(word)",
+    "END and START TRANSACTION": "await connection.execute('END; START TRANSACTION')",
 }
 
 
@@ -73,14 +78,110 @@ async def test_an_escaped_commit_is_seen_and_never_recorded_as_done(
     await clean(connection)
 
 
+ROLLBACKS = {
+    "ROLLBACK": "await connection.execute('ROLLBACK')",
+    "ROLLBACK and BEGIN": "await connection.execute('ROLLBACK; BEGIN; CREATE TABLE later (id int)')",
+    "ABORT AND CHAIN": "await connection.execute('ABORT AND CHAIN')",
+}
+
+
+@pytest.mark.parametrize("line", ROLLBACKS.values(), ids=ROLLBACKS)
 async def test_after_a_rollback_of_its_own_the_message_does_not_claim_that_something_was_committed(
-    connection: Connection, tmp_path: Path
+    connection: Connection, tmp_path: Path, line: str
 ) -> None:
     with pytest.raises(MigrationFailed, match="ended the transaction that trek opened") as failed:
-        await migrate(connection, python(tmp_path, "await connection.execute('ROLLBACK')"))
+        await migrate(connection, python(tmp_path, line))
     assert "is committed" not in str(failed.value)
+    assert "what it did before that is rolled back" in str(failed.value)
+    assert failed.value.failure.outcome == "ended"
     assert await history(connection) == []
     assert await tables(connection) == set()
+    await clean(connection)
+
+
+async def test_what_it_did_after_its_commit_outside_of_any_transaction_is_named(
+    connection: Connection, tmp_path: Path
+) -> None:
+    folder = python(
+        tmp_path, "await connection.execute('COMMIT')", "await connection.execute('CREATE TABLE later (id int)')"
+    )
+    with pytest.raises(MigrationFailed, match="what it did afterwards outside of any transaction stays"):
+        await migrate(connection, folder)
+    assert await tables(connection) == {"before", "later"}
+    assert await history(connection) == [("1", "apply", "started")]
+
+
+async def test_an_error_after_its_commit_does_not_hide_what_is_committed(
+    connection: Connection, tmp_path: Path
+) -> None:
+    folder = python(tmp_path, "await connection.execute('COMMIT; BEGIN')", "raise ValueError('too late')")
+    with pytest.raises(MigrationFailed, match="ValueError: too late") as failed:
+        await migrate(connection, folder)
+    assert failed.value.failure.outcome == "partial"
+    assert "Before that it ended the transaction that trek opened for it with a COMMIT" in str(failed.value)
+    assert await tables(connection) == {"before"}
+    with pytest.raises(Unfinished, match="1"):
+        await migrate(connection, folder)
+    await clean(connection)
+
+
+async def test_a_prepared_transaction_is_named_with_the_ways_to_end_it(pg_bindir: Path | None, tmp_path: Path) -> None:
+    with EmbeddedServer(bindir=pg_bindir, settings={"max_prepared_transactions": "2", "fsync": "off"}) as server:
+        connection = await asyncpg.connect(server.dsn())
+        folder = python(tmp_path, """await connection.execute("PREPARE TRANSACTION 'mine'")""")
+        with pytest.raises(MigrationFailed, match="is prepared as 'mine'") as failed:
+            await migrate(connection, folder)
+        assert "COMMIT PREPARED or ROLLBACK PREPARED" in str(failed.value)
+        assert await history(connection) == []
+        await connection.execute("ROLLBACK PREPARED 'mine'")
+        assert await tables(connection) == set()
+        await connection.close()
+
+
+WITHIN = {  # what it does to the caller's transaction, what the message says, what is committed
+    "COMMIT": ("COMMIT", "it ended your transaction: what it did before that is committed", {"mine", "before"}),
+    "COMMIT and BEGIN": ("COMMIT; BEGIN", "it ended your transaction: .* is committed", {"mine", "before"}),
+    "ROLLBACK": ("ROLLBACK", "it ended your transaction: what it did before that is rolled back", set()),
+    "ROLLBACK and BEGIN": ("ROLLBACK; BEGIN", "it ended your transaction: .* is rolled back", set()),
+    "the savepoint is released": ("RELEASE SAVEPOINT trek_migration", "took away the savepoint that trek set", set()),
+    "back to the savepoint": ("ROLLBACK TO SAVEPOINT trek_migration", "history", set()),
+}
+
+
+@pytest.mark.parametrize(("words", "said", "stays"), WITHIN.values(), ids=WITHIN)
+async def test_what_it_does_to_the_callers_transaction_is_noticed(
+    connection: Connection, tmp_path: Path, words: str, said: str, stays: set[str]
+) -> None:
+    folder = python(tmp_path, f"await connection.execute({words!r})")
+    await migrate(connection, write(tmp_path / "first", {"0_none.sql": "SELECT 1;"}))
+    await connection.execute("BEGIN; CREATE TABLE mine (id int)")
+    rules = Rules(missing="allow")
+    with pytest.raises(MigrationFailed, match=said) as failed:
+        await migrate(connection, folder, rules=rules)
+    assert "and is open" not in str(failed.value) or "TO SAVEPOINT" in words
+    await connection.execute("ROLLBACK")
+    assert await tables(connection) == stays
+    assert ("1", "apply", "done") not in await history(connection)
+    await clean(connection)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "DO $$ BEGIN CREATE TABLE a (id int); COMMIT; END $$;",
+        "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;\nCALL p();",
+        "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN ROLLBACK; END $$;\nCALL p();",
+    ],
+)
+async def test_a_block_or_a_procedure_that_commits_is_refused_by_the_server_and_nothing_remains(
+    connection: Connection, tmp_path: Path, body: str
+) -> None:
+    with pytest.raises(MigrationFailed, match="invalid transaction termination") as failed:
+        await migrate(connection, write(tmp_path, {"1_d.sql": body}))
+    assert failed.value.failure.sqlstate == "2D000"
+    assert failed.value.failure.outcome == "rolled back"
+    assert await tables(connection) == set()
+    assert await history(connection) == []
     await clean(connection)
 
 
@@ -107,6 +208,8 @@ async def test_a_connection_that_it_closes_is_a_failure_that_says_so(connection:
     with pytest.raises(MigrationFailed) as failed:
         await migrate(connection, python(tmp_path, "await connection.close()"))
     assert failed.value.failure.outcome == "unknown"
+    assert "it closed the connection" in str(failed.value)
+    assert "database error" not in str(failed.value)
     assert "trek status" in str(failed.value)
 
 
