@@ -13,6 +13,8 @@ from trek_core.plans import Plan
 
 NO_ROOM = "53200"  # out_of_memory: of the lock table, too
 NEW_VALUE = "55P04"  # unsafe_new_enum_value_usage
+SPARES_NEW_TYPES = 170_000
+"""From this version of the server on, a value may be used at once if its type is of the same transaction."""
 _NAME = r'(?:"[^"]*"|[\w$]+)'
 _TEXT = r"'(?:[^']|'')*'"
 _CREATES = re.compile(rf"\bCREATE\s+TYPE\s+(?:{_NAME}\s*\.\s*)?({_NAME})\s+AS\s+ENUM\b", re.IGNORECASE)
@@ -63,9 +65,11 @@ def _early_use(plan: Plan) -> tuple[str, str, Action, Action] | None:
     By the texts: what quotes the same word for another reason is refused too, what builds it at run time is not seen.
     """
     made: set[str] = set()
+    spares_new_types = not 0 < plan.history.facts.server_version < SPARES_NEW_TYPES
     added: dict[str, tuple[Action, Sql, str]] = {}
     for action, statement, text in _texts(plan):
-        made.update(_folded(found[1]) for found in _CREATES.finditer(text))
+        if spares_new_types:
+            made.update(_folded(found[1]) for found in _CREATES.finditer(text))
         adds = list(_ADDS.finditer(text))
         value = None if adds else next((value for value in added if value in text), None)
         if value is not None:
