@@ -15,7 +15,6 @@ from urllib.parse import unquote
 import asyncpg
 
 from trek_asyncpg._executor import AsyncpgExecutor
-from trek_asyncpg._onlooker import closing, spare
 from trek_asyncpg._settings import RunSettings
 from trek_core.plugin import ConfigError, ConnectError, Executor, redact_dsn
 
@@ -73,9 +72,15 @@ async def _from_pool(pool: Pool, settings: RunSettings) -> AsyncIterator[Executo
         )
         raise ConnectError(msg) from None
     try:
-        yield AsyncpgExecutor(connection, settings, lambda: spare(pool))
+        yield AsyncpgExecutor(connection, settings, lambda: _spare(pool))
     finally:
         await pool.release(connection)
+
+
+def _spare(pool: Pool) -> AbstractAsyncContextManager[Connection]:
+    from trek_asyncpg._onlooker import spare  # noqa: PLC0415 - for somebody who waits
+
+    return spare(pool)
 
 
 @asynccontextmanager
@@ -86,6 +91,8 @@ async def from_dsn(dsn: str, settings: ConnectSettings | None = None) -> AsyncIt
 
     @asynccontextmanager
     async def another() -> AsyncIterator[Connection]:
+        from trek_asyncpg._onlooker import closing  # noqa: PLC0415 - for somebody who waits
+
         async with closing(await _open(dsn, settings)) as second:
             yield second
 

@@ -7,15 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from trek_asyncpg import _callbacks, _lock, _reading
-from trek_asyncpg._before import Before
-from trek_asyncpg._onlooker import Second, beside
-from trek_asyncpg._run import Run
-from trek_asyncpg._session import Snapshot
+from trek_asyncpg import _reading
 from trek_asyncpg._settings import RunSettings
-from trek_asyncpg._unit import UnitFailed
-from trek_asyncpg._whole import Whole
-from trek_asyncpg._whole_query import whole_units
 from trek_core.plugin import (
     Action,
     Done,
@@ -33,6 +26,9 @@ from trek_core.plugin import (
 )
 
 if TYPE_CHECKING:
+    from trek_asyncpg._lock import Held
+    from trek_asyncpg._onlooker import Second
+    from trek_asyncpg._session import Snapshot
     from trek_asyncpg._types import Connection
 
 
@@ -45,10 +41,10 @@ class AsyncpgExecutor(Executor):
         """second: opens another connection to the same database, for looking on; by default one like the first."""
         self._connection = connection
         self._settings = settings or RunSettings()
-        self._second = second or (lambda: beside(connection))
+        self._second = second
         self._facts: Facts | None = None
         self._snapshot: Snapshot | None = None
-        self._held = _lock.Held()
+        self._held: Held | None = None
 
     @property
     def connection(self) -> Any:
@@ -69,6 +65,9 @@ class AsyncpgExecutor(Executor):
         self, locks: Sequence[Lock], timeout: float, waiting: Callable[[LockWaiting], Awaitable[None]]
     ) -> AsyncIterator[Locked]:
         """Polled. Behind a pooler there is no session lock that could be relied on: the history's guard alone decides."""
+        from trek_asyncpg import _lock  # noqa: PLC0415 - what writes is imported when there is something to write
+        from trek_asyncpg._session import Snapshot  # noqa: PLC0415
+
         if self._facts is None or not self._facts.database:  # what the driver knew without asking
             self._facts = await _reading.facts(self._connection)
         facts = self._facts
@@ -82,21 +81,32 @@ class AsyncpgExecutor(Executor):
             try:
                 yield Locked(held.waited, facts)
             finally:
-                self._held = _lock.Held()
+                self._held = None
 
     # ----------------------------------------------------------------------- running
     def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        from trek_asyncpg._lock import Held  # noqa: PLC0415 - as above
+        from trek_asyncpg._onlooker import beside  # noqa: PLC0415
+        from trek_asyncpg._run import Run  # noqa: PLC0415
+
         run = Run(
             self._connection,
             self._settings,
-            self._held,
+            self._held or Held(),
             snapshot=self._snapshot,
-            second=self._second,
+            second=self._second or (lambda: beside(self._connection)),
             pooled=self._facts is not None and self._facts.pooled,
         )
         return run.results(units)
 
     async def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+        from trek_asyncpg import _callbacks  # noqa: PLC0415 - as above
+        from trek_asyncpg._before import Before  # noqa: PLC0415
+        from trek_asyncpg._lock import Held  # noqa: PLC0415
+        from trek_asyncpg._unit import UnitFailed  # noqa: PLC0415
+        from trek_asyncpg._whole import Whole  # noqa: PLC0415
+        from trek_asyncpg._whole_query import whole_units  # noqa: PLC0415
+
         pooled = self._facts is not None and self._facts.pooled
         pairs, before = list(units), Before(self._connection, self._snapshot, pooled=pooled)
         try:
@@ -105,7 +115,8 @@ class AsyncpgExecutor(Executor):
             yield Started(pairs[0][0])
             yield Failed(pairs[0][0], failed.failure)
             return
-        whole = Whole(self._connection, made, self._nested, pooled, self._settings.together, self._held.release)
+        held = self._held or Held()
+        whole = Whole(self._connection, made, self._nested, pooled, self._settings.together, held.release)
         result: Result | None = None
         try:
             with _callbacks.kept(self._connection):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from trek_core import _aftermath, _checks
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
-from trek_core._explain import NOT_ALLOWED, explain, question
 from trek_core._pause import uncollected
 from trek_core._recording import check_history
 from trek_core._session import Session
@@ -66,6 +65,8 @@ class Runner:
         try:
             return await self.session.read(query)
         except ConfigError as error:
+            from trek_core._explain import NOT_ALLOWED  # noqa: PLC0415 - what an error needs is imported when there is one
+
             state = getattr(error.__cause__, "sqlstate", None) or ""
             if state == NOT_ALLOWED or state[:2] not in ("22", "42"):  # whatever the query says
                 raise
@@ -190,6 +191,8 @@ class Runner:
         return found
 
     def _failed(self, plan: Plan, result: Failed, note: str = "") -> MigrationFailed | Unfinished:
+        from trek_core._explain import explain, question  # noqa: PLC0415 - as above
+
         action, failure = result.action, result.failure
         if failure.outcome == "unfinished" and action.resume:
             return question(action, failure)

@@ -1,24 +1,10 @@
-"""The loader of `.sql` files: one file with both ways, or a file for each.
-
-Everything after a line `-- trek: down` is the way back. A way back that is there but holds no statement means that
-there is nothing to do on it; without one there is no way back.
-"""
+"""The loader of `.sql` files, which is on offer in every run: what reads them is imported when one is loaded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from trek_core.plugin import Body, Direction, Loader, LoadError, Script, Source, decode, hookimpl
-from trek_loaders._bodies import make_body, shorten
-from trek_loaders._directives import read_directives
-from trek_loaders._lexer import notes, split
-from trek_loaders._scanner import Note, Scanner
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from trek_loaders._directives import Directives
+from trek_core.plugin import Loader, Script, Source, hookimpl
 
 
 @hookimpl
@@ -33,108 +19,6 @@ def load(source: Source) -> Script:
     Raises `LoadError` for text that the splitter refuses, for directives that are wrong or out of place, and for
     statements that trek cannot run in the file's mode, or would lose its lock by.
     """
-    text, file = decode(source), str(source.file)
-    found = notes(text, file)
-    down = _down_line(text, file, found, source.direction)
-    if source.direction is Direction.down:
-        return Script(up=None, down=_load(_Section(text, file, found, Direction.down))[1])
-    cut = len(text) if down is None else down.start
-    up_notes = [note for note in found if note.start < cut]
-    directives, up = _load(_Section(text[:cut], file, up_notes, Direction.up))
-    if down is None:
-        return Script(up, irreversible=directives.irreversible)
-    if directives.irreversible:
-        raise _contradiction(_Section(text, file, up_notes, Direction.up))
-    way_back = _Section(text, file, [note for note in found if note.start > cut], Direction.down, down.end)
-    return Script(up, _load(way_back)[1])
+    from trek_loaders import _sql  # noqa: PLC0415 - as above
 
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """One direction of a file: `text` is the file's up to the section's end, so that every place is the file's own."""
-
-    text: str
-    file: str
-    notes: list[Note]
-    direction: Direction
-    start: int = 0
-
-    def line_of(self, name: str) -> int:
-        """The line of a directive, or of the section's first line."""
-        at = next((note.start for note in self.notes if _name(note) == name), self.start)
-        return _line(self.text, at)
-
-
-def _load(section: _Section) -> tuple[Directives, Body]:
-    directives = _directives(section)
-    statements = split(section.text, section.file, section.start)
-    if not statements and section.direction is Direction.up:
-        raise _no_statement(section)
-    return directives, make_body(statements, directives)
-
-
-def _no_statement(section: _Section) -> LoadError:
-    found = "nothing but comments" if section.text.strip() else "nothing"
-    problem = f"no statement: the way up holds {found}"
-    return LoadError(section.file, 1, problem, "Write what the migration does, or delete the file.")
-
-
-def _name(note: Note) -> str:
-    return note.words[0].lower() if note.words else ""
-
-
-def _line(text: str, offset: int) -> int:
-    return text.count("\n", 0, offset) + 1
-
-
-def _down_line(text: str, file: str, found: list[Note], direction: Direction | None) -> Note | None:
-    """The line `-- trek: down`, if there is one. Raises `LoadError` for one that is no such line, or one too many."""
-    down: Note | None = None
-    for note in found:
-        if _name(note) != "down":
-            continue
-        line = _line(text, note.start)
-        if problem := _misplaced(text, note):
-            raise LoadError(file, line, problem, "Write `-- trek: down` on a line of its own, and nothing else on it.")
-        if direction is not None:
-            problem = f"`-- trek: down` in a file whose name says that it is the way {direction.value}"
-            raise LoadError(file, line, problem, "Remove the line, or put both ways into one file.")
-        if down is not None:
-            problem = f"a second `-- trek: down`; the first is in line {_line(text, down.start)}"
-            raise LoadError(file, line, problem, "Keep one: everything after it is the way back.")
-        down = note
-    return down
-
-
-def _misplaced(text: str, note: Note) -> str:
-    if len(note.words) > 1:
-        return f"`-- trek: down` takes no argument, found {' '.join(note.words[1:])!r}"
-    before = text[text.rfind("\n", 0, note.start) + 1 : note.start].strip()
-    return f"`-- trek: down` stands behind {shorten(before)}" if before else ""
-
-
-def _directives(section: _Section) -> Directives:
-    found = read_directives(section.text[section.start :], section.file, _line(section.text, section.start))
-    first = next(Scanner(section.text, section.file, section.start), None)
-    for note in section.notes:
-        if first and note.start > first.start:
-            raise _too_late(section, note)
-    if section.direction is Direction.down and (found.requires is not None or found.replaces):
-        name = "replaces" if found.requires is None else "requires"
-        problem = f"{name!r} in the way back: it belongs to the revision, not to one direction"
-        raise LoadError(section.file, section.line_of(name), problem, "Move it to the top of the way up.")
-    if section.direction is Direction.down and found.irreversible:
-        raise _contradiction(section)
-    return found
-
-
-def _too_late(section: _Section, note: Note) -> LoadError:
-    line = _line(section.text, note.start)
-    read_directives(section.text[note.start : note.end], section.file, line)  # an unknown one is better named so
-    problem = f"the directive {_name(note)!r} stands after the first statement, where nobody looks for it"
-    return LoadError(section.file, line, problem, "Move it to the top of its section, above the first statement.")
-
-
-def _contradiction(section: _Section) -> LoadError:
-    problem = "'irreversible' says that there is no way back, but here is one"
-    return LoadError(section.file, section.line_of("irreversible"), problem, "Remove the directive or the way back.")
+    return _sql.load(source)

@@ -8,11 +8,10 @@ refuses a transaction block runs outside one, and files that the tool skips in s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Layout, Provider, VersionStore, hookimpl
-from trek_loaders.formats.asyncpg_trek._layout import make_layout
-from trek_loaders.formats.asyncpg_trek._store import AsyncpgTrekSettings, make_store
+from trek_core.plugin import Layout, NoSettings, Provider, VersionStore, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,13 +19,32 @@ if TYPE_CHECKING:
 NAME = "asyncpg-trek"
 
 
+@dataclass(frozen=True, slots=True)
+class AsyncpgTrekSettings:
+    """schema: where the table is; None is the tool's default, `public`. Migrations themselves do not see it."""
+
+    schema: str | None = None
+
+
+def _new_layout(_: NoSettings) -> Layout:
+    from trek_loaders.formats.asyncpg_trek._layout import make_layout  # noqa: PLC0415 - on offer in every run, seldom wanted
+
+    return make_layout()
+
+
+def _new_store(settings: AsyncpgTrekSettings) -> VersionStore:
+    from trek_loaders.formats.asyncpg_trek._store import make_store  # noqa: PLC0415 - as above
+
+    return make_store(settings)
+
+
 @hookimpl
 def trek_register_layouts() -> Iterable[Provider[Layout]]:
     """The folder."""
-    return (Provider(NAME, lambda _: make_layout()),)
+    return (Provider(NAME, _new_layout),)
 
 
 @hookimpl
 def trek_register_version_stores() -> Iterable[Provider[VersionStore]]:
     """The table."""
-    return (Provider(NAME, make_store, AsyncpgTrekSettings),)
+    return (Provider(NAME, _new_store, AsyncpgTrekSettings),)

@@ -13,7 +13,7 @@ carried out after it, even if trek has done the same. Let one of them finish bef
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import (
@@ -43,14 +43,9 @@ from trek_loaders.formats.asyncpg_trek._graph import ways_down
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trek_loaders.formats.asyncpg_trek import AsyncpgTrekSettings
+
 COLUMNS = ("id", "from_revision", "to_revision", "timestamp")
-
-
-@dataclass(frozen=True, slots=True)
-class AsyncpgTrekSettings:
-    """schema: where the table is; None is the tool's default, `public`. Migrations themselves do not see it."""
-
-    schema: str | None = None
 
 
 def make_store(settings: AsyncpgTrekSettings) -> VersionStore:
