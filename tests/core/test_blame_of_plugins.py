@@ -676,7 +676,7 @@ READ = "gave {}, want a tuple of Facts and rows"
             {"run": yields_text},
             PluginContractError,
             "Executor.run",
-            "gave 'done', want Started, StatementDone, Done, Failed or Lost",
+            "gave 'done', want Started, StatementDone, Blocked, Done, Failed or Lost",
         ),
         (
             {"run": stops_early},
