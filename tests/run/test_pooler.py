@@ -138,3 +138,20 @@ async def test_settings_do_not_leak_to_the_next_client_of_the_pooler(
     for client in clients:
         assert (await settings(client))["search_path"] == '"$user", public'
         await client.close()
+
+
+@pytest.mark.parametrize("python", [False, True], ids=["SQL only", "one in Python"])
+async def test_a_plan_in_one_transaction_is_all_or_nothing_there_too(
+    pooled: str, connection: Connection, tmp_path: Path, python: bool
+) -> None:
+    files = FILES if python else {name: text for name, text in FILES.items() if name.endswith(".sql")}
+    broken = "CREATE TABLE c (id int);\nSELECT 1 / (count(*) - count(*)) FROM c;"
+    folder = write(tmp_path / "m", {**files, "4_c.sql": broken})
+    with pytest.raises(MigrationFailed, match=r"4_c\.sql") as raised:
+        await migrate(pooled, folder, transaction="plan")
+    assert raised.value.failure.outcome == "rolled back"
+    assert await tables(connection) == set()
+    write(tmp_path / "m", {"4_c.sql": "CREATE TABLE c (id int);"})
+    assert len((await migrate(pooled, folder, transaction="plan")).ran) == len(files) + 1
+    assert (await tables(connection)) >= {"a", "b", "c"}
+    assert await advisory_locks(connection) == 0
