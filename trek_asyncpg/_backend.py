@@ -26,6 +26,7 @@ class BackendOptions(RunOptions, total=False):
     store_settings: Mapping[str, object] | None
     plugins: Iterable[object]
     disable_plugins: Iterable[str]
+    expect_database: str | None
 
 
 class AsyncpgBackend(Backend):
@@ -34,6 +35,7 @@ class AsyncpgBackend(Backend):
     schema: where the history table lies (default: public); a short form of ``store_settings={"schema": …}``.
     format: layout and store of one name ("native", "asyncpg-trek"); `layout` and `store` pick one alone.
     plugins: modules or objects with hooks, beside those that are installed. disable_plugins: names of those to leave out.
+    expect_database: the database's name, or its identity as `trek status --json` shows it: a run in another one is refused.
     run: `together`, `lock_timeout`, `lock_patience`, `statement_timeout`, as in docs/configuration.md.
     """
 
@@ -49,6 +51,7 @@ class AsyncpgBackend(Backend):
         store_settings: Mapping[str, object] | None = None,
         plugins: Iterable[object] = (),
         disable_plugins: Iterable[str] = (),
+        expect_database: str | None = None,
         **run: Unpack[RunOptions],
     ) -> None:
         settings = ConnectSettings(**run)
@@ -68,6 +71,7 @@ class AsyncpgBackend(Backend):
             store_settings=given,
             host=PluginHost(plugins, blocked=disable_plugins),
             executor="asyncpg",
+            expect_database=expect_database,
         )
 
 

@@ -20,7 +20,16 @@ FACTS = (
     " 'backend_pid', pg_catalog.pg_backend_pid(), 'standby', pg_catalog.pg_is_in_recovery(),"
     " 'read_only', pg_catalog.current_setting('transaction_read_only') = 'on',"
     " 'isolation', pg_catalog.current_setting('transaction_isolation'),"
-    " 'standard_strings', pg_catalog.current_setting('standard_conforming_strings') = 'on')"
+    " 'standard_strings', pg_catalog.current_setting('standard_conforming_strings') = 'on',"
+    " 'server', pg_catalog.version()"
+)
+IDENTITY = (
+    ", 'identity', (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c) || '/' || (SELECT d.oid"
+    " FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())"
+)
+NO_CREATE = (
+    ", 'no_create', (SELECT COALESCE(pg_catalog.jsonb_agg(n.nspname), '[]') FROM pg_catalog.pg_namespace n"
+    " WHERE n.nspname NOT LIKE 'pg\\_%' AND NOT pg_catalog.has_schema_privilege(n.oid, 'CREATE'))"
 )
 READ_POINT = "trek_read"
 ANY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
@@ -34,14 +43,27 @@ async def read(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
     Inside the caller's transaction two more for a savepoint, since a missing table would abort it.
     """
     try:
-        return await (_inside(connection, query) if connection.is_in_transaction() else _outside(connection, query))
+        ask = _inside if connection.is_in_transaction() else _outside
+        try:
+            return await ask(connection, query, FACTS + IDENTITY)
+        except asyncpg.InsufficientPrivilegeError as error:  # a hardened server
+            if "pg_control_system" not in str(error):
+                raise
+            return await ask(connection, query, FACTS)
     except ANY as error:
         raise _lost(connection, error, "the history was read") or _refused(error) from error
 
 
 async def facts(connection: Connection) -> Facts:
     """The facts alone: one round trip. Raises as `read` does."""
-    return _as_facts(connection, (await asked(connection, f"SELECT {FACTS}", "what the session is"))[0])
+    what = "what the session is"
+    try:
+        found = await asked(connection, f"SELECT {FACTS}{IDENTITY}{NO_CREATE})", what)
+    except ConfigError as error:
+        if "pg_control_system" not in str(error) or connection.is_in_transaction():
+            raise
+        found = await asked(connection, f"SELECT {FACTS}{NO_CREATE})", what)
+    return _as_facts(connection, found[0])
 
 
 async def asked(connection: Connection, query: str, what: str) -> list[dict[str, Any]]:
@@ -53,17 +75,17 @@ async def asked(connection: Connection, query: str, what: str) -> list[dict[str,
         raise _lost(connection, error, f"{what} was asked for") or refused from error
 
 
-async def _outside(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
+async def _outside(connection: Connection, query: Sql, facts: str) -> tuple[Facts, Rows | None]:
     try:
-        return await _both(connection, query)
+        return await _both(connection, query, facts)
     except NO_TABLE:
         return _known(connection), None
 
 
-async def _inside(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
+async def _inside(connection: Connection, query: Sql, asking: str) -> tuple[Facts, Rows | None]:
     await connection.execute(f"SAVEPOINT {READ_POINT}")
     try:
-        found = await _both(connection, query)
+        found = await _both(connection, query, asking)
     except asyncpg.PostgresError as error:
         await connection.execute(f"ROLLBACK TO SAVEPOINT {READ_POINT}; RELEASE SAVEPOINT {READ_POINT}")
         if isinstance(error, NO_TABLE):
@@ -73,15 +95,16 @@ async def _inside(connection: Connection, query: Sql) -> tuple[Facts, Rows | Non
     return found
 
 
-async def _both(connection: Connection, query: Sql) -> tuple[Facts, Rows]:
-    both = f"SELECT {FACTS}::text UNION ALL SELECT trek_row::text FROM ({query.text}) AS history(trek_row)"
+async def _both(connection: Connection, query: Sql, facts: str) -> tuple[Facts, Rows]:
+    both = f"SELECT {facts})::text UNION ALL SELECT trek_row::text FROM ({query.text}) AS history(trek_row)"
     found = await rows(connection, both)
     head = next(row for row in found if "trek_facts" in row)
     return _as_facts(connection, head), [row for row in found if row is not head]
 
 
 def _as_facts(connection: Connection, data: dict[str, Any]) -> Facts:
-    told = {name: value for name, value in data.items() if name != "trek_facts"}
+    told = {name: value for name, value in data.items() if name != "trek_facts" and value is not None}
+    told["no_create"] = tuple(told.get("no_create", ()))
     pooled = told["backend_pid"] != connection.get_server_pid()
     return Facts(**told, in_transaction=connection.is_in_transaction(), pooled=pooled)
 
@@ -93,10 +116,17 @@ def _known(connection: Connection) -> Facts:
         session_user=getattr(told, "session_authorization", ""),
         user=getattr(told, "session_authorization", ""),
         server_version=version.major * 10_000 + version.micro,
+        server=_other(told),
         standby=getattr(told, "in_hot_standby", "off") == "on",
         read_only=getattr(told, "default_transaction_read_only", "off") == "on",
         standard_strings=getattr(told, "standard_conforming_strings", "on") == "on",
     )
+
+
+def _other(told: object) -> str:
+    """What such a server reports at connect, if it is no PostgreSQL."""
+    kinds = {"crdb_version": "CockroachDB", "padb_version": "Redshift"}
+    return next((f"{kind} {getattr(told, name)}" for name, kind in kinds.items() if hasattr(told, name)), "")
 
 
 def _lost(connection: Connection, error: Exception, when: str) -> ConnectError | None:

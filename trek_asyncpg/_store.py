@@ -95,6 +95,7 @@ class NativeStore(VersionStore):
             " 'key', (SELECT pg_catalog.jsonb_agg(k.conname) FROM pg_catalog.pg_constraint k"
             " WHERE k.conrelid = c.oid AND k.contype = 'p'),"
             " 'hidden', pg_catalog.row_security_active(c.oid),"
+            " 'writable', pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE'),"
             " 'published', EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.puballtables))"
             " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
             f" WHERE n.nspname = {quote_literal(self.schema)} AND c.relname = {quote_literal(self.table)}"
@@ -126,7 +127,7 @@ class NativeStore(VersionStore):
         values = sorted(zip(*(column or () for column in lists.values()), strict=True), key=itemgetter(0))
         history = tuple(_row(dict(zip(lists, row, strict=True))) for row in values)
         following = values[-1][0] + 1 if values else 1
-        return History(True, history, following, facts, self._warnings(head))
+        return History(True, history, following, facts, self._warnings(head), self._refusal(head, facts))
 
     def _check(self, head: Row, facts: Facts) -> None:
         missing = [name for name, _ in COLUMNS if name not in (head["columns"] or ())]
@@ -143,6 +144,15 @@ class NativeStore(VersionStore):
                 f"Migrate as the table's owner, or: ALTER TABLE {self.name} DISABLE ROW LEVEL SECURITY;"
             )
             raise ConfigError(msg)
+
+    def _refusal(self, head: Row, facts: Facts) -> str:
+        if head["writable"]:
+            return ""
+        user = quote_ident(facts.user)
+        return (
+            f"the user {facts.user!r} may read {self.identity}, but not write it: "
+            f"GRANT INSERT, UPDATE ON {self.name} TO {user}; or migrate as another role."
+        )
 
     def _warnings(self, head: Row) -> tuple[str, ...]:
         if not head["published"]:

@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
+import re
+
 from trek_core._resuming import since, unfinished
-from trek_core.errors import PlanOutdated, ReadOnly
+from trek_core.errors import ConfigError, PlanOutdated, ReadOnly
 from trek_core.model import Action, Facts, History
 from trek_core.plans import Plan
+from trek_core.text import quote_ident
 
 
 def writable(plan: Plan, facts: Facts) -> None:
     """Raises `ReadOnly` where the plan cannot run on this session. Nothing was written yet."""
-    if problem := _session(facts) or _outside(plan, facts):
+    if problem := _server(facts) or _session(facts) or _rights(plan, facts) or _outside(plan, facts):
         msg = f"{problem}\nNothing was changed."
         raise ReadOnly(msg, tuple(action.revision for action in plan.actions))
+
+
+_NO_POSTGRES = re.compile(r"CockroachDB|Redshift|PostgreSQL (?:9|1[0-4])\b\S*-YB-")
+
+
+def _server(facts: Facts) -> str:
+    """Servers that speak PostgreSQL's protocol and lack transactional DDL, enforced keys or real advisory locks."""
+    if not _NO_POSTGRES.search(facts.server):
+        return ""
+    return (
+        f"the server is no PostgreSQL: {facts.server}. trek needs DDL in transactions, enforced keys and advisory locks, "
+        "without which a failed migration stays half done: use a tool made for it."
+    )
+
+
+def _rights(plan: Plan, facts: Facts) -> str:
+    """What the user may not do with the history; what a migration may not is the server's to say."""
+    if plan.history.unwritable:
+        return plan.history.unwritable
+    guard = plan.records[0].guard if plan.records else None
+    if plan.history.exists or guard is None or guard.schema not in facts.no_create:
+        return ""
+    return (
+        f"the history {guard.schema}.{guard.table} must be made, and the user {facts.user!r} may not create anything in that "
+        f"schema: GRANT CREATE ON SCHEMA {quote_ident(guard.schema)} TO {quote_ident(facts.user)}; or name another schema."
+    )
+
+
+def expected(wanted: str, facts: Facts) -> None:
+    """Raises `ConfigError` unless the database is the one that was named, by its name or by its identity."""
+    if not wanted or not facts.database or wanted in (facts.database, facts.identity):
+        return
+    found = f"{facts.database!r}, identity {facts.identity or 'not told by the server'}"
+    msg = (
+        f"this is another database than expected: expected {wanted!r}, found {found}.\nNothing was changed. Correct the DSN; "
+        "or, if the data moved there on purpose, correct expect_database (`trek status --json` shows both)."
+    )
+    raise ConfigError(msg)
 
 
 def _session(facts: Facts) -> str:

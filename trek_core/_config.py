@@ -38,6 +38,7 @@ class Settings:
 
     directory: the folder of the migrations. layout, store: one half of another format. out_of_order, missing, changed:
     "refuse", "warn" or "allow". transaction: "each" or "plan". lock_wait: seconds to wait for the migration lock.
+    expect_database: the name or the identity of the database: another one is refused.
     Its `repr` shows no password.
     """
 
@@ -54,6 +55,7 @@ class Settings:
     changed: Choice | None = None
     transaction: TransactionChoice | None = None
     lock_wait: float = LOCK_WAIT
+    expect_database: str | None = None
     disable_plugins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -30,6 +30,12 @@ class Facts:
     standard_strings: bool = True
     pooled: bool = False
     """A pooler stands between: session locks and session settings cannot be relied on."""
+    server: str = ""
+    """What the server says it is, as `version()`."""
+    identity: str = ""
+    """Of the database, beyond its name: the cluster's system identifier, a slash, the database's oid."""
+    no_create: tuple[str, ...] = ()
+    """Schemas in which the user may not create anything; asked with the lock where there is no history."""
 
 
 Row = Mapping[str, Any]
@@ -72,6 +78,8 @@ class History:
     next: int = 1
     facts: Facts = Facts()
     warnings: tuple[str, ...] = ()
+    unwritable: str = ""
+    """Why this user may not write it, with the way out; a run that would raises `ReadOnly` with it."""
 
 
 @dataclass(frozen=True, slots=True)

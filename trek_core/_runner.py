@@ -79,6 +79,7 @@ class Runner:
         What looks unfinished may be another runner at work; once the lock is ours, it is gone.
         """
         history = await self.history()
+        _checks.expected(self.workspace.expect_database, self.facts)
         with contextlib.suppress(Unfinished):
             plan = planner(history)
             if not any(action.resume for action in plan.actions):
@@ -122,6 +123,7 @@ class Runner:
     async def _under_lock(self, plan: Plan, replan: Planner) -> None:
         async with self._lock(plan.history) as locked:
             self.facts = locked.facts
+            _checks.expected(self.workspace.expect_database, self.facts)
             # No table when we planned and nobody before us in the queue: making the table shows a race, without reading.
             if locked.waited or plan.history.exists:
                 plan = await self._again(plan, replan)

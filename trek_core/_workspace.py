@@ -53,6 +53,7 @@ class Workspace:
         self.store, self.layout, self.directory = backend.store, backend.layout, fspath(directory)
         rules = rules or self.layout.value.rules
         self.rules = replace(rules, transaction=transaction or rules.transaction)
+        self.expect_database = backend.expect_database
         self._host = backend.host
         self._tree: FolderTree  # listed with the catalog: reading the history needs no folder
         self._catalog: EntryCatalog | None = None
@@ -113,6 +114,7 @@ class Workspace:
             identity = self.store.value.identity
         expect(self.store, "VersionStore.identity", identity, str)
         found = status(catalog, state, self._compare, history.facts.database, identity, history.exists)
+        found = replace(found, identity=history.facts.identity)
         if not state.resumes:
             return found
         return replace(found, revisions=tuple(self._with_progress(one, state, catalog) for one in found.revisions))

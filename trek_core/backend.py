@@ -21,6 +21,7 @@ class Backend:
     open: opens a session, as `ExecutorProvider.connect` does.
     format: picks layout and store of that name; `layout` and `store` pick one alone.
     host: where plugins come from; by default every installed one.
+    expect_database: the database's name, or its identity as `trek status --json` shows it: another one is refused.
     executor: the name of the `ExecutorProvider` whose sessions these are: errors name its plugin.
     """
 
@@ -35,7 +36,9 @@ class Backend:
         store_settings: Mapping[str, object] | None = None,
         host: PluginHost | None = None,
         executor: str = "",
+        expect_database: str | None = None,
     ) -> None:
+        self.expect_database = expect_database or ""
         self._open, self._host, self._executor = open, host, executor
         self._layout, self._layout_settings = layout or format, layout_settings or {}
         self._store, self._store_settings = store or format, store_settings or {}

@@ -108,6 +108,8 @@ class Status:
     history: str
     """The history's identity: "public.trek_history"."""
     revisions: tuple[RevisionStatus, ...] = ()
+    identity: str = ""
+    """Of the database, beyond its name; empty where there is no history yet, or the server does not tell."""
 
     @property
     def pending(self) -> tuple[RevisionStatus, ...]:

@@ -63,9 +63,8 @@ async def test_a_role_without_create_is_refused_and_nothing_is_written(
 ) -> None:
     await connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     guest = await database.connect(user=await make_role("LOGIN"))
-    with pytest.raises(MigrationFailed, match="permission denied for schema public") as refused:
+    with pytest.raises(ReadOnly, match='GRANT CREATE ON SCHEMA "public"'):
         await migrate(guest, two(tmp_path))
-    assert "1_a.sql:1:1" not in str(refused.value)  # it is the history's table that could not be made
     assert await tables(connection) == set()
     assert await history(connection) == []
     await clean_for_guest(guest, connection)
@@ -79,9 +78,8 @@ async def test_a_role_without_insert_on_the_history_is_refused_and_nothing_is_wr
     role = await make_role("LOGIN")
     await connection.execute(f"GRANT SELECT ON trek_history TO {role}; GRANT CREATE ON SCHEMA public TO {role}")
     guest = await database.connect(user=role)
-    with pytest.raises(MigrationFailed, match="permission denied for table trek_history") as refused:
+    with pytest.raises(ReadOnly, match=r'GRANT INSERT, UPDATE ON "public"\."trek_history" TO'):
         await migrate(guest, folder)
-    assert "2_b.sql:1:1" not in str(refused.value)
     assert await tables(connection) == {"a"}
     assert await applied(connection) == ["1"]
     await clean_for_guest(guest, connection)

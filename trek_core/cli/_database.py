@@ -42,6 +42,7 @@ def migrator(settings: Settings, observers: Iterable[Observer] = ()) -> Migrator
         store_settings=settings.store_settings,
         host=host,
         executor=offer.value.name,
+        expect_database=settings.expect_database,
     )
     rules = _rules(settings, backend.layout.value.rules)
     return Migrator(backend, settings.directory, rules=rules, lock_wait=settings.lock_wait, observers=observers)

@@ -110,7 +110,8 @@ def _status_as_json(found: Status) -> dict[str, object]:
         }
         for one in found.revisions
     ]
-    return {"state": found.state, "database": found.database, "history": found.history, "revisions": revisions}
+    told = {"state": found.state, "database": found.database, "identity": found.identity, "history": found.history}
+    return {**told, "revisions": revisions}
 
 
 def _row_as_json(row: HistoryRow) -> dict[str, object]:

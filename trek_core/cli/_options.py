@@ -27,6 +27,7 @@ class Given:
     no_plugin: tuple[str, ...] = field(default=())
     lock_wait: float | None = None
     transaction: TransactionChoice | None = None
+    expect_database: str | None = None
 
     def settings(self) -> Settings:
         """The settings of files and environment, and these on top. Raises `ConfigError`, `click.UsageError`."""
@@ -42,6 +43,7 @@ class Given:
             dsn=f"embedded:{self.embedded}" if self.embedded else self.dsn or settings.dsn,
             lock_wait=settings.lock_wait if self.lock_wait is None else self.lock_wait,
             transaction=self.transaction or settings.transaction,
+            expect_database=self.expect_database or settings.expect_database,
             disable_plugins=(*settings.disable_plugins, *self.no_plugin),
         )
         if self.no_plugin:
@@ -101,6 +103,7 @@ _COMMON = (
     ),
     _option("--format", metavar="NAME", help="Whose folder and history table it is.  [native]"),
     _option("--lock-wait", type=float, metavar="SECONDS", help="How long to wait for another runner.  [60]"),
+    _option("--expect-database", metavar="NAME", help="Refuse any other database: its name, or its identity."),
     _option("--no-plugin", multiple=True, metavar="NAME", help="Leave a plugin out. May be repeated."),
     _option("--json", is_flag=True, help="One JSON document on stdout, and nothing else."),
 )
