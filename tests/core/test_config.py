@@ -145,6 +145,7 @@ out-of-order = "allow"
 missing = "warn"
 changed = "refuse"
 lock-wait = 5
+expect-database = "shop"
 disable-plugins = ["a", "b"]
 [layout-settings]
 prefix = "V"
@@ -166,6 +167,7 @@ def test_every_key_is_taken(here):
         missing="warn",
         changed="refuse",
         lock_wait=5,
+        expect_database="shop",
         disable_plugins=("a", "b"),
         layout_settings={"prefix": "V"},
         store_settings={"table": "t"},
@@ -181,7 +183,7 @@ def test_what_the_file_does_not_say_is_left_to_the_format(here):
 def test_an_unknown_key_names_file_nearest_and_all_known(here):
     assert refused(here, 'out-of-ordr = "warn"\n') == (
         f"{here / 'trek.toml'}: unknown key 'out-of-ordr'. Did you mean 'out-of-order'? Known keys: changed, directory, "
-        "disable-plugins, dsn, executor-settings, format, layout, layout-settings, lock-wait, missing, out-of-order, "
+        "disable-plugins, dsn, executor-settings, expect-database, format, layout, layout-settings, lock-wait, missing, out-of-order, "
         "store, store-settings, transaction"
     )
 
