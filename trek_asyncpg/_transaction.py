@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from trek_asyncpg import _escape, _failure
 from trek_asyncpg._message import WHERE_MARKED, Message, marked
 from trek_asyncpg._unit import GONE, SAVEPOINT, Unit, UnitFailed, only_sql, unknown_if_gone
 from trek_asyncpg._wire import rows, to_the_end
 from trek_core.plugin import Failure, Sql, Statement, script
+
+if TYPE_CHECKING:
+    from asyncpg.transaction import Transaction
 
 
 async def run(unit: Unit) -> None:
@@ -46,30 +50,27 @@ async def _one_query(unit: Unit, opening: Sequence[Statement]) -> None:
         await unit.connection.execute(f"SAVEPOINT {SAVEPOINT}")
     try:
         tag = await unit.connection.execute(message.text)
-    except Exception as error:
-        await unit.roll_back()
+    except BaseException as error:
+        number = await to_the_end(_forget(unit, mark=mark))
+        if not isinstance(error, Exception):
+            raise
         failure = _failure.of(error, message=message)
-        raise UnitFailed(await _located(unit, failure, body, mark=mark)) from error
-    except BaseException:
-        await to_the_end(_forget(unit, mark=mark))
-        raise
+        raise UnitFailed(_located(failure, body, number if mark else int(len(body) == 1))) from error
     if not unit.nested and tag != "COMMIT":
         raise UnitFailed(_not_committed(tag))
 
 
-async def _located(unit: Unit, failure: Failure, body: list[Sql], *, mark: bool) -> Failure:
-    """Names the statement of a failure that came without a position, and removes the marker that it left."""
-    number = await _marker(unit) if mark else int(len(body) == 1)
+def _located(failure: Failure, body: list[Sql], number: int) -> Failure:
+    """Names the statement of a failure that came without a position."""
     if failure.statement is not None or not 1 <= number <= len(body):
         return failure
     return replace(failure, statement=body[number - 1])
 
 
-async def _forget(unit: Unit, *, mark: bool) -> None:
-    """After a cancellation: nothing of the transaction remains, and no marker."""
+async def _forget(unit: Unit, *, mark: bool) -> int:
+    """Nothing of the transaction remains, and no marker; its number."""
     await unit.roll_back()
-    if mark:
-        await _marker(unit)
+    return await _marker(unit) if mark else 0
 
 
 async def _marker(unit: Unit) -> int:
@@ -104,12 +105,17 @@ async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
         await (transaction.commit() if transaction else unit.connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}"))
     except BaseException as error:
         ended = bool(number) and not unit.connection.is_in_transaction()
-        if transaction:
-            with contextlib.suppress(*GONE):
-                await to_the_end(transaction.rollback())
-        await unit.roll_back()
+        await to_the_end(_undo(unit, transaction))
         if not isinstance(error, Exception):
             raise
         failure = error.failure if isinstance(error, UnitFailed) else _failure.of(error)
         judged = await _escape.after_failure(unit, number, failure)
         raise UnitFailed(judged, escaped=ended or judged.outcome != "rolled back") from error
+
+
+async def _undo(unit: Unit, transaction: Transaction | None) -> None:
+    """As one piece of work: a second cancellation between the two would leave the transaction open."""
+    if transaction:
+        with contextlib.suppress(*GONE):
+            await transaction.rollback()
+    await unit.roll_back()

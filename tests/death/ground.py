@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SETTINGS = {"max_connections": "60", "log_min_messages": "panic"}
 FILE_COPY = 15
+NUMBERS = itertools.count()
 
 
 def new_server(folder: Path | None = None, **settings: str) -> EmbeddedServer:
@@ -48,11 +49,10 @@ class Ground:
     server: Server
     admin: asyncpg.Pool[asyncpg.Record]
     strategy: str
-    numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     async def copy(self, template: str) -> str:
         """A new database like the template; its name."""
-        name = f"death_{os.getpid()}_{next(self.numbers)}"
+        name = f"death_{os.getpid()}_{next(NUMBERS)}"
         await self.admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} {self.strategy}")
         return name
 

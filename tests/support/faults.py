@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 Direction = Literal["up", "down"]
 """up: from the client to the server."""
@@ -44,6 +44,8 @@ class Link:
     was_cut: bool = False
     refuses: bool = False
     """New connections, from now on."""
+    then: Callable[[], object] | None = None
+    """What happens at the point instead of the cut."""
 
     def passed(self, direction: Direction, kind: bytes, message: bytes) -> bytes:
         """What is passed on of a message."""
@@ -52,6 +54,9 @@ class Link:
         if self.cut is None or (direction, number) != (self.cut.direction, self.cut.number):
             return message
         self.was_cut = True
+        if self.then is not None:
+            self.then()
+            return message
         return {"before": b"", "half": message[: len(message) // 2], "after": message}[self.cut.when]
 
 
@@ -74,7 +79,7 @@ class Connection:
                 return
             before = self.link.was_cut
             writer.write(self.link.passed(direction, kind, message))
-            self.is_cut = self.link.was_cut and not before
+            self.is_cut = self.link.was_cut and not before and self.link.then is None
             await writer.drain()
             if self.is_cut:
                 return
@@ -92,7 +97,7 @@ async def faulty(dsn: str, cut: Cut | None = None) -> AsyncIterator[tuple[str, L
         if link.refuses:
             writer.transport.abort()
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, asyncio.CancelledError):  # cancelled at the end of the proxy, below
             await _joined(link, (reader, writer), await _server(dsn))
         tasks.discard(task)
 
