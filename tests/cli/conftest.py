@@ -42,10 +42,14 @@ async def held(database: Database, tmp_path: Path) -> Connection:
 async def somebody_waits(database: Database) -> Callable[[], Awaitable[None]]:
     """Returns when a migration waits for that lock."""
     connection = await database.connect()
+    waits = (
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND objid = 42"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
 
     async def wait() -> None:
         async with asyncio.timeout(30):
-            while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted AND objid = 42"):
+            while not await connection.fetchval(waits):
                 await asyncio.sleep(0.02)
 
     return wait

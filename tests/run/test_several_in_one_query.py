@@ -201,7 +201,8 @@ async def test_a_deadlock_is_laid_at_the_statement_that_waited(
 
 
 async def waiting(other: Connection) -> object:
-    return await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    here = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+    return await other.fetchval(f"SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN ({here})")
 
 
 # --------------------------------------------------------------------------- two runners
