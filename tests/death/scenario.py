@@ -155,7 +155,7 @@ TABLES = (
 )
 HISTORY = (
     "SELECT COALESCE(jsonb_agg(jsonb_build_array(revision, verb, state) ORDER BY seq), '[]') FROM public.trek_history"
-    " WHERE state = 'done' AND step IS NULL"
+    " WHERE state = 'done' AND COALESCE(step, 0) = 0"
 )
 LEFT = (
     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
