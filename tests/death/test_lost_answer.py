@@ -181,3 +181,30 @@ async def test_the_callers_transaction_is_lost_as_a_whole(database: Database, tm
     with pytest.raises(MigrationFailed) as failed:
         await migrate(connection, folder)
     assert "No new session" not in str(failed.value)
+
+
+HISTORIES = {"migrations", "trek_history"}
+EDGES = {
+    "20240101_initial_up_one.sql": "CREATE TABLE t1 (id int);",
+    "20240102_one_up_two.sql": "CREATE TABLE t2 (id int);",
+    "20240103_two_down_one.sql": "DROP TABLE t2;",
+    "20240104_one_down_initial.sql": "DROP TABLE t1;",
+}
+
+
+@pytest.mark.parametrize(("when", "outcome"), [("after", "committed"), ("half", "rolled back")])
+async def test_a_history_of_another_tool_tells_it_too_up_and_down(
+    database: Database, other: Connection, tmp_path: Path, when: str, outcome: str
+) -> None:
+    """asyncpg-trek's table knows forward and back, and no more."""
+    folder = write(tmp_path, EDGES)
+    error = await lose(database, folder, Cut("up", BATCH, when), "dsn", format="asyncpg-trek")
+    assert error.failure.outcome == outcome, str(error)
+    assert await tables(other) - HISTORIES == ({"t1", "t2"} if outcome == "committed" else set())
+    await migrate(other, folder, format="asyncpg-trek")
+    async with faulty(database.dsn, Cut("up", BATCH, when)) as (dsn, link):
+        with pytest.raises(MigrationFailed) as failed:
+            await migrate(dsn, folder, "initial", format="asyncpg-trek")
+        assert link.was_cut
+    assert failed.value.failure.outcome == outcome, str(failed.value)
+    assert await tables(other) - HISTORIES == (set() if outcome == "committed" else {"t1", "t2"})
