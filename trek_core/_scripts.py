@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+import io
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from trek_core._dataclass import dataclass
 
@@ -49,6 +50,15 @@ class Source:
     file: File
     content: bytes
     direction: Direction | None = None
+
+    @property
+    def big(self) -> bool:
+        """Whether the content lies on disk still, and is read whole by whoever asks for it: `open` it instead."""
+        return False
+
+    def open(self) -> BinaryIO:
+        """The content as a stream, from its beginning. Raises `LoadError` where the file can no longer be read."""
+        return io.BytesIO(self.content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from trek_core._big import BIG, BigSource, Known, known_by, open_file, open_known
 from trek_core._blame import Offer, blame, expect
 from trek_core._bodies import check_body
 from trek_core.errors import ConfigError, LoadError
@@ -45,6 +48,8 @@ class FolderTree:
         self._loader_for, self._suffixes, self._facts = loader_for, tuple(suffixes), facts
         self._contents: dict[tuple[str, str], bytes] = {}
         self._suffix_of: dict[str, str] = {}
+        self._big: dict[File, Known] = {}
+        self._scripts: dict[tuple[File, Direction | None], Script] = {}
 
     @property
     def files(self) -> tuple[File, ...]:
@@ -59,11 +64,33 @@ class FolderTree:
         key = file.root, file.path
         content = self._contents.get(key)
         if content is None:
-            try:
-                content = self._contents[key] = _content(str(file))
-            except OSError as error:
-                raise LoadError(str(file), None, f"it cannot be read: {error.strerror}") from error
+            content = self._look(file)
+        if content is None:
+            with self.open(file) as stream:
+                content = self._contents[key] = stream.read()
         return content
+
+    def big(self, file: File) -> bool:
+        """Whether it has more than 4 MB and was not read whole yet. Raises `LoadError` when it cannot be read."""
+        return (file.root, file.path) not in self._contents and self._look(file) is None
+
+    def open(self, file: File) -> BinaryIO:
+        """The file's bytes as a stream. Raises `LoadError` when it cannot be read, or changed since it was first seen."""
+        return open_known(file, self._big[file]) if self.big(file) else io.BytesIO(self.read(file))
+
+    def _look(self, file: File) -> bytes | None:
+        """The content, which is kept; None for a big one."""
+        if file in self._big:
+            return None
+        try:
+            found = _content(str(file))
+        except OSError as error:
+            raise LoadError(str(file), None, f"it cannot be read: {error.strerror}") from error
+        if isinstance(found, bytes):
+            self._contents[file.root, file.path] = found
+            return found
+        self._big[file] = found
+        return None
 
     def suffix(self, file: File) -> str:
         """The registered suffix that fits the file's name, the longest; empty if no loader takes it."""
@@ -86,7 +113,20 @@ class FolderTree:
             offered = ", ".join(self._suffixes) or "none"
             advice = f"Suffixes that a loader takes: {offered}. Rename the file, or install a plugin that loads it."
             raise LoadError(str(file), None, "no loader takes a file of this kind", advice)
-        source = Source(file, self.read(file), direction)
+        if self.big(file):
+            return self._load_big(offer, file, direction)
+        return self._load(offer, Source(file, self.read(file), direction))
+
+    def _load_big(self, offer: Offer[Loader], file: File, direction: Direction | None) -> Script:
+        """Once for all plans of a run: it takes its time. What is read later is compared with what was read here."""
+        if (file, direction) not in self._scripts:
+            script = self._load(offer, BigSource(file, partial(open_file, file), direction))
+            self.open(file).close()  # it must be the file that was hashed
+            self._scripts[file, direction] = script
+        return self._scripts[file, direction]
+
+    def _load(self, offer: Offer[Loader], source: Source) -> Script:
+        file = source.file
         where = f"loader {offer.value.name}: loading {file}"
         with blame(offer, where, through=LoadError):
             script = offer.value.load(source)
@@ -111,13 +151,15 @@ def _list(root: str) -> list[File]:
         raise ConfigError(msg) from error
 
 
-def _content(path: str) -> bytes:
-    """By the system's own calls, which take half as long as `open` for a small file."""
+def _content(path: str) -> bytes | Known:
+    """By the system's own calls, which take half as long as `open` for a small file. Of a big one what it is known by."""
     descriptor = os.open(path, _READ)
     try:
         content = os.read(descriptor, _PIECE)
         if not (more := os.read(descriptor, _PIECE)):  # a short answer is no end of the file everywhere
             return content
+        if (state := os.fstat(descriptor)).st_size > BIG:
+            return known_by(state)
         return b"".join((content, more, *iter(lambda: os.read(descriptor, _PIECE), b"")))
     finally:
         os.close(descriptor)

@@ -13,7 +13,7 @@ from trek_loaders._statements import TELLING, changes_settings, controls_transac
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_REST_OF_LINE = re.compile(r"[^\S\r\n]*(?:--[^\r\n]*)?(?:\r?\n|\Z)")
+REST_OF_LINE = re.compile(r"[^\S\r\n]*(?:--[^\r\n]*)?(?:\r?\n|\Z)")
 _COPY_END = re.compile(r"^\\\.\r?$", re.MULTILINE)
 _KEPT = 4096
 """So many words of a statement are looked at: more than stand before the FROM of a COPY of 1600 columns, the most
@@ -40,7 +40,7 @@ def notes(text: str, file: str = "") -> list[Note]:
 
 
 @dataclass(slots=True)
-class _Piece:
+class Reading:
     """A statement in the making. `outer`: its outermost open parenthesis; `body`: the BEGIN of its BEGIN ATOMIC."""
 
     words: list[str] = field(default_factory=list)
@@ -93,14 +93,14 @@ def _makes_routine(words: list[str]) -> bool:
 
 def _statements(scanner: Scanner) -> Iterator[Sql | Copy]:
     while not scanner.done:
-        piece = _read(scanner)
+        piece = read(scanner)
         if piece.first and piece.last:
-            _check_guards(scanner, piece.first.start, piece.last.end)
+            check_guards(scanner, piece.first.start, piece.last.end)
             make = _copy if reads_stdin(piece.words) else _sql
             yield make(scanner, piece.words, piece.first.start, piece.last.end)
 
 
-def _check_guards(scanner: Scanner, start: int, end: int) -> None:
+def check_guards(scanner: Scanner, start: int, end: int) -> None:
     """Raises `LoadError` for a line of pg_dump's for psql within a statement, which the server would be sent."""
     for at in scanner.guards if scanner.guards and scanner.guards[-1] > start else ():
         if start < at < end:
@@ -108,8 +108,9 @@ def _check_guards(scanner: Scanner, start: int, end: int) -> None:
             raise scanner.error(at, "a \\restrict line in the middle of a statement", advice)
 
 
-def _read(scanner: Scanner) -> _Piece:
-    piece = _Piece()
+def read(scanner: Scanner) -> Reading:
+    """The next statement; one without a first token if there is none before the next `;` or the end."""
+    piece = Reading()
     for token in scanner:
         if piece.ends_at(token):
             return piece
@@ -133,7 +134,7 @@ def _sql(scanner: Scanner, words: list[str], start: int, end: int) -> Sql:
 
 
 def _copy(scanner: Scanner, words: list[str], start: int, end: int) -> Copy:  # noqa: ARG001 - as `_sql`
-    rest = _REST_OF_LINE.match(scanner.text, scanner.position)
+    rest = REST_OF_LINE.match(scanner.text, scanner.position)
     if rest is None:
         advice = "The data begins on the line after the COPY: move what follows its `;` behind the data."
         raise scanner.error(scanner.position, "more text on the line of a COPY … FROM STDIN", advice)

@@ -29,20 +29,20 @@ def load(source: Source) -> Script:
     found = notes(text, file)
     down = _down_line(text, file, found, source.direction)
     if source.direction is Direction.down:
-        return Script(up=None, down=_load(_Section(text, file, found, Direction.down))[1])
+        return Script(up=None, down=_load(Section(text, file, found, Direction.down))[1])
     cut = len(text) if down is None else down.start
     up_notes = [note for note in found if note.start < cut]
-    directives, up = _load(_Section(text[:cut], file, up_notes, Direction.up))
+    directives, up = _load(Section(text[:cut], file, up_notes, Direction.up))
     if down is None:
         return Script(up, irreversible=directives.irreversible)
     if directives.irreversible:
-        raise _contradiction(_Section(text, file, up_notes, Direction.up))
-    way_back = _Section(text, file, [note for note in found if note.start > cut], Direction.down, down.end)
+        raise contradiction(Section(text, file, up_notes, Direction.up))
+    way_back = Section(text, file, [note for note in found if note.start > cut], Direction.down, down.end)
     return Script(up, _load(way_back)[1])
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
+class Section:
     """One direction of a file: `text` is the file's up to the section's end, so that every place is the file's own."""
 
     text: str
@@ -53,25 +53,27 @@ class _Section:
 
     def line_of(self, name: str) -> int:
         """The line of a directive, or of the section's first line."""
-        at = next((note.start for note in self.notes if _name(note) == name), self.start)
+        at = next((note.start for note in self.notes if name_of(note) == name), self.start)
         return _line(self.text, at)
 
 
-def _load(section: _Section) -> tuple[Directives, Body]:
-    directives = _directives(section)
+def _load(section: Section) -> tuple[Directives, Body]:
+    directives = section_directives(section)
     statements = split(section.text, section.file, section.start)
     if not statements and section.direction is Direction.up:
-        raise _no_statement(section)
+        raise no_statement(section)
     return directives, make_body(statements, directives)
 
 
-def _no_statement(section: _Section) -> LoadError:
+def no_statement(section: Section) -> LoadError:
+    """A way up that does nothing."""
     found = "nothing but comments" if section.text.strip() else "nothing"
     problem = f"no statement: the way up holds {found}"
     return LoadError(section.file, 1, problem, "Write what the migration does, or delete the file.")
 
 
-def _name(note: Note) -> str:
+def name_of(note: Note) -> str:
+    """The name of a directive, in lower case."""
     return note.words[0].lower() if note.words else ""
 
 
@@ -83,10 +85,10 @@ def _down_line(text: str, file: str, found: list[Note], direction: Direction | N
     """The line `-- trek: down`, if there is one. Raises `LoadError` for one that is no such line, or one too many."""
     down: Note | None = None
     for note in found:
-        if _name(note) != "down":
+        if name_of(note) != "down":
             continue
         line = _line(text, note.start)
-        if problem := _misplaced(text, note):
+        if problem := misplaced(text, note):
             raise LoadError(file, line, problem, "Write `-- trek: down` on a line of its own, and nothing else on it.")
         if direction is not None:
             problem = f"`-- trek: down` in a file whose name says that it is the way {direction.value}"
@@ -98,35 +100,39 @@ def _down_line(text: str, file: str, found: list[Note], direction: Direction | N
     return down
 
 
-def _misplaced(text: str, note: Note) -> str:
+def misplaced(text: str, note: Note) -> str:
+    """Why a `-- trek: down` is no line of that kind; nothing if it is one."""
     if len(note.words) > 1:
         return f"`-- trek: down` takes no argument, found {' '.join(note.words[1:])!r}"
     before = text[text.rfind("\n", 0, note.start) + 1 : note.start].strip()
     return f"`-- trek: down` stands behind {shorten(before)}" if before else ""
 
 
-def _directives(section: _Section) -> Directives:
+def section_directives(section: Section) -> Directives:
+    """What stands above the first statement. Raises `LoadError` for what is wrong, or out of place."""
     found = read_directives(section.text[section.start :], section.file, _line(section.text, section.start))
     first = next(Scanner(section.text, section.file, section.start), None)
     for note in section.notes:
         if first and note.start > first.start:
-            raise _too_late(section, note)
+            raise too_late(section, note)
     if section.direction is Direction.down and (found.requires is not None or found.replaces):
         name = "replaces" if found.requires is None else "requires"
         problem = f"{name!r} in the way back: it belongs to the revision, not to one direction"
         raise LoadError(section.file, section.line_of(name), problem, "Move it to the top of the way up.")
     if section.direction is Direction.down and found.irreversible:
-        raise _contradiction(section)
+        raise contradiction(section)
     return found
 
 
-def _too_late(section: _Section, note: Note) -> LoadError:
+def too_late(section: Section, note: Note) -> LoadError:
+    """A directive where nobody looks for it. Raises `LoadError` for one that is none."""
     line = _line(section.text, note.start)
     read_directives(section.text[note.start : note.end], section.file, line)  # an unknown one is better named so
-    problem = f"the directive {_name(note)!r} stands after the first statement, where nobody looks for it"
+    problem = f"the directive {name_of(note)!r} stands after the first statement, where nobody looks for it"
     return LoadError(section.file, line, problem, "Move it to the top of its section, above the first statement.")
 
 
-def _contradiction(section: _Section) -> LoadError:
+def contradiction(section: Section) -> LoadError:
+    """A way back, and the word that there is none."""
     problem = "'irreversible' says that there is no way back, but here is one"
     return LoadError(section.file, section.line_of("irreversible"), problem, "Remove the directive or the way back.")

@@ -67,7 +67,7 @@ def _load(source: Source, values: Mapping[str, Any], environment: jinja2.Environ
     text = decode(source)
     rendered = _jinja.render(environment or _sandbox(), text, values, file)
     try:
-        script = sql.load(replace(source, content=rendered.text.encode()))
+        script = sql.load(Source(source.file, rendered.text.encode(), source.direction))
     except LoadError as error:
         raise _in_template(error, rendered) from error
     _check_directives(text, rendered, file)

@@ -104,13 +104,23 @@ def _draft(tree: Tree, key: Key, files: tuple[Named, ...]) -> Draft:
 
 def _directives(tree: Tree, named: Named) -> Directives:
     """What the file says about its place. A file that cannot say anything is read for this, but not parsed."""
-    content, file = tree.read(named.file), named.file
+    file = named.file
+    content = _beginning(tree, file)
     if file.path.endswith(".py"):
         mentioned = b"requires" in content or b"replaces" in content
         return read_constants(Source(file, content, named.direction)) if mentioned else _NOTHING
     if content[:1].isalpha() or b"trek" not in content.lower() or not _MENTIONED.search(content):
         return _NOTHING
     return read_directives(decode(Source(file, content)), str(file))
+
+
+def _beginning(tree: Tree, file: File) -> bytes:
+    """The content; of a big file as far as directives and another tool's marks can stand."""
+    if not tree.big(file):
+        return tree.read(file)
+    from trek_loaders._big_files import beginning  # noqa: PLC0415 - few files are
+
+    return beginning(tree, file)
 
 
 def _entries(drafts: Sequence[Draft]) -> Iterator[Entry]:
@@ -160,6 +170,10 @@ def _checksums(file: File, tree: Tree) -> tuple[str, ...]:
     Of a pair only the way up counts: it is what happened to the database. A way down is often mended later, when
     somebody needs it, and that must not look like tampering.
     """
+    if tree.big(file):
+        from trek_loaders._big_files import big_checksum  # noqa: PLC0415 - few files are
+
+        return (big_checksum(tree, file),)
     content = tree.read(file).removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
     return (hashlib.sha256(content).hexdigest(),)
 
@@ -177,7 +191,7 @@ def smells(tree: Tree) -> str | None:
             if word in name and pattern.fullmatch(name):
                 return f"looks like {tool} because a file is named {file.path}"
         unread = name.lower().endswith((".py", f".down{suffix.lower()}"))
-        content = b"" if unread else tree.read(file)
+        content = b"" if unread else _beginning(tree, file)
         for tool, mark, line in _SMELLS_BY_CONTENT:
             if mark in content and (found := line.search(content)):
                 return f"looks like {tool} because {file.path} holds {found[0].strip().decode(errors='replace')!r}"

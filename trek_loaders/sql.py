@@ -19,6 +19,10 @@ def load(source: Source) -> Script:
     Raises `LoadError` for text that the splitter refuses, for directives that are wrong or out of place, and for
     statements that trek cannot run in the file's mode, or would lose its lock by.
     """
+    if source.big:
+        from trek_loaders._big import load_big  # noqa: PLC0415 - as below
+
+        return load_big(source)
     from trek_loaders import _sql  # noqa: PLC0415 - as above
 
     return _sql.load(source)

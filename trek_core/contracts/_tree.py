@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from trek_core.model import Direction, Entry, Facts, File, Script
 
@@ -10,8 +10,9 @@ from trek_core.model import Direction, Entry, Facts, File, Script
 class Tree(Protocol):
     """The files of one or more folders: names at once, bytes when asked for.
 
-    T1. trek reads a file once a run, when it is first asked for, and keeps what it read.
+    T1. trek reads a file once a run, when it is first asked for, and keeps what it read, unless it is `big`.
     T2. `files` are sorted by path; hidden files, `__pycache__` and the backups of editors are left out.
+    T3. Of a `big` file nobody need hold all: `open` reads it from the disk, and refuses one that changed meanwhile.
     """
 
     @property
@@ -19,7 +20,15 @@ class Tree(Protocol):
     @property
     def facts(self) -> Facts: ...
     def read(self, file: File) -> bytes:
-        """The file's bytes. Raises `LoadError` when it cannot be read."""
+        """The file's bytes, all of them. Raises `LoadError` when it cannot be read."""
+        ...
+
+    def big(self, file: File) -> bool:
+        """Whether the file is one to `open` rather than to `read`: more than 4 MB. Raises `LoadError` as `read` does."""
+        ...
+
+    def open(self, file: File) -> BinaryIO:
+        """The file's bytes as a stream. Raises `LoadError` as `read` does, and where a big file changed meanwhile."""
         ...
 
     def load(self, file: File, direction: Direction | None = None) -> Script:

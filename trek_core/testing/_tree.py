@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import BinaryIO
 
 from trek_core.contracts import Loader
 from trek_core.errors import LoadError
@@ -40,6 +42,14 @@ class MemoryTree:
         """The file's bytes. Raises `LoadError` for a file that is not there."""
         self.reads[file.path] += 1
         return self._bytes(file)
+
+    def big(self, file: File) -> bool:  # noqa: ARG002 - the protocol's
+        """No: what stands in a dict is held already."""
+        return False
+
+    def open(self, file: File) -> BinaryIO:
+        """The file's bytes as a stream. Raises `LoadError` for a file that is not there."""
+        return io.BytesIO(self.read(file))
 
     def load(self, file: File, direction: Direction | None = None) -> Script:
         """What the file's loader makes of it. Raises `LoadError`, also where no loader takes it."""

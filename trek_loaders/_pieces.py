@@ -1,0 +1,67 @@
+"""Parts of a big file as statements: where they are, and what they were when the file was loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from trek_core.plugin import LoadError, Piece, Sql
+from trek_loaders._lexer import split
+
+if TYPE_CHECKING:
+    from trek_core.plugin import Source
+
+CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of a file, from `start` to `end`, and their SHA-256."""
+
+    source: Source
+    start: int
+    end: int
+    digest: bytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The bytes, some at a time. Raises `LoadError` at their end if they are others than before."""
+        seen, at = hashlib.sha256(), self.start
+        with self.source.open() as stream:
+            stream.seek(at)
+            while at < self.end and (chunk := stream.read(min(CHUNK, self.end - at))):
+                at += len(chunk)
+                seen.update(chunk)
+                yield chunk
+        if seen.digest() != self.digest:
+            problem = "the file is no longer what it was when the plan was made"
+            raise LoadError(str(self.source.file), None, problem, "Leave it alone while it runs, and run again.")
+
+    def text(self) -> str:
+        return b"".join(self).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The reading of a `Piece`: equal where it reads the same."""
+
+    part: Part
+    line: int
+    column: int
+
+    def __call__(self) -> tuple[Sql, ...]:
+        """The statements singly, with their places in the file."""
+        found = split(self.part.text(), str(self.part.source.file))
+        return tuple(self._placed(statement) for statement in found if isinstance(statement, Sql))
+
+    def _placed(self, statement: Sql) -> Sql:
+        column = statement.column + (self.column - 1 if statement.line == 1 else 0)
+        return replace(statement, line=statement.line + self.line - 1, column=column)
+
+
+def make_piece(part: Part, place: tuple[int, int], last_line: int, *, changes_settings: bool) -> Piece:
+    """The statements of a part, of which the first has that line and column."""
+    line, column = place
+    file = str(part.source.file)
+    return Piece(part.text, Statements(part, line, column), file, line, column, last_line, changes_settings)
