@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.kits.broken_executor import LeavesSettings
-from trek_core.plugin import Call, Copy, Failure, Sql, Statement, StatementDone, script
+from trek_core.plugin import Call, Copy, Failure, Piece, Sql, Statement, StatementDone, script
 from trek_core.testing import MemoryConnection, MemoryExecutor
 from trek_core.testing._memory_executor import Unit, UnitFailed
 
@@ -158,6 +158,14 @@ class ForgetsTheDataOfACopy(MemoryExecutor):
             await super().send_one(statement)
 
 
+class ForgetsTheLastStatementOfAPiece(MemoryExecutor):
+    async def send_one(self, statement: Statement) -> None:
+        if isinstance(statement, Piece):
+            await self.send(statement.split()[:-1])
+        else:
+            await super().send_one(statement)
+
+
 DIAGONAL: dict[str, type[MemoryExecutor]] = {
     "test_e17_a_failure_names_the_statement": NamesNoStatement,
     "test_e17_a_failure_has_the_databases_message_and_sqlstate": HasNoSqlstate,
@@ -179,4 +187,5 @@ DIAGONAL: dict[str, type[MemoryExecutor]] = {
     "test_e39_what_resumes_runs_the_rest_and_nothing_else": BeginsAnew,
     "test_e40_where_it_is_not_certain_nothing_runs": RunsWhatWasBegun,
     "test_e32_a_copy_sends_its_data": ForgetsTheDataOfACopy,
+    "test_e32_a_piece_sends_the_statements_that_it_reads": ForgetsTheLastStatementOfAPiece,
 }

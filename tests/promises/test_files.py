@@ -14,7 +14,7 @@ from tests.promises.stage import NATIVE, Stage
 from trek_core import Migrator
 from trek_core._host import Offer
 from trek_core._tree import FolderTree
-from trek_core.plugin import Loader, Provider, Script, hookimpl
+from trek_core.plugin import Loader, LoadError, Provider, Script, hookimpl
 from trek_core.testing import MemoryDatabase, memory_backend
 
 if TYPE_CHECKING:
@@ -71,6 +71,21 @@ def test_t1_a_file_is_read_when_it_is_first_asked_for(stage: Stage, opened: Coun
     assert opened == {"2_b.told": 1}
     stage.write({"2_b.told": "changed;"})
     assert tree.read(tree.files[1]) == TWO["2_b.told"].encode()
+
+
+def test_t3_a_big_file_is_opened_and_refused_when_it_changed_meanwhile(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trek_core._tree.BIG", 10)
+    stage.write({"1_a.told": "x" * (1 << 17)})
+    tree = FolderTree(stage.folder, lambda name: None)
+    assert [tree.big(file) for file in tree.files] == [True, False]
+    for file in tree.files:
+        with tree.open(file) as stream:
+            assert len(stream.read()) in (1 << 17, len(TWO["2_b.told"]))
+    stage.write({"1_a.told": "y" * (1 << 18)})
+    with pytest.raises(LoadError, match="it changed while it was read"):
+        tree.open(tree.files[0])
 
 
 def test_t2_files_are_sorted_by_path_and_hidden_ones_and_backups_are_left_out(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class Executor(ABC):
         E29. Settings of the session that a body changed are as they were.
         E30. The lock timeout of a body holds for that body and no longer.
         E31. In mode "message" each `Sql` is one simple query, never cut.
-        E32. A `Copy` sends its data.
+        E32. A `Copy` sends its data, and a `Piece` the statements that it reads.
         E33. A transaction of the caller is left open, usable, and undone by the caller's rollback.
         E34. A unit whose connection is lost is `Failed`, and the outcome is "unknown".
         E39. Of an action that resumes `begin` runs, then the statements that are not done yet, and no other.

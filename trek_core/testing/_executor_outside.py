@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from trek_core.events import StatementDone
-from trek_core.model import HistoryRow, Resume, Sql, Statement
+from trek_core.model import HistoryRow, Piece, Resume, Sql, Statement
 from trek_core.script import SEPARATOR
 from trek_core.testing._drive import told
 from trek_core.testing._executor_case import BEGIN, FINISH, ExecutorTests
