@@ -117,3 +117,11 @@ class Outside(ExecutorTests):
             await bench.done(bench.unit(bench.ground.copy(("a", "b"))))
             left = await bench.left()
             assert left == ["a", "b"], f"{bench.who}: the data of a COPY left {left}, want a and b"
+
+    async def test_e32_a_piece_sends_the_statements_that_it_reads(self) -> None:
+        async with self.bench() as bench:
+            first, last = bench.ground.note("a"), bench.ground.note("b")
+            piece = Piece(lambda: f"{first.text}{SEPARATOR}{last.text}", lambda: (first, last))
+            await bench.done(bench.unit(piece))
+            left = await bench.left()
+            assert left == ["a", "b"], f"{bench.who}: a piece of two statements left {left}, want a and b"
