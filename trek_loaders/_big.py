@@ -15,8 +15,8 @@ from trek_loaders._bodies import check_runnable, make_body
 from trek_loaders._pieces import Part, make_piece
 from trek_loaders._scanner import Note
 from trek_loaders._sighting import Data, One, Remark, Run, Sighting, name_of
-from trek_loaders._window import CHUNK, Window
 from trek_loaders._sql import Section, contradiction, misplaced, no_statement, section_directives, too_late
+from trek_loaders._window import CHUNK, Window
 
 if TYPE_CHECKING:
     from trek_loaders._directives import Directives
