@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trek_asyncpg.testing import Server
 
 
-@pytest.mark.parametrize("name", WORKLOADS)
+@pytest.mark.parametrize("name", [name for name in WORKLOADS if name != "programs"])
 async def test_a_workload_measures_trek_and_the_floors(name: str, server: Server, tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         bench = Bench(Environment.here(), server.base, tmp_path, stack, quick=True)
