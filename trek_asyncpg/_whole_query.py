@@ -123,5 +123,5 @@ def _parts(unit: Unit, number: int, *, settle: bool) -> Iterator[tuple[Statement
         yield statement, False
     for statement in script.statements(unit.action):
         yield statement, True
-    for statement in (*((script.SETTLE,) if settles else ()), *unit.restore, *unit.record.finish):
+    for statement in (*(script.settle(unit.action) if settles else ()), *unit.restore, *unit.record.finish):
         yield statement, False

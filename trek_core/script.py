@@ -18,16 +18,25 @@ COMMIT = Sql("COMMIT")
 SETTLE = Sql("SET CONSTRAINTS ALL IMMEDIATE")
 """Makes deferred constraints fail inside the migration, not at COMMIT where nobody knows which statement it was."""
 
+IMMEDIATE = "trek.immediate"
 DEFER = (
     Sql("SET CONSTRAINTS ALL DEFERRED"),
     Sql(
-        "DO $trek$ DECLARE names text; BEGIN SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname,"
-        " c.conname), ', ') INTO names FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace"
+        "DO $trek$ DECLARE names text; BEGIN"
+        f" IF pg_catalog.current_setting('{IMMEDIATE}', true) = 'none' THEN RETURN; END IF;"
+        " SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ') INTO names"
+        " FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace"
         " WHERE c.condeferrable AND NOT c.condeferred AND pg_catalog.has_schema_privilege(n.oid, 'USAGE');"
-        " IF names IS NOT NULL THEN EXECUTE 'SET CONSTRAINTS ' || names || ' IMMEDIATE'; END IF; END $trek$"
+        f" IF names IS NULL THEN PERFORM pg_catalog.set_config('{IMMEDIATE}', 'none', true);"
+        " ELSE EXECUTE 'SET CONSTRAINTS ' || names || ' IMMEDIATE'; END IF; END $trek$"
     ),
 )
-"""After `SETTLE`, before another migration of the same transaction: constraints are as they are when one begins."""
+"""After `SETTLE`, before another migration of the same transaction: constraints are as they are when one begins.
+
+Those declared INITIALLY IMMEDIATE are looked for until there are none, and again after `LOOK_AGAIN`.
+"""
+LOOK_AGAIN = Sql(f"SELECT pg_catalog.set_config('{IMMEDIATE}', '', true)")
+_DEFERRABLE = re.compile("deferrable", re.IGNORECASE)
 
 LINE_END = "\n"
 _SETS = re.compile(r"(?:RE)?SET\b", re.IGNORECASE)
@@ -150,6 +159,14 @@ def _lines(plan: Plan) -> Iterator[str]:
             yield from _outside(action, record)
 
 
+def settle(action: Action) -> tuple[Sql, ...]:
+    """What stands behind the body of a migration that shares its transaction: nothing, if it has none."""
+    if action.body is None:
+        return ()
+    makes = any(not isinstance(s, Sql) or _DEFERRABLE.search(s.text) for s in action.body.statements)
+    return (SETTLE, LOOK_AGAIN) if makes else (SETTLE,)
+
+
 def _as_one(plan: Plan) -> Iterator[str]:
     yield _text(BEGIN)
     for action, record in zip(plan.actions, plan.records, strict=True):
@@ -158,7 +175,7 @@ def _as_one(plan: Plan) -> Iterator[str]:
         if reason := _only_trek(action):
             yield _stop(reason)
             return
-        yield from map(_text, (*opening(action, record), *statements(action), SETTLE))
+        yield from map(_text, (*opening(action, record), *statements(action), *settle(action)))
         yield from map(_text, (*(_reset(action) or _unlimited(action)), *record.finish))
     yield "\n" + _text(COMMIT)
 

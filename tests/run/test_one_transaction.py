@@ -13,6 +13,7 @@ from tests.run.folders import advisory_locks, applied, clean, settings, tables, 
 from tests.run.test_observers import Ear
 from tests.support.faults import Cut, faulty
 from trek_asyncpg import AsyncpgBackend, migrate
+from trek_asyncpg._lock import Held
 from trek_asyncpg.embedded import EmbeddedServer
 from trek_core import ConfigError, MigrationFailed, Migrator, PlanError, Rules
 from trek_core.events import Done, Failed, RunFailed, RunFinished, RunStarted, Started
@@ -300,7 +301,7 @@ async def test_a_plan_cancelled_behind_its_commit_is_done(
     path, ear = await folder(connection, tmp_path), Ear()
     await other.execute("CREATE FUNCTION public.slow() RETURNS void LANGUAGE sql AS 'SELECT pg_sleep(60)'")
     async with AsyncpgBackend(connection).connect() as session:
-        session._held.release.append("SELECT public.slow()")  # type: ignore[attr-defined]
+        session._held = Held(release=["SELECT public.slow()"])  # type: ignore[attr-defined]
         migrator = Migrator(AsyncpgBackend(connection), path, transaction="plan", observers=[ear.observer])
         plan = await migrator.plan()
         units = list(zip(plan.actions, plan.records, strict=True))
