@@ -11,16 +11,19 @@ import pytest
 from tests.run.deaths import begins, died_at, folder_with, planned, ran, stops
 from tests.run.folders import applied, clean
 from trek_asyncpg import AsyncpgBackend, AsyncpgExecutor, migrate
-from trek_core import Migrator, PlanOutdated
+from trek_asyncpg._store import NativeStore
+from trek_core import MigrationFailed, Migrator, PlanOutdated, Report, Unfinished
 from trek_core.events import Failed, Lost, StatementDone
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.run.folders import Connection
     from tests.support.databases import Database
     from trek_core import Plan
     from trek_core.events import Result
+    from trek_core.plugin import History, Lock
 
 
 # ------------------------------------------------------------------ plans
@@ -117,3 +120,26 @@ async def test_a_history_of_the_version_before_is_resumed_too(connection: Connec
         "statement 2 of work",
         "statement 3 of work",
     ]
+
+
+class NoLocks(NativeStore):
+    """Then nothing proves that the other run is gone: the key alone decides."""
+
+    def locks(self, history: History) -> Sequence[Lock]:
+        return ()
+
+
+async def test_two_runs_at_once_without_a_lock(database: Database, connection: Connection, tmp_path: Path) -> None:
+    folder = await folder_with(connection, tmp_path, "VACUUM b")
+    await stops(connection, await planned(connection, folder), 1)
+    runners = [await database.connect() for _ in range(4)]
+    runs = (migrate(runner, folder, store=NoLocks()) for runner in runners)
+    ended = await asyncio.gather(*runs, return_exceptions=True)
+    done = [report for report in ended if isinstance(report, Report) and report]
+    assert len(done) == 1, ended
+    others = [one for one in ended if one is not done[0]]
+    assert all(
+        isinstance(one, Unfinished | MigrationFailed) or one == Report("head", seconds=one.seconds) for one in others
+    )
+    assert await ran(connection) == ["before", "after"]
+    assert await applied(connection) == ["1", "2"]

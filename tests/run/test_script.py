@@ -108,6 +108,20 @@ async def test_a_failed_concurrent_build_is_not_recorded_as_done(dba: Dba, conne
     assert action.resume.open
 
 
+async def test_a_plan_that_resumes_goes_on_in_psql(dba: Dba, connection: Connection) -> None:
+    steps = "SET search_path = public;\nINSERT INTO a VALUES (1);\nINSERT INTO late VALUES (2);\nVACUUM a;\n"
+    more(dba, {"2_steps.sql": f"-- trek: no-transaction\n{steps}"})
+    assert (await dba.runs()).returncode == 3
+    await connection.execute("CREATE TABLE late (id int)")
+    ended = await dba.runs()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert not await dba.migrator.plan()
+    assert await connection.fetchval("SELECT count(*) FROM a") == 1
+    assert await connection.fetchval("SELECT count(*) FROM late") == 1
+    states = await connection.fetch("SELECT state FROM trek_history WHERE revision = '2' AND step = 0 ORDER BY seq")
+    assert [row["state"] for row in states] == ["abandoned", "done"]
+
+
 @pytest.mark.parametrize("mode", ["", "no_transaction = True\n"])
 async def test_it_stops_before_a_python_migration_and_says_what_to_do(
     dba: Dba, connection: Connection, mode: str
