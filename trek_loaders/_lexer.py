@@ -34,8 +34,10 @@ def notes(text: str, file: str = "") -> list[Note]:
     if not re.search(NOTE, text):
         return []
     scanner = Scanner(text, file)
-    for _ in _statements(scanner):
-        pass
+    while not scanner.done:
+        piece = _read(scanner)
+        if piece.first and piece.last and reads_stdin(piece.words):
+            _copy(scanner, piece.words, piece.first.start, piece.last.end)  # moves on behind its data
     return scanner.notes
 
 

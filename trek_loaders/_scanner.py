@@ -81,9 +81,12 @@ class Scanner:
             assert found is not None
             kind = found.lastgroup or ""
             start, end = found.span(kind)
-            if kind in ("word", "other"):
+            if kind == "word":
                 self.position = end
                 return Token(_fold(found[kind]), start, end)
+            if kind == "other":
+                self.position = end
+                return Token(found[kind], start, end)
             if kind == "end":
                 self.done = True
                 raise StopIteration
