@@ -43,8 +43,8 @@ _MENTIONED = re.compile(rb"trek\s*:", re.IGNORECASE)
 _NOTHING = Directives()
 
 _SMELLS_BY_NAME = (
-    ("flyway", "__", re.compile(r"(?:[VUB][0-9][0-9._]*|R)__.*\.(?i:sql)", re.DOTALL)),
-    ("asyncpg-trek", "_initial_up_", re.compile(r"[0-9]{8}_initial_up_\w+\.(?:sql|py)")),
+    ("flyway", re.compile(r"(?:[VUB][0-9][0-9._]*|R)__.*\.(?i:sql)", re.DOTALL)),
+    ("asyncpg-trek", re.compile(r"[0-9]{8}_initial_up_\w+\.(?:sql|py)")),
 )
 _SMELLS_BY_CONTENT = (
     ("goose", b"+goose", re.compile(rb"^[ \t]*--[ \t]*\+goose[^\r\n]*", re.MULTILINE)),
@@ -187,14 +187,25 @@ def smells(tree: Tree) -> str | None:
         if not (suffix := tree.suffix(file)):
             continue
         name = file.name
-        for tool, word, pattern in _SMELLS_BY_NAME:
-            if word in name and pattern.fullmatch(name):
-                return f"looks like {tool} because a file is named {file.path}"
-        unread = name.lower().endswith((".py", f".down{suffix.lower()}"))
+        if ("__" in name or "_initial" in name) and (found := _smell_of_name(file)):
+            return found
+        lowered = name.lower()
+        unread = lowered.endswith(".py") or (".down." in lowered and lowered.endswith(f".down{suffix.lower()}"))
         content = b"" if unread else _beginning(tree, file)
-        for tool, mark, line in _SMELLS_BY_CONTENT:
-            if mark in content and (found := line.search(content)):
-                return f"looks like {tool} because {file.path} holds {found[0].strip().decode(errors='replace')!r}"
+        if (b"goose" in content or b"migrat" in content) and (found := _smell_of_content(file, content)):
+            return found
+    return None
+
+
+def _smell_of_name(file: File) -> str | None:
+    tool = next((tool for tool, pattern in _SMELLS_BY_NAME if pattern.fullmatch(file.name)), None)
+    return tool and f"looks like {tool} because a file is named {file.path}"
+
+
+def _smell_of_content(file: File, content: bytes) -> str | None:
+    for tool, mark, line in _SMELLS_BY_CONTENT:
+        if mark in content and (found := line.search(content)):
+            return f"looks like {tool} because {file.path} holds {found[0].strip().decode(errors='replace')!r}"
     return None
 
 
