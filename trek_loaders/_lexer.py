@@ -34,10 +34,8 @@ def notes(text: str, file: str = "") -> list[Note]:
     if not re.search(NOTE, text):
         return []
     scanner = Scanner(text, file)
-    while not scanner.done:
-        piece = _read(scanner)
-        if piece.first and piece.last and reads_stdin(piece.words):
-            _copy(scanner, piece.words, piece.first.start, piece.last.end)  # moves on behind its data
+    for _ in _statements(scanner):
+        pass
     return scanner.notes
 
 
