@@ -206,7 +206,7 @@ class _Way:
         if piece is None:
             place = window.line(start), window.column(start)
             piece = self._open = _Open(start, start, place, hashlib.sha256())
-        piece.digest.update(window.part(piece.end, end))
+        piece.digest.update(window.view(piece.end, end))
         piece.end, piece.last_line = end, window.line(end)
         piece.changes_settings |= changes_settings
         if end - piece.start >= self._ways.piece:

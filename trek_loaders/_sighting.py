@@ -236,12 +236,12 @@ class Sighting:
             if window.last:
                 raise _no_end(one.line, self.file)
             known = max(seen, window.end - TAIL)
-            digest.update(window.part(seen, known))
+            digest.update(window.view(seen, known))
             seen = known
             window.line(seen - 1)
             window.forget(seen - 1)
             window.need(window.end + 1)
-        digest.update(window.part(seen, end))
+        digest.update(window.view(seen, end))
         mark = _DATA_END.match(window.content, end - window.base)
         self.at = self.keep = mark.end() + window.base if mark else end
         return Data(begin, end, digest.digest(), line)

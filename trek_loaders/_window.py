@@ -35,6 +35,10 @@ class Window:
         """Of the file, from offset to offset: both within the window."""
         return self.content[start - self.base : end - self.base]
 
+    def view(self, start: int, end: int) -> memoryview:
+        """The same without a copy, for whoever keeps nothing of it."""
+        return memoryview(self.content)[start - self.base : end - self.base]
+
     def need(self, end: int) -> bool:
         """Reads on until the window reaches `end`. False if the file ends before."""
         while self.end < end and not self.last:
@@ -57,12 +61,11 @@ class Window:
 
     def line(self, offset: int) -> int:
         """The line of an offset, from 1. Asked for with growing offsets, of which each is within the window."""
-        passed = self.part(self._counted, offset)
         if offset > self._counted:
-            self._lines += passed.count(b"\n")
-            at = passed.rfind(b"\n")
-            if at >= 0:
-                self._line_start, self._cut_off = self._counted + at + 1, 0
+            start, end = self._counted - self.base, offset - self.base
+            if lines := self.content.count(b"\n", start, end):
+                self._lines += lines
+                self._line_start, self._cut_off = self.base + self.content.rfind(b"\n", start, end) + 1, 0
             self._counted = offset
         return self._lines + 1
 
