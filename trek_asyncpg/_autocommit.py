@@ -26,7 +26,7 @@ async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
         for query in script.queries(unit.action, record, ended=ended):
             begun, number = time.monotonic(), _number(unit, query, ended=ended)
             async with _looking.watched(unit, body[number - 1]) if number else contextlib.nullcontext():
-                await unit.send(query, about=body[number - 1] if number else None)
+                await unit.send(_as_found(unit, query, body), about=body[number - 1] if number else None)
             ours = True
             if number:
                 _check_left(unit, body[number - 1], last=number == len(body))
@@ -55,6 +55,12 @@ async def _settled(unit: Unit, statement: Statement, resume: Resume) -> bool:
     found = await _looking.look(unit, statement, resume)
     await _looking.clear(unit, statement, found)
     return found.ended
+
+
+def _as_found(unit: Unit, query: Sequence[Statement], body: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The query with the history written by who the caller is, also where the body has taken another role."""
+    at = next((number for number, one in enumerate(query) if not any(one is other for other in body)), len(query))
+    return (*query[:at], *(unit.as_found if at < len(query) else ()), *query[at:])
 
 
 def _number(unit: Unit, query: Sequence[Statement], *, ended: bool) -> int:

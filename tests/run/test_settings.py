@@ -107,3 +107,18 @@ async def test_settings_are_as_before_after_a_failure(caller: Connection, tmp_pa
     with pytest.raises(MigrationFailed):
         await migrate(caller, write(tmp_path, {kind: text}))
     assert await settings(caller) == before
+
+
+@pytest.mark.parametrize("words", ['SET ROLE "{role}"', 'SET SESSION AUTHORIZATION "{role}"'])
+async def test_another_role_outside_a_transaction_does_the_work_and_the_caller_writes_the_history(
+    connection: Connection, make_role: Roles, tmp_path: Path, words: str
+) -> None:
+    role = await make_role("LOGIN")
+    await connection.execute(f"GRANT ALL ON SCHEMA public TO {role}")
+    deed = f"-- trek: no-transaction\n{words.format(role=role)};\nCREATE TABLE t (id int);"
+    files = {"1_deed.sql": f"{deed}\nCREATE INDEX CONCURRENTLY i ON t (id);\nCREATE TABLE u (id int);"}
+    await migrate(connection, write(tmp_path, files))
+    owners = await connection.fetch("SELECT DISTINCT tableowner FROM pg_tables WHERE tablename IN ('t', 'u')")
+    assert [row[0] for row in owners] == [role]
+    assert {state for _, _, state in await history(connection)} == {"done", "step"}
+    assert await connection.fetchval("SELECT current_user = session_user AND current_user <> $1", role)
