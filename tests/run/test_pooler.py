@@ -1,4 +1,4 @@
-"""Behind PgBouncer in transaction mode: no session to rely on."""
+"""Behind PgBouncer in each of its modes: no session to rely on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed")
 
 
-def configuration(database: Database, port: int) -> str:
+def configuration(database: Database, port: int, mode: str) -> str:
     parts = urlsplit(database.dsn)
     given = parse_qs(parts.query)
     host = given.get("host", [parts.hostname or "localhost"])[0]
@@ -44,7 +44,7 @@ def configuration(database: Database, port: int) -> str:
     user = parts.username or "postgres"
     return (
         f"[databases]\n{database.name} = host={host} port={target} user={user}{secret} dbname={database.name}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\npool_mode = transaction\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\npool_mode = {mode}\n"
         "default_pool_size = 3\nunix_socket_dir =\nignore_startup_parameters = extra_float_digits\n"
     )
 
@@ -56,11 +56,11 @@ def free_port() -> int:
 
 
 @pytest.fixture
-async def pooled(database: Database, tmp_path: Path) -> AsyncIterator[str]:
-    """The DSN of the test's database through a PgBouncer of its own."""
+async def pooled(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The DSN of the test's database through a PgBouncer of its own, in transaction mode or the one that is asked for."""
     port = free_port()
     file = tmp_path / "pgbouncer.ini"
-    file.write_text(configuration(database, port))
+    file.write_text(configuration(database, port, getattr(request, "param", "transaction")))
     account = {}
     if os.geteuid() == 0:  # it refuses to run as root; the server's socket is its own account's
         owner = Path(parse_qs(urlsplit(database.dsn).query).get("host", ["/"])[0]).stat().st_uid
@@ -155,3 +155,53 @@ async def test_a_plan_in_one_transaction_is_all_or_nothing_there_too(
     assert len((await migrate(pooled, folder, transaction="plan")).ran) == len(files) + 1
     assert (await tables(connection)) >= {"a", "b", "c"}
     assert await advisory_locks(connection) == 0
+
+
+in_mode = pytest.mark.parametrize("pooled", ["session", "statement"], indirect=True)
+SQL = {name: text for name, text in FILES.items() if name.endswith(".sql")}
+
+
+@in_mode
+async def test_sql_migrations_work_in_every_mode(pooled: str, connection: Connection, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", SQL)
+    assert len((await migrate(pooled, folder)).ran) == 2
+    assert not await migrate(pooled, folder)
+    assert await applied(connection) == ["1", "3"]
+    assert await advisory_locks(connection) == 0
+
+
+@pytest.mark.parametrize("pooled", ["session"], indirect=True)
+async def test_python_works_in_session_mode_and_what_needs_a_session_is_refused(
+    pooled: str, connection: Connection, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "m", FILES)
+    assert len((await migrate(pooled, folder)).ran) == 3
+    write(tmp_path / "m", {"4_i.sql": "CREATE INDEX CONCURRENTLY i ON a (id);"})
+    with pytest.raises(ReadOnly, match="direct DSN"):
+        await migrate(pooled, folder)
+    assert await applied(connection) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("pooled", ["statement"], indirect=True)
+async def test_python_in_statement_mode_fails_and_says_what_to_do(
+    pooled: str, connection: Connection, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "m", FILES)
+    with pytest.raises(MigrationFailed, match="statement pooling mode") as failed:
+        await migrate(pooled, folder)
+    assert "a direct DSN" in str(failed.value)
+    assert await applied(connection) == ["1"]
+    assert await tables(connection) == {"a"}
+
+
+@pytest.mark.parametrize("size", [0, 100], ids=["no cache", "a cache"])
+async def test_the_callers_own_pool_through_it_works(
+    pooled: str, connection: Connection, tmp_path: Path, size: int
+) -> None:
+    """trek prepares no statements, so the caller's cache of them is no matter to it."""
+    folder = write(tmp_path / "m", FILES)
+    async with asyncpg.create_pool(pooled, min_size=2, max_size=2, statement_cache_size=size) as pool:
+        reports = await asyncio.gather(migrate(pool, folder), migrate(pool, folder))
+        assert sum(len(report.ran) for report in reports) == 3
+        assert not await migrate(pool, folder)
+    assert await applied(connection) == ["1", "2", "3"]
