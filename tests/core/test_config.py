@@ -183,8 +183,8 @@ def test_what_the_file_does_not_say_is_left_to_the_format(here):
 def test_an_unknown_key_names_file_nearest_and_all_known(here):
     assert refused(here, 'out-of-ordr = "warn"\n') == (
         f"{here / 'trek.toml'}: unknown key 'out-of-ordr'. Did you mean 'out-of-order'? Known keys: changed, directory, "
-        "disable-plugins, dsn, executor-settings, expect-database, format, layout, layout-settings, lock-wait, missing, out-of-order, "
-        "store, store-settings, transaction"
+        "disable-plugins, dsn, executor-settings, expect-database, format, layout, layout-settings, "
+        "lock-wait, missing, out-of-order, store, store-settings, transaction"
     )
 
 
