@@ -81,11 +81,11 @@ Values = dict[str, list[Ran]]
 Figures = dict[str, list[float]]
 
 
-async def run(command: Sequence[str], *, must: bool = True) -> Ran:
-    """Runs a process to its end in a folder without configuration. Raises `Failed` if it must not fail and does."""
-    with tempfile.TemporaryDirectory() as folder:
-        ran = await asyncio.to_thread(lambda: Process(command, folder).wait())
-    if must and ran.code:
+async def run(command: Sequence[str], folder: str | None = None) -> Ran:
+    """Runs a process to its end, by default in a folder without configuration. Raises `Failed` if it fails."""
+    with tempfile.TemporaryDirectory() as empty:
+        ran = await asyncio.to_thread(lambda: Process(command, folder or empty).wait())
+    if ran.code:
         msg = f"{' '.join(command)[:300]}: exit code {ran.code}\n{ran.output[-2000:]}"
         raise Failed(msg)
     return ran

@@ -13,7 +13,7 @@ from benchmarks.report import MISSING, Table, promises, seconds
 from benchmarks.tools import FLOOR, PEERS, PSQL, TREK, TREK_COMMAND
 
 Figures = dict[str, dict[str, float]]
-BLOCK = re.compile(r"(<!-- benchmarks: written by python -m benchmarks --publish -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- written by python -m benchmarks -->\n).*?(<!-- end -->)", re.DOTALL)
 TOOLS = (TREK, TREK_COMMAND, *PEERS, FLOOR, PSQL)
 COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("1,000 migrations", "apply", seconds),
@@ -30,12 +30,11 @@ def figures(tables: Iterable[Table]) -> Figures:
 
 
 def summary(found: Figures) -> str:
-    """The most telling figures, a line a tool."""
-    table = Table("", ("", *(title for title, _, _ in COLUMNS)))
+    """The most telling figures that were measured, a line a tool."""
+    columns = [column for column in COLUMNS if column[1] in found]
+    table = Table("", ("", *(title for title, _, _ in columns)))
     for tool in TOOLS:
-        cells = [
-            text(found[key][tool.name]) if tool.name in found.get(key, {}) else MISSING for _, key, text in COLUMNS
-        ]
+        cells = [text(found[key][tool.name]) if tool.name in found[key] else MISSING for _, key, text in columns]
         if set(cells) != {MISSING}:
             table.rows.append([tool.name, *cells])
     return "\n".join(table.markdown().splitlines()[2:]) + "\n"

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from itertools import groupby
-from pathlib import Path
 
 from benchmarks.bench import Bench, say
+from benchmarks.environment import ROOT
 from benchmarks.processes import Failed, run
 from benchmarks.report import Table
 
-FOLDER = Path(__file__).parents[1]
 PROGRAMS = {
-    "Readers, while a migration queues behind a transaction of 4 s": ("readers.py", "3"),
-    "Files of 100 MB": ("bigfiles.py",),
+    "Readers, while a migration queues behind a transaction of 4 s": ("readers", "3"),
+    "Files of 100 MB": ("bigfiles",),
 }
 
 
@@ -27,13 +26,13 @@ async def measure(bench: Bench) -> list[Table]:
 async def _program(title: str, name: str, *words: str) -> list[Table]:
     say(f"{name}: {title}")
     try:
-        output = (await run([sys.executable, str(FOLDER / name), *words])).output
+        output = (await run([sys.executable, "-m", f"benchmarks.{name}", *words], str(ROOT))).output
     except Failed as error:
         say(f"{name} FAILS: {error}")
         return []
     runs = groupby(output.splitlines(), lambda line: line.startswith("|"))
     tables = [[_cells(line) for line in lines] for is_table, lines in runs if is_table]
-    note = f"`python benchmarks/{name}`."
+    note = f"`python -m benchmarks.{name}`."
     return [Table(title, head, list(rows), note) for head, _, *rows in tables]
 
 
