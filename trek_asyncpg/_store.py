@@ -103,11 +103,7 @@ class NativeStore(VersionStore):
         )
 
     def _rows(self) -> str:
-        """All rows as one object, a list a column: half the server's work of an object a row, and a third of ours.
-
-        A column that the table lacks is found in `lacking` (a view has no xmin): the query gives what it can, and `history`
-        tells what is wrong.
-        """
+        """One object, a list a column: half the work of an object a row. What the table lacks is found in `lacking`."""
         lists = ", ".join(f"'{name}', pg_catalog.json_agg(t.{name})" for name in _NAMES)
         lacking = ", ".join(f"NULL::text AS {name}" for name in _NAMES)
         return (
