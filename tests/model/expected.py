@@ -115,7 +115,8 @@ class Model:
             else:
                 return None
         order = sorted(revision for revision in nodes if revision not in hidden)
-        parents = {r: {hidden.get(p, p) for p in nodes[r].requires} for r in order}
+        stands = {} if not squash or squash.revision in order else {squash.revision: squash.replaces}
+        parents = {r: {hidden.get(q, q) for p in nodes[r].requires for q in stands.get(p, (p,))} for r in order}
         return View(order, parents, applied)
 
     def ghosts(self) -> set[str]:
@@ -126,7 +127,7 @@ class Model:
     def expect(self, target: str, *, as_one: bool = False) -> Expected:
         view = self.view(target)
         if self.ghosts() or view is None:
-            return Expected({Missing, *([Unfinished] if self.begun else [])})
+            return Expected({Missing, PlanError, UnknownRevision, *([Unfinished] if self.begun else [])})
         errors: set[type[TrekError]] = set()
         up, down = self._steps(view, target, errors)
         if set(self.begun) - set(up):
