@@ -141,7 +141,10 @@ class Trek(RuleBasedStateMachine):
     @rule()
     def delete_what_is_squashed(self) -> None:
         assert self.model.squash
-        for revision in self.model.squash.replaces:
+        replaced = self.model.squash.replaces
+        if len({*replaced} & {*self.model.applied}) not in (0, len(replaced)):
+            return  # a database in the middle: what still can be reached is for tests/core/test_planner_squash.py
+        for revision in replaced:
             if self.model.files.pop(revision, None):
                 self.world.remove(revision)
 
