@@ -6,7 +6,6 @@ Whole processes, on a server of its own (fsync off). The COPY file is a real pg_
 it had once it was connected; the private memory of the server's process at its highest, looked at every 20 ms.
 """
 
-
 from __future__ import annotations
 
 import argparse
