@@ -115,10 +115,11 @@ class Run:
             if cancelled:
                 raise cancelled
         if ended.failure:
+            last: Result | None = None
             async with contextlib.aclosing(self._failed(units[ended.done], UnitFailed(ended.failure))) as results:
-                async for result in results:
-                    yield result
-            if isinstance(result, Blocked):
+                async for last in results:
+                    yield last
+            if isinstance(last, Blocked):
                 groups.again((group[ended.done : ended.done + 1], group[ended.done + 1 :]))
 
     def _one_of_several(self, action: Action, record: Record) -> Unit:

@@ -31,7 +31,7 @@ class BigSource(Source):
         object.__setattr__(self, "_opener", partial(io.BytesIO, content) if isinstance(content, bytes) else content)
 
     @property
-    def content(self) -> bytes:
+    def content(self) -> bytes:  # pyright: ignore[reportIncompatibleVariableOverride] - read when it is asked for
         with self.open() as stream:
             return stream.read()
 

@@ -97,5 +97,5 @@ def _points(group: str, text: str, info: str) -> Iterator[Point]:
 def _told(info: str) -> tuple[str, str]:
     """Name and version, from the first lines of the metadata."""
     head = _text(info, _INFO[os.path.splitext(info)[1]]).partition("\n\n")[0]
-    told = dict(line.partition(": ")[::2] for line in head.splitlines())
+    told = {name: value for name, _, value in (line.partition(": ") for line in head.splitlines())}
     return told.get("Name", ""), told.get("Version", "")

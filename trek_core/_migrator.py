@@ -43,7 +43,7 @@ class Migrator:
     ) -> None:
         self.backend, self.directory = backend, directory
         self.rules, self.lock_wait, self.observers = rules, lock_wait, tuple(observers)
-        self.transaction = _transaction(transaction)
+        self.transaction: TransactionChoice | None = _transaction(transaction)
 
     async def plan(self, target_revision: str = "head", direction: Direction | str | None = None) -> Plan:
         """What would run, without running it: nothing is written, one round trip.

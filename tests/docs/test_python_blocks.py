@@ -14,7 +14,7 @@ import trek_asyncpg
 from tests.docs.pages import block, blocks, execute
 from tests.docs.plugin_pages import EXAMPLES
 from tests.docs.plugin_runs import PLUGIN_RUNS, USERS
-from trek_core import Irreversible
+from trek_core import Irreversible, MigrationFailed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -69,6 +69,16 @@ async def in_your_transaction(text: str, reader: Reader, _: object) -> None:
     await execute(text, "running", connection=reader.connection, migrate=trek_asyncpg.migrate)
     assert await reader.history() == ["0001"]
     assert await reader.history("audit", "what") == ["migrating"]
+
+
+async def all_or_nothing(text: str, reader: Reader, _: object) -> None:
+    reader.has({"0001_users.sql": USERS, "0002_bad.sql": "SELECT 1/0;"})
+    given = {"connection": reader.connection, "migrate": trek_asyncpg.migrate}
+    with pytest.raises(MigrationFailed, match="Nothing of the plan"):
+        await execute(text, "running", **given)
+    (reader.folder / "migrations/0002_bad.sql").write_text("SELECT 1;")
+    await execute(text, "running", **given)
+    assert await reader.history() == ["0001", "0002"]
 
 
 # --------------------------------------------------------------------------- the embedded server
@@ -131,7 +141,8 @@ async def a_plan_after_the_tool(text: str, reader: Reader, _: object) -> None:
 RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("README.md", 1): one_call,
     ("README.md", 2): plan_and_execute,
-    ("docs/running.md", 1): in_your_transaction,
+    ("docs/running.md", 1): all_or_nothing,
+    ("docs/running.md", 2): in_your_transaction,
     **PLUGIN_RUNS,
     ("docs/embedded.md", 1): by_its_dsn,
     ("docs/embedded.md", 2): by_serve,

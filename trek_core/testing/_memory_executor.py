@@ -154,6 +154,7 @@ class MemoryExecutor(Executor):
 
     async def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
         done: list[Done] = []
+        unit: Unit | None = None
         try:
             with self._connection.transaction():
                 for action, record in units:
@@ -162,6 +163,7 @@ class MemoryExecutor(Executor):
                     await self.part(unit := Unit(action, record))
                     done.append(Done(action, time.monotonic() - begun))
         except UnitFailed as failed:
+            assert unit is not None
             yield self.judged(unit, failed.failure)
         else:
             for result in done:
