@@ -19,7 +19,7 @@ from benchmarks.tools import ALEMBIC_EACH, FLOOR, POGO, PSQL, TREK, TREK_COMMAND
 NEAR, FAR = 0.002, 0.020
 APPLIED = {NEAR: 100, FAR: 20}
 FILES = 1000
-ROUNDS = 3
+ROUNDS = 2
 NOTE = (
     "Whole processes. The delay is of a round trip; what was sent meanwhile is not held up more. "
     "`SELECT 1` through the proxy takes {pings}."
