@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import Literal
+from typing import Any, Literal
 
 from trek_core.plugin import (
     Action,
@@ -54,6 +54,7 @@ COLUMNS = (
     ("backend_pid", "integer NOT NULL DEFAULT pg_catalog.pg_backend_pid()"),
 )
 _NAMES = tuple(name for name, _ in COLUMNS)
+_READ = (*_NAMES, "xid")
 NAME_BYTES = 63  # NAMEDATALEN - 1: PostgreSQL cuts longer names, and the guard would not know its own table
 
 
@@ -120,8 +121,8 @@ class NativeStore(VersionStore):
             return History(exists=False, facts=facts)
         self._check(head, facts)
         lists = next(row for row in rows if "head" not in row)
-        values = sorted(zip(*(column or () for column in lists.values()), strict=True), key=itemgetter(0))
-        history = tuple(_row(dict(zip(lists, row, strict=True))) for row in values)
+        values = sorted(zip(*(lists[name] or () for name in _READ), strict=True), key=itemgetter(0))
+        history = tuple([_row(row) for row in values])
         following = values[-1][0] + 1 if values else 1
         return History(True, history, following, facts, self._warnings(head), self._refusal(head, facts))
 
@@ -280,19 +281,20 @@ def _used(history: History, rows: int) -> History:
     return replace(history, exists=True, next=history.next + rows)
 
 
-def _row(data: Row) -> HistoryRow:
+def _row(values: tuple[Any, ...]) -> HistoryRow:
+    _, revision, verb, title, checksum, state, step, started, finished, duration, who, application, _, xid = values
     return HistoryRow(
-        revision=data["revision"],
-        verb=data["verb"],
-        state=data["state"],
-        title=data["title"] if not data["step"] else f"statement {data['step']} of {data['title']}",
-        checksum=data["checksum"],
-        step=data["step"],
-        xid=data["xid"] or "",
-        started_at=data["started_at"],
-        finished_at=data["finished_at"] or "",
-        duration=data["duration"],
-        who=data["who"],
-        application=data["application"],
-        data=data,
+        revision=revision,
+        verb=verb,
+        state=state,
+        title=f"statement {step} of {title}" if step else title,
+        checksum=checksum,
+        step=step,
+        xid=xid or "",
+        started_at=started,
+        finished_at=finished or "",
+        duration=duration,
+        who=who,
+        application=application,
+        data=dict(zip(_READ, values, strict=True)),
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from trek_core._blame import Offer, blame, expect, expect_all
+from trek_core._blame import Offer, blame, called, expect, expect_all
 from trek_core._bodies import check_body, transaction_words
 from trek_core._resuming import refuse_uncertain
 from trek_core.errors import Irreversible, LoadError
@@ -26,9 +26,7 @@ def build(hops: Iterable[Hop], tree: Tree, layout: Offer[Layout]) -> tuple[Actio
 def checksums(entry: Entry, tree: Tree, layout: Offer[Layout]) -> tuple[str, ...]:
     """The entry's checksums, the one that is written first. Raises `PluginError`."""
     where = f"Entry.checksums({entry.revision})"
-    with blame(layout, where):
-        found = entry.checksums(tree)
-    return expect_all(layout, where, found, str)
+    return expect_all(layout, where, called(layout, where, entry.checksums, tree), str)
 
 
 def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:

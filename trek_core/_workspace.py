@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from trek_core import _actions, _as_one
-from trek_core._blame import blame, expect, expect_all
+from trek_core._blame import blame, called, expect, expect_all
 from trek_core._catalog import EntryCatalog, arrange, build, smell
 from trek_core._dataclass import replace
 from trek_core._pause import uncollected
@@ -148,8 +148,7 @@ class Workspace:
     def _compare(self, entry: Entry, row: HistoryRow) -> str:
         """The file's checksum if it was edited since the row was written, else nothing."""
         checksums = _actions.checksums(entry, self._tree, self.layout)
-        with blame(self.store, "VersionStore.changed"):
-            edited = self.store.value.changed(checksums, row.data)
+        edited = called(self.store, "VersionStore.changed", self.store.value.changed, checksums, row.data)
         expect(self.store, "VersionStore.changed", edited, bool)
         return next(iter(checksums), "unknown") if edited else ""
 

@@ -43,10 +43,11 @@ def parents(drafts: Sequence[Draft], replaced: Mapping[str, tuple[str, ...]]) ->
     last revision it replaces, wherever its own number would put it.
     """
     if not replaced:
-        before = [(), *((draft.revision,) for draft in drafts)]
+        revisions = [draft.revision for draft in drafts]
+        before = [(), *zip(revisions)]
         return {
-            draft.revision: default if draft.requires is None else draft.requires
-            for default, draft in zip(before, drafts, strict=False)
+            revision: default if draft.requires is None else draft.requires
+            for revision, default, draft in zip(revisions, before, drafts, strict=False)
         }
     present = {draft.revision: draft for draft in drafts}
     aside = {squash for squash, originals in replaced.items() if all(one in present for one in originals)}

@@ -127,15 +127,15 @@ def _entries(drafts: Sequence[Draft]) -> Iterator[Entry]:
     replaced = expand(drafts)
     before = parents(drafts, replaced)
     for draft in drafts:
-        files = tuple(named.file for named in draft.files)
+        first, revision = draft.files[0], draft.revision
         yield Entry(
-            revision=draft.revision,
-            title=draft.files[0].title,
-            parents=before[draft.revision],
-            files=files,
+            revision=revision,
+            title=first.title,
+            parents=before[revision],
+            files=tuple([named.file for named in draft.files]),
             load=partial(_load, draft.files),
-            checksums=partial(_checksums, files[0]),
-            replaces=replaced.get(draft.revision, ()),
+            checksums=partial(_checksums, first.file),
+            replaces=replaced.get(revision, ()),
         )
 
 

@@ -4,9 +4,11 @@ import copy
 import dataclasses
 import inspect
 import pickle
+from dataclasses import FrozenInstanceError
 
 import pytest
 
+from trek_core._dataclass import dataclass, field
 from trek_core.model import Entry, Facts, File, HistoryRow
 from trek_core.plans import Plan
 
@@ -66,3 +68,25 @@ def test_they_match_by_position():
     match File("a", "b"):
         case File(path, root):
             assert (path, root) == ("a", "b")
+
+
+@dataclass(frozen=True, slots=True)
+class Wide:
+    a: int
+    b: int = 2
+    c: int = 3
+    d: int = 4
+    e: int = 5
+    f: list[int] = field(default_factory=list)
+
+
+class Wider(Wide):
+    """With a `__dict__`, as a class has that says nothing of slots."""
+
+
+@pytest.mark.parametrize("cls", [Wide, Wider])
+def test_one_of_many_fields_is_as_frozen_as_others_and_what_inherits_from_it_too(cls: type[Wide]):
+    made = cls(1, f=[6])
+    assert (type(made), made.a, made.e, made.f) == (cls, 1, 5, [6])
+    with pytest.raises(FrozenInstanceError):
+        made.b = 3  # type: ignore[misc]
