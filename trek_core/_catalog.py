@@ -84,7 +84,8 @@ def arrange(layout: Offer[Layout], tree: Tree) -> Arrangement:
 _SINGLE: dict[str, type] = {"revision": str, "title": str}
 _SEVERAL: dict[str, type] = {"parents": str, "aliases": str, "replaces": str, "conflicts": str, "files": File}
 _FUNCTIONS = ("load", "checksums")
-_NAME = re.compile(r"(?!(?:head|base|initial)\Z)[^\x00-\x1f\x7f]+")
+_NAME = re.compile(r"[^\x00-\x1f\x7f]+")
+_WORDS = {"head", "base", "initial"}
 """What a revision may be: text that a row, a message and a target can hold, and no word that a target means otherwise."""
 
 
@@ -98,7 +99,7 @@ def _sound(entries: tuple[Entry, ...]) -> bool:
     """Whether `_refuse_entry` finds nothing, in a glance: there may be ten thousand, and all of them right."""
     return (
         {*map(type, _each(map(_texts, entries)))} <= {str}
-        and all(_NAME.fullmatch(entry.revision) for entry in entries)
+        and _are_names([entry.revision for entry in entries])
         and {*map(type, _each(map(_lists, entries)))} <= {tuple, list}
         and {*map(type, _each(_each(map(_names_in, entries))))} <= {str}
         and {*map(type, _each(map(attrgetter("files"), entries)))} <= {File}
@@ -106,12 +107,16 @@ def _sound(entries: tuple[Entry, ...]) -> bool:
     )
 
 
+def _are_names(revisions: list[str]) -> bool:
+    return all(revisions) and _WORDS.isdisjoint(revisions) and _NAME.fullmatch("".join(revisions) or "-") is not None
+
+
 def _refuse_entry(layout: Offer[Layout], entry: Entry) -> None:
     """Raises `PluginContractError` for the first field that is wrong."""
     where = f"Layout.arrange: revision {shown(entry.revision)}"
     for name, kind in _SINGLE.items():
         expect(layout, f"{where}: {name}", getattr(entry, name), kind)
-    if not _NAME.fullmatch(entry.revision):
+    if not _are_names([entry.revision]):
         want = "want text without control characters, and none of the words head, base and initial: a target means them"
         breach(layout, where, f"gave the revision {shown(entry.revision)} for {files_of(entry)}, {want}")
     for name, kind in _SEVERAL.items():

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib import import_module
 from importlib.machinery import PathFinder
 from typing import NamedTuple
@@ -76,11 +77,19 @@ def _infos() -> Iterator[str]:
 
 
 def _text(info: str, name: str) -> str:
+    path = os.path.join(info, name)
     try:
-        with open(os.path.join(info, name), encoding="utf-8") as file:
-            return file.read()
+        state = os.stat(path)
+        return _content(path, state.st_mtime_ns, state.st_size)
     except OSError:
         return ""
+
+
+@lru_cache(maxsize=1024)
+def _content(path: str, changed: int, size: int) -> str:  # noqa: ARG001 - another file then
+    """A service migrates again and again; what is installed stays."""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def _points(group: str, text: str, info: str) -> Iterator[Point]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -121,15 +123,30 @@ class Manager(pluggy.PluginManager):
     """Looks into modules in a glance: most of their names are no functions, and most functions have no mark."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
-        if isinstance(plugin, ModuleType) and name in vars(plugin):
-            value = vars(plugin)[name]
-            marked = f"{self.project_name}_impl"
-            plain = type(value) in (type, ModuleType, str) or (
-                type(value) is FunctionType and marked not in vars(value)
-            )
-            if plain or not inspect.isroutine(value):
+        if isinstance(plugin, ModuleType) and (value := vars(plugin).get(name)) is not None:
+            kind = type(value)
+            if kind is FunctionType:
+                if f"{self.project_name}_impl" not in vars(value):
+                    return None
+            elif kind in _NO_ROUTINES or isinstance(value, type) or not inspect.isroutine(value):
                 return None
         return super().parse_hookimpl_opts(plugin, name)
+
+
+_NO_ROUTINES = {
+    bool,
+    dict,
+    frozenset,
+    int,
+    list,
+    set,
+    str,
+    tuple,
+    re.Pattern,
+    pluggy.HookimplMarker,
+    ModuleSpec,
+    ModuleType,
+}
 
 
 def register(manager: Manager, found: Found, plugin: object) -> None:

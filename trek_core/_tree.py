@@ -80,7 +80,7 @@ class FolderTree:
 
     def _look(self, file: File) -> bytes | None:
         """The content, which is kept; None for a big one."""
-        if file in self._big:
+        if self._big and file in self._big:
             return None
         try:
             found = _content(str(file))

@@ -30,6 +30,10 @@ class Named(NamedTuple):
 def read_name(file: File, suffix: str) -> Named:
     """What the name says in front of its loader's suffix. Raises `LoadError` if it does not begin with a revision."""
     stem = file.name.removesuffix(suffix)
+    if "." not in stem and stem.isascii():  # most are called 0001_title
+        head, underscore, title = stem.partition("_")
+        if underscore and head.isdigit():
+            return Named(file, head, title, None)
     front, _, end = stem.rpartition(".")
     direction = _DIRECTIONS.get(end.lower()) if front else None
     head, underscore, title = (front if direction else stem).partition("_")

@@ -81,6 +81,8 @@ def arrange(tree: Tree) -> Arrangement:
 def _reason_to_ignore(file: File, taken: str) -> str | None:
     """Why the file is no migration; None if it is one. Raises `LoadError` for one that no loader takes."""
     name = file.name
+    if taken and name[:1].isdigit() and name == file.path:
+        return None
     if name == "__init__.py":
         return "marks a Python package"
     if "__pycache__/" in file.path:
@@ -186,12 +188,14 @@ def smells(tree: Tree) -> str | None:
     for file in tree.files:
         if not (suffix := tree.suffix(file)):
             continue
-        name = file.name
-        if ("__" in name or "_initial" in name) and (found := _smell_of_name(file)):
+        path = file.path
+        if ("__" in path or "_initial" in path) and (found := _smell_of_name(file)):
             return found
-        lowered = name.lower()
-        unread = lowered.endswith(".py") or (".down." in lowered and lowered.endswith(f".down{suffix.lower()}"))
-        content = b"" if unread else _beginning(tree, file)
+        if suffix.endswith(".py") or (
+            ".down." in (lowered := path.lower()) and lowered.endswith(f".down{suffix.lower()}")
+        ):
+            continue
+        content = _beginning(tree, file)
         if (b"goose" in content or b"migrat" in content) and (found := _smell_of_content(file, content)):
             return found
     return None
