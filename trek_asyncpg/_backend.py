@@ -35,7 +35,8 @@ class AsyncpgBackend(Backend):
     schema: where the history table lies (default: public); a short form of ``store_settings={"schema": …}``.
     format: layout and store of one name ("native", "asyncpg-trek"); `layout` and `store` pick one alone.
     plugins: modules or objects with hooks, beside those that are installed. disable_plugins: names of those to leave out.
-    expect_database: the database's name, or its identity as `trek status --json` shows it: a run in another one is refused.
+    expect_database: the database's name, its identity as `trek status --json` shows it, or "same", the one that the history
+    names: a run in another one is refused.
     run: `together`, `lock_timeout`, `lock_patience`, `statement_timeout`, as in docs/configuration.md.
     """
 

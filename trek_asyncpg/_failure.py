@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trek_asyncpg._message import Message
 
 _COPIED = re.compile(r"^COPY .+?, \w+ (\d+)", re.MULTILINE)  # COPY t, line 3, column id: "x"
-BOOTSTRAP_RACE = ("42P07", "42710", "42P06")  # duplicate table, object, schema
+BOOTSTRAP_RACE = ("42P07", "42710", "42P06", "42701")  # duplicate table, object, schema, column
 LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
 
 

@@ -18,6 +18,8 @@ def writable(plan: Plan, facts: Facts) -> None:
         raise ReadOnly(msg, tuple(action.revision for action in plan.actions))
 
 
+SAME = "same"
+"""What `expect_database` says for: the one in which the history was written."""
 _NO_POSTGRES = re.compile(r"CockroachDB|Redshift|PostgreSQL (?:9|1[0-4])\b\S*-YB-")
 
 
@@ -44,16 +46,47 @@ def _rights(plan: Plan, facts: Facts) -> str:
     )
 
 
-def expected(wanted: str, facts: Facts) -> None:
-    """Raises `ConfigError` unless the database is the one that was named, by its name or by its identity."""
-    if not wanted or not facts.database or wanted in (facts.database, facts.identity):
+def expected(wanted: str, facts: Facts, history: History) -> None:
+    """Raises `ConfigError` unless the database is the one that was named: by its name, its identity, or by the history."""
+    if not wanted or not facts.database:
         return
+    problem = _moved(facts, history) if wanted == SAME else _named_otherwise(wanted, facts)
+    if problem:
+        raise ConfigError(problem)
+
+
+def _named_otherwise(wanted: str, facts: Facts) -> str:
+    if wanted in (facts.database, facts.identity):
+        return ""
     found = f"{facts.database!r}, identity {facts.identity or 'not told by the server'}"
-    msg = (
+    return (
         f"this is another database than expected: expected {wanted!r}, found {found}.\nNothing was changed. Correct the DSN; "
         "or, if the data moved there on purpose, correct expect_database (`trek status --json` shows both)."
     )
-    raise ConfigError(msg)
+
+
+def _moved(facts: Facts, history: History) -> str:
+    """Whether the history was written elsewhere, or cannot tell."""
+    instead = "or expect the database by its name (expect_database)."
+    if history.database is None:
+        return (
+            f"expect_database is {SAME!r}, and the history of this format does not keep the database in which it was "
+            f"written.\nNothing was changed. Keep it with the store 'native', {instead}"
+        )
+    if not facts.identity:
+        return (
+            f"expect_database is {SAME!r}, and the server does not tell the user {facts.user!r} which database "
+            f"{facts.database!r} is.\nNothing was changed. GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_system() TO "
+            f"{quote_ident(facts.user)}; {instead}"
+        )
+    if history.database in ("", facts.identity):  # the first row that tells pins it
+        return ""
+    return (
+        f"the history was written in another database: its newest row has the identity {history.database}, and this is "
+        f"{facts.database!r}, identity {facts.identity}.\nNothing was changed. If this is a copy or the wrong server, correct "
+        f"the DSN. If the data moved here on purpose, run once with --expect-database {facts.identity} (expect_database): the "
+        "rows of that run name it; where nothing is left to run, `trek repair REVISION --applied` of the newest one writes one."
+    )
 
 
 def _session(facts: Facts) -> str:

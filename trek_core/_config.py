@@ -38,7 +38,7 @@ class Settings:
 
     directory: the folder of the migrations. layout, store: one half of another format. out_of_order, missing, changed:
     "refuse", "warn" or "allow". transaction: "each" or "plan". lock_wait: seconds to wait for the migration lock.
-    expect_database: the name or the identity of the database: another one is refused.
+    expect_database: the name or the identity of the database, or "same" as the history: another one is refused.
     Its `repr` shows no password.
     """
 

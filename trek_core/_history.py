@@ -80,6 +80,11 @@ class History:
     warnings: tuple[str, ...] = ()
     unwritable: str = ""
     """Why this user may not write it, with the way out; a run that would raises `ReadOnly` with it."""
+    database: str | None = None
+    """As `Facts.identity`, of the database in which the newest row that tells was written. Empty: none tells; None: the
+    store keeps no such thing, and `expect_database = "same"` is refused."""
+    lacks: tuple[str, ...] = ()
+    """Columns that the table lacks and `VersionStore.prepare` adds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Runner:
         What looks unfinished may be another runner at work; once the lock is ours, it is gone.
         """
         history = await self.history()
-        _checks.expected(self.workspace.expect_database, self.facts)
+        self._expect(history)
         with contextlib.suppress(Unfinished):
             plan = planner(history)
             if not any(action.resume for action in plan.actions):
@@ -123,10 +123,12 @@ class Runner:
     async def _under_lock(self, plan: Plan, replan: Planner) -> None:
         async with self._lock(plan.history) as locked:
             self.facts = locked.facts
-            _checks.expected(self.workspace.expect_database, self.facts)
+            self._expect(plan.history)
             # No table when we planned and nobody before us in the queue: making the table shows a race, without reading.
             if locked.waited or plan.history.exists:
                 plan = await self._again(plan, replan)
+            if not plan.history.exists:  # what was read without a table has no complete facts
+                self.facts, plan = locked.facts, self.workspace.told(plan, locked.facts)
             if plan:
                 _checks.writable(plan, self.facts)
             while plan and (lost := await self._carry_out(plan)):
@@ -140,15 +142,19 @@ class Runner:
 
     async def _again(self, plan: Plan, replan: Planner) -> Plan:
         history = await self.history()
+        self._expect(history)
         _checks.not_shrunk(plan.history, history)
         return replan(history)
+
+    def _expect(self, history: History) -> None:
+        _checks.expected(self.workspace.expect_database, self.facts, history)
 
     async def _after_loss(self, plan: Plan, lost: Lost, replan: Planner) -> Plan:
         """Somebody was faster, which the history must show; if it does not, the failure was the migration's own."""
         if self.facts.in_transaction:
             raise _checks.overtaken(lost.action) from lost.failure.cause
         fresh = await self._again(plan, replan)
-        if (fresh.history.exists, fresh.history.next) != (plan.history.exists, plan.history.next):
+        if _stand(fresh) != _stand(plan):
             _checks.not_resumed_at_once(fresh)
             return fresh
         raise self._failed(plan, Failed(lost.action, lost.failure), _taken(self.workspace.store))
@@ -231,6 +237,12 @@ class Runner:
         text = str(error).partition("\n")[0] if observer in self._clumsy else f"{error}\nThe run goes on."
         self._clumsy.add(observer)
         log.warning("observer %r: %s", observer, text, exc_info=error)
+
+
+def _stand(plan: Plan) -> tuple[object, ...]:
+    """What another runner's work changes of the history that a plan was made from."""
+    history = plan.history
+    return history.exists, history.next, history.lacks
 
 
 def _named(store: Offer[VersionStore]) -> str:

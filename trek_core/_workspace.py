@@ -77,6 +77,12 @@ class Workspace:
             found = self._route(history, target, direction)
             return self._plan(found.hops, history, target, direction, found.warnings)
 
+    def told(self, plan: Plan, facts: Facts) -> Plan:
+        """The same plan, recorded with facts that were not known when it was made."""
+        history = replace(plan.history, facts=facts)
+        with uncollected():
+            return replace(plan, records=records(self.store, plan.actions, history), history=history)
+
     def stamp(self, history: History, target: str) -> Plan:
         """Only the history is written: it says afterwards what `plan` for that target would have made true."""
         catalog = self.catalog(history.facts)

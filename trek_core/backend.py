@@ -21,7 +21,8 @@ class Backend:
     open: opens a session, as `ExecutorProvider.connect` does.
     format: picks layout and store of that name; `layout` and `store` pick one alone.
     host: where plugins come from; by default every installed one.
-    expect_database: the database's name, or its identity as `trek status --json` shows it: another one is refused.
+    expect_database: the database's name, its identity as `trek status --json` shows it, or "same", the one that the history
+    names: another one is refused.
     executor: the name of the `ExecutorProvider` whose sessions these are: errors name its plugin.
     """
 

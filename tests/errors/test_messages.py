@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.errors import cases_as_one, cases_files, cases_plan, cases_run, cases_session, page
+from tests.errors import cases_as_one, cases_files, cases_plan, cases_run, cases_session, cases_targets, page
 from tests.errors.stage import Case, Stage, witnessed
 
 if TYPE_CHECKING:
@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
     from tests.support.databases import Connection, Database, Roles
 
-CASES = (*cases_files.CASES, *cases_plan.CASES, *cases_run.CASES, *cases_as_one.CASES, *cases_session.CASES)
+CASES = (
+    *cases_files.CASES,
+    *cases_plan.CASES,
+    *cases_run.CASES,
+    *cases_as_one.CASES,
+    *cases_session.CASES,
+    *cases_targets.CASES,
+)
 
 
 @pytest.fixture

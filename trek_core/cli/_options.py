@@ -103,7 +103,7 @@ _COMMON = (
     ),
     _option("--format", metavar="NAME", help="Whose folder and history table it is.  [native]"),
     _option("--lock-wait", type=float, metavar="SECONDS", help="How long to wait for another runner.  [60]"),
-    _option("--expect-database", metavar="NAME", help="Refuse any other database: its name, or its identity."),
+    _option("--expect-database", metavar="NAME", help="Refuse any other database: its name, its identity, or same."),
     _option("--no-plugin", multiple=True, metavar="NAME", help="Leave a plugin out. May be repeated."),
     _option("--json", is_flag=True, help="One JSON document on stdout, and nothing else."),
 )
