@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
-from typing import Any
-
+from trek_asyncpg._rows import from_columns
 from trek_core.plugin import (
     ConfigError,
     Facts,
     History,
-    HistoryRow,
     Row,
     Rows,
     Sql,
@@ -37,7 +34,6 @@ COLUMNS = (
 LATER = (("database", "text"),)
 """Columns that tables of earlier days lack, until the next row is written."""
 _NAMES = tuple(name for name, _ in COLUMNS)
-_READ = (*_NAMES, "xid")
 NAME_BYTES = 63  # NAMEDATALEN - 1: PostgreSQL cuts longer names, and the guard would not know its own table
 
 
@@ -114,11 +110,11 @@ class HistoryTable:
         self._check(head, facts)
         lacks = tuple(name for name, _ in LATER if name not in head["columns"])
         lists = next(row for row in rows if "head" not in row)
-        values = sorted(zip(*(lists[name] or () for name in _READ), strict=True), key=itemgetter(0))
+        history = from_columns(lists)
         return History(
             exists=True,
-            rows=tuple([_row(row) for row in values]),
-            next=values[-1][0] + 1 if values else 1,
+            rows=history,
+            next=history[-1].data["seq"] + 1 if history else 1,
             facts=facts,
             warnings=self._warnings(head),
             unwritable=self._refusal(head, facts, lacks),
@@ -169,22 +165,3 @@ def _key(table: str) -> str:
     """The primary key's name, which is an index's too: two histories of one schema need two."""
     name = f"{table}_key"
     return name if len(name.encode()) <= NAME_BYTES else f"trek_{advisory_key(table) % 2**64:x}_key"
-
-
-def _row(values: tuple[Any, ...]) -> HistoryRow:
-    _, revision, verb, title, checksum, state, step, started, finished, duration, who, application, _, xid = values
-    return HistoryRow(
-        revision=revision,
-        verb=verb,
-        state=state,
-        title=f"statement {step} of {title}" if step else title,
-        checksum=checksum,
-        step=step,
-        xid=xid or "",
-        started_at=started,
-        finished_at=finished or "",
-        duration=duration,
-        who=who,
-        application=application,
-        data=dict(zip(_READ, values, strict=True)),
-    )

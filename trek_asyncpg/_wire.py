@@ -25,8 +25,10 @@ async def rows(connection: Connection, query: str) -> list[dict[str, Any]]:
         chunks.append(bytes(chunk))
 
     await connection.copy_from_query(query, output=keep)
-    lines = b"".join(chunks).replace(b"\\\\", b"\\").splitlines()
-    return json.loads(b"[" + b",".join(lines) + b"]")  # type: ignore[no-any-return]
+    content = b"".join(chunks)
+    if b"\\" in content:  # a search for one byte takes a tenth of one for two
+        content = content.replace(b"\\\\", b"\\")
+    return json.loads(b"[" + b",".join(content.splitlines()) + b"]")  # type: ignore[no-any-return]
 
 
 async def to_the_end(work: Awaitable[T]) -> T:

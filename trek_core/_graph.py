@@ -16,9 +16,10 @@ def in_order(names: Collection[str], before: Edges, rank: Mapping[str, int]) -> 
 
     Names on a cycle, and what comes after them, are left out: a shorter answer means a cycle (`find_cycle`).
     """
-    ordered = sorted(name for name in names if name not in rank)
-    ordered += sorted((name for name in names if name in rank), key=rank.__getitem__)
-    place = {name: at for at, name in enumerate(ordered)}
+    ordered = sorted(filter(rank.__contains__, names), key=rank.__getitem__)
+    if len(ordered) < len(names):
+        ordered[:0] = sorted(name for name in names if name not in rank)
+    place = dict(zip(ordered, range(len(ordered)), strict=True))
     if all(place.get(other, -1) < at for name, at in place.items() for other in before.get(name, ())):
         return ordered
     return _sorted_out(place, before, rank)

@@ -21,7 +21,6 @@ class Lineage:
     catalog: EntryCatalog
     squashes: Squashes
     parents: Edges
-    children: Edges
     bridges: Edges
     """What is no node here, an opened squash or an entry that does not count -> the nodes that stand in its place."""
     loose: Edges
@@ -32,6 +31,11 @@ class Lineage:
     """The applied nodes in that order; the row is None where a squash counts as applied because its originals are."""
     rows: Mapping[str, HistoryRow | None]
     """The rows of everything applied, ghosts included."""
+
+    @property
+    def children(self) -> Edges:
+        """`parents` the other way round, made when asked for: only what goes back asks."""
+        return turned(self.parents)
 
     @property
     def ghosts(self) -> tuple[str, ...]:
@@ -71,7 +75,7 @@ def trace(catalog: EntryCatalog, state: State, wanted: str | None = None) -> Lin
     parents, bridges, loose = _bridged(catalog, squashes, raw, order, rows)
     sequence = _sequence(squashes, rows)
     applied = {name: rows.get(name) for name in sequence if name in parents}
-    return Lineage(catalog, squashes, parents, turned(parents), bridges, loose, sequence, applied, rows)
+    return Lineage(catalog, squashes, parents, bridges, loose, sequence, applied, rows)
 
 
 def _raw(catalog: EntryCatalog, squashes: Squashes) -> Edges:

@@ -124,6 +124,8 @@ def refuse_fileless(lineage: Lineage, apply: Iterable[str], revert: Iterable[str
 def refuse_conflicts(lineage: Lineage, apply: Sequence[str]) -> None:
     """Two that exclude each other would both be applied. Raises `PlanError`."""
     pending = set(apply)
+    if not pending:
+        return
     for name in (*lineage.applied, *apply):
         entry = lineage.entry(name)
         for other in entry.conflicts if entry else ():
