@@ -33,7 +33,7 @@ async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
                 yield StatementDone(unit.action, number, len(body), time.monotonic() - begun)
             if number == len(body):
                 await unit.send(unit.restore)
-        if ended and resume and resume.done + 1 == len(body):  # then no statement was the last one
+        if resume and resume.done + ended == len(body):  # then no statement was the last one
             await unit.send(unit.restore)
     except (UnitFailed, *GONE) as error:  # the latter where it only looked at what is there
         failed = error.failure if isinstance(error, UnitFailed) else _failure.of(error)

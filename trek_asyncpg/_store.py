@@ -93,12 +93,12 @@ class NativeStore(VersionStore):
         seq, state = history.next, "claim" if action.resume else "started"
         also = () if action.resume else self._released(action, seq + 1, history)
         begin = (self._insert(history, action, state, finished=False, step=0), *also, *self._abandoned(action, history))
-        steps, body = seq + len(also), script.body_checksum(action)
+        steps, known = seq + len(also), script.prefix_checksums(action)
 
         def progress(number: int, phase: Literal["begin", "done", "whole"]) -> tuple[Statement, ...]:
             if phase == "done":
                 return (self._touch(steps + number),)
-            row = (steps + number, action.revision, action.verb, action.entry.title, body, "step", number)
+            row = (steps + number, action.revision, action.verb, action.entry.title, known[number - 1], "step", number)
             return (self._row(row, history, finished=phase == "whole"),)
 
         return Record(

@@ -219,8 +219,14 @@ def _after_part(action: Action, failure: Failure, number: int, *, steps: bool) -
             f"{left}Look at `trek history` and at what it left. Finish it by hand, then {repair[0]}; or undo it by hand, "
             f"then {repair[1]}, and run again. Until then trek refuses to go on."
         )
-    total, removes = len(script.statements(action)), "removes that and " if failure.left else ""
+    body, removes = script.statements(action), "removes that and " if failure.left else ""
+    goes_on = f"run again: trek {removes}goes on at statement {number} of {len(body)}."
+    alone = script.stands_alone(action, body[number - 1])
+    what = "the cause in the database" if alone else "the statement, or the cause in the database,"
+    if not alone and number == 1:
+        return f"{left}Correct {what} and {goes_on}"
+    fixed = "If the statement itself must change" if alone else "Those after it may change too; if one before it must"
     return (
-        f"{left}Correct the cause in the database and run again: trek {removes}goes on at statement {number} of {total}. "
-        f"If the file must change: finish it by hand, then {repair[0]}; or undo it by hand, then {repair[1]}."
+        f"{left}Correct {what} and {goes_on} {fixed}: "
+        f"finish it by hand, then {repair[0]}; or undo it by hand, then {repair[1]}."
     )

@@ -47,13 +47,13 @@ def _resume(rows: Sequence[HistoryRow]) -> Resume | None:
     done = {row.step for row in steps if row.finished_at}
     following = len(done) + 1
     open_ = [row for row in steps if row.step == following]
-    bodies = {row.checksum for row in steps}
-    fits = done == {*range(1, following)} and all((row.step or 0) <= following for row in steps) and len(bodies) <= 1
+    told = {(row.step or 0, row.checksum or "") for row in steps}
+    fits = done == {*range(1, following)} and len({step for step, _ in told}) == len(told) == len(done) + bool(open_)
     outside = steps or rows[0].step == 0  # else a transaction that was ended by its own body
     if not fits or not outside or len({row.verb for row in rows}) > 1:
         return None
     failed = bool(open_) and _attempt(rows, open_[-1]).state == "failed"
-    return Resume(rows[0], len(done), open_[0] if open_ else None, failed, next(iter(bodies)) if bodies else None)
+    return Resume(rows[0], len(done), open_[0] if open_ else None, failed, tuple(found for _, found in sorted(told)))
 
 
 def _attempt(rows: Sequence[HistoryRow], step: HistoryRow) -> HistoryRow:

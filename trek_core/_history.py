@@ -53,7 +53,7 @@ class HistoryRow:
     """done, started, failed, step, claim, abandoned; a store may have its own."""
     title: str = ""
     checksum: str | None = None
-    """The file's; of a step, that of the body's statements (`script.body_checksum`)."""
+    """The file's; of a step, that of the statements up to and including it (`script.prefix_checksums`)."""
     step: int | None = None
     """Of a row that tells of one statement: its number, from 1. `finished_at` says that it is done. 0 of the row with which
     something outside a transaction begins: only that may go on."""
@@ -93,14 +93,14 @@ class Resume:
 
     begun: the row with which that began. done: so many statements are done, from the first on. open: the row of the next
     one, if that was begun and its end is not recorded; failed: the run that began it saw a failure.
-    body: the checksum of the statements, as their rows have it; None if there is no such row.
+    checksums: of the statements that are done, and of the open one, as their rows have them.
     """
 
     begun: HistoryRow
     done: int = 0
     open: HistoryRow | None = None
     failed: bool = False
-    body: str | None = None
+    checksums: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def route(  # noqa: PLR0917 - the inputs of a plan, in the order of the design
     judge.out_of_order(lineage, steps.apply)
     refuse_conflicts(lineage, steps.apply)
     hops = _down(lineage, steps) if steps.revert else _up(lineage, steps, again)
-    return Route(tuple(resumed(catalog, state, hops, target, changed)), tuple(judge.warnings))
+    return Route(tuple(resumed(catalog, state, hops, target)), tuple(judge.warnings))
 
 
 def _edited(lineage: Lineage, steps: Steps, judge: Judge, changed: Edited) -> list[str]:

@@ -83,8 +83,8 @@ def refuse_unfinished(state: State) -> None:
         raise unfinished(left, [since(row) for row in left])
 
 
-def resumed(catalog: EntryCatalog, state: State, hops: Sequence[Hop], target: str, edited: Edited) -> list[Hop]:
-    """The hops, of which those that were begun go on. Raises `Unfinished` for what is not on the way, or was edited."""
+def resumed(catalog: EntryCatalog, state: State, hops: Sequence[Hop], target: str) -> list[Hop]:
+    """The hops, of which those that were begun go on. Raises `Unfinished` for what is not on the way."""
     hops = list(hops)
     for row in state.unfinished:
         resume, name = state.resumes[row.revision], catalog.canonical(row.revision)
@@ -93,11 +93,6 @@ def resumed(catalog: EntryCatalog, state: State, hops: Sequence[Hop], target: st
         if at is None:
             reason = f"{doing} it is not on the way to {target!r}"
             raise unfinished([row], [f"{since(row, resume)}: {reason}; a target that needs it goes on with it"])
-        if now := edited(hops[at].entry, resume.begun):
-            was = (resume.begun.checksum or "")[:12]
-            raise unfinished(
-                [row], [f"{since(row, resume)}: its file was edited, begun with checksum {was}, now {now[:12]}"]
-            )
         hops[at] = replace(hops[at], resume=resume)
     return hops
 

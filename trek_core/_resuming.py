@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from trek_core import script
 from trek_core.errors import Unfinished
@@ -32,9 +33,10 @@ def since(row: HistoryRow, resume: Resume | None = None, total: int | None = Non
 
 
 def came(resume: Resume, total: int | None = None) -> str:
-    """How far: "2 of 5 statements done"."""
-    of = "" if total is None else f" of {total}"
-    return f"{resume.done}{of} statement{'' if (total or resume.done) == 1 else 's'} done"
+    """How far: "2 of 5 statements done"; without the total where the file has fewer by now."""
+    known = total is not None and total >= resume.done
+    of, number = (f" of {total}", total) if known else ("", resume.done)
+    return f"{resume.done}{of} statement{'' if number == 1 else 's'} done"
 
 
 def refuse_uncertain(action: Action) -> None:
@@ -49,7 +51,8 @@ def refuse_uncertain(action: Action) -> None:
 def goes_on(action: Action, done: int, *, begun: bool) -> bool:
     """Whether a run that finds so many statements done would go on by itself; begun: the next one may have run."""
     row = HistoryRow(revision=action.revision, verb=action.verb)
-    return not any(_reasons(action, Resume(row, done, row if begun else None)))
+    checksums = script.prefix_checksums(action)[: done + begun]
+    return not any(_reasons(action, Resume(row, done, row if begun else None, checksums=checksums)))
 
 
 def _reasons(action: Action, resume: Resume) -> Iterator[str]:
@@ -57,16 +60,25 @@ def _reasons(action: Action, resume: Resume) -> Iterator[str]:
     body = script.statements(action)
     if action.mode == "transaction":
         yield "it was begun outside a transaction, and runs in one now"
-    if resume.body is not None and resume.body not in (script.body_checksum(action), action.checksum):
-        yield "its statements are not those that were begun: the file was edited since"
-    if resume.done + (resume.open is not None) > len(body):
-        yield f"it has {len(body)} now"
-    if resume.done == 0 and resume.open is None:
+    steps = resume.done + (resume.open is not None)
+    if steps == 0:
         return
+    if number := _edited(action, resume, steps):
+        fate = "was edited" if number <= len(body) else "was removed"
+        how = "is done" if number <= resume.done else "was begun"
+        yield f"statement {number}, which {how}, {fate} since: put it back as it was (those after it may change)"
     yield from _own_transactions(action, body)
     yield from filter(None, (_lost(number, statement) for number, statement in enumerate(body[: resume.done], 1)))
     if resume.open is not None and resume.done < len(body) and not isinstance(body[resume.done], Sql):
         yield f"statement {resume.done + 1} was begun, and whether it ended is not known: trek cannot see what it did"
+
+
+def _edited(action: Action, resume: Resume, steps: int) -> int:
+    """The number of the first statement that is not the one which is done or was begun; 0 if all of them are."""
+    if set(resume.checksums) == {action.checksum}:  # the version before gave every row the file's
+        return 0
+    pairs = zip_longest(resume.checksums, script.prefix_checksums(action)[:steps])
+    return next((number for number, (was, now) in enumerate(pairs, 1) if was != now), 0)
 
 
 def _own_transactions(action: Action, body: Sequence[Statement]) -> Iterator[str]:

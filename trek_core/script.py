@@ -63,25 +63,27 @@ def statements(action: Action) -> tuple[Statement, ...]:
     return action.body.statements if action.body else ()
 
 
-def body_checksum(action: Action) -> str:
-    """Of the statements that run: what the row of a step is written with, so that a run that resumes knows them again."""
-    found = hashlib.sha256()
+def prefix_checksums(action: Action) -> tuple[str, ...]:
+    """Of the statements up to and including each: what the row of a step is written with, so that a run that resumes
+    knows again what is done, whatever the statements behind it are by then. Raises `LoadError`, as `Piece.read` does.
+    """
+    seen, found = hashlib.sha256(), []
     for statement in statements(action):
-        for part in _told(statement, shortly=action.checksum is not None):
-            found.update(f"{len(part)}\n".encode() + part)
-    return found.hexdigest()
+        for part in _told(statement):
+            seen.update(f"{len(part)}\n".encode() + part)
+        found.append(seen.hexdigest())
+    return tuple(found)
 
 
-def _told(statement: Statement, *, shortly: bool) -> Iterator[bytes]:
-    """What makes it another statement. shortly: the file has a checksum, so that of what is big the place will do."""
+def _told(statement: Statement) -> Iterator[bytes]:
+    """What makes it another statement."""
     if isinstance(statement, Piece):
-        place = f"{statement.file}:{statement.line}:{statement.last_line}"
-        yield (place if shortly else statement.read()).encode(errors="surrogatepass")
-    else:
-        text = statement.name if isinstance(statement, Call) else statement.text
-        yield text.encode(errors="surrogatepass")
-        if isinstance(statement, Copy) and not shortly:
-            yield from statement.chunks()
+        yield statement.read().encode(errors="surrogatepass")
+        return
+    text = statement.name if isinstance(statement, Call) else statement.text
+    yield text.encode(errors="surrogatepass")
+    if isinstance(statement, Copy):
+        yield from statement.chunks()
 
 
 def stands_alone(action: Action, statement: Statement) -> bool:

@@ -58,9 +58,9 @@ async def half_done(stage: Stage) -> None:
         await stage.migrate()
 
 
-async def half_done_and_mended(stage: Stage) -> None:
+async def half_done_and_edited(stage: Stage) -> None:
     await half_done(stage)
-    stage.write({"0001_index.sql": HALF_DONE["0001_index.sql"].replace("1 / 0", "1 / 1")})
+    stage.write({"0001_index.sql": HALF_DONE["0001_index.sql"].replace("id int", "id bigint")})
 
 
 async def foreign_table(stage: Stage) -> None:
@@ -168,9 +168,14 @@ DATABASES = (
     Case(
         "unfinished-edited",
         Unfinished,
-        ("0001, since ", "1 statement done", "its file was edited", "trek repair 0001 --not-applied"),
+        (
+            "0001, since ",
+            "1 of 2 statements done: statement 1",
+            "was edited since: put it back",
+            "trek repair 0001 --applied",
+        ),
         HALF_DONE,
-        half_done_and_mended,
+        half_done_and_edited,
     ),
     Case(
         "unfinished-elsewhere",

@@ -195,6 +195,16 @@ RUNS = (
         "trek repair 0002 --not-applied",
     ),
     failing(
+        "non-transactional-fails-with-its-row",
+        "0002_data.sql",
+        "-- trek: no-transaction\nINSERT INTO users VALUES (1);\nINSERT INTO userz VALUES (2);\n",
+        ":3:13: ",
+        'relation "userz" does not exist',
+        "what it did before the failure stays",
+        "Correct the statement, or the cause in the database, and run again: trek goes on at statement 2 of 2",
+        "if one before it must: finish it by hand",
+    ),
+    failing(
         "non-transactional-python-fails",
         "0002_work.py",
         "no_transaction = True\n\n\nasync def upgrade(connection):\n    await connection.execute('VACUUM userz')\n",

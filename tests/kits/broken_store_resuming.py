@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from trek_core.plugin import Action, Catalog, History, Record, State, Statement
 from trek_core.testing import MemoryStore
@@ -12,6 +13,13 @@ class ForgetsWhatWasBegun(MemoryStore):
     def state(self, history: History, catalog: Catalog) -> State:
         state = super().state(history, catalog)
         return replace(state, resumes={name: replace(one, open=None) for name, one in state.resumes.items()})
+
+
+class TellsTheFilesChecksumOfEachStep(MemoryStore):
+    def progress(
+        self, seq: int, action: Action, number: int, phase: Literal["begin", "done", "whole"]
+    ) -> tuple[Statement, ...]:
+        return super().progress(seq, replace(action, checksum="file"), number, phase)
 
 
 class ClaimsANumberFarAway(MemoryStore):
@@ -32,6 +40,7 @@ class NeverEndsWhatResumed(MemoryStore):
 
 DIAGONAL: dict[str, type[MemoryStore]] = {
     "test_s28_a_store_tells_how_far_it_came": ForgetsWhatWasBegun,
+    "test_s28_and_which_statements_these_are": TellsTheFilesChecksumOfEachStep,
     "test_s29_whoever_had_begun_it_can_write_no_step": ClaimsANumberFarAway,
     "test_s29_nor_its_end": LeavesTheOtherItsEnd,
     "test_s30_after_its_finish_it_is_done": NeverEndsWhatResumed,

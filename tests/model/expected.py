@@ -82,8 +82,8 @@ class Model:
     """Files that are gone, and that a squash stands for."""
     applied: dict[str, int] = field(default_factory=dict)
     """In the order in which they were applied -> how often the file had been edited then."""
-    begun: dict[str, int] = field(default_factory=dict)
-    """Stopped half-way outside a transaction -> as above."""
+    begun: set[str] = field(default_factory=set)
+    """Stopped half-way outside a transaction. What is edited then is a comment, so they go on."""
     ran: list[Step] = field(default_factory=list)
     gates: set[str] = field(default_factory=set)
     """What half-done migrations wait for, and somebody mended in the database."""
@@ -130,9 +130,7 @@ class Model:
             return Expected({Missing, PlanError, UnknownRevision, *([Unfinished] if self.begun else [])})
         errors: set[type[TrekError]] = set()
         up, down = self._steps(view, target, errors)
-        if set(self.begun) - set(up):
-            errors.add(Unfinished)
-        if any(self.files[revision].edits != edits for revision, edits in self.begun.items()):
+        if self.begun - set(up):
             errors.add(Unfinished)
         self._judge(view, up, down, target, errors)
         steps = [("up", r) for r in view.upward(up)] + [("down", r) for r in view.downward(down)]
@@ -213,11 +211,11 @@ class Model:
 
     def _stop(self, revision: str) -> None:
         if self.files[revision].kind == "half" and revision not in self.begun:
-            self.begun[revision] = self.files[revision].edits
+            self.begun.add(revision)
             self.ran.append(("half", revision))
 
     def mark(self, revision: str) -> None:
-        self.begun.pop(revision, None)
+        self.begun.discard(revision)
         self.applied.pop(revision, None)
         self.applied[revision] = self.files[revision].edits
 

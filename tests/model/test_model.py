@@ -209,13 +209,13 @@ class Trek(RuleBasedStateMachine):
     @precondition(lambda self: self.model.squash is None)
     @rule(number=numbers, applied=st.booleans())
     def repair(self, number: int, applied: bool) -> None:
-        revision = self.one_of([*self.model.begun] or list(self.model.files), number)
+        revision = self.one_of(sorted(self.model.begun) or list(self.model.files), number)
         answer = self.world.repair(revision, applied=applied)
         assert not isinstance(answer, Exception), answer
         if applied:
             self.model.mark(revision)
         else:
-            self.model.begun.pop(revision, None)
+            self.model.begun.discard(revision)
             self.model.applied.pop(revision, None)
 
     def check(self, answer: Any, errors: set[type[TrekError]], about: object) -> None:
@@ -230,7 +230,7 @@ class Trek(RuleBasedStateMachine):
         status = self.world.status()
         there = {one.revision: one.state for one in status.revisions}
         begun = {revision for revision, state in there.items() if state == "unfinished"}
-        assert begun == set(self.model.begun), there
+        assert begun == self.model.begun, there
         view = self.model.view()
         if view is not None:
             assert {one.revision for one in status.applied} >= set(view.applied) - begun, (there, view.applied)

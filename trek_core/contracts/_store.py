@@ -61,7 +61,7 @@ class VersionStore(ABC):
         S14. A repair decides: what it marked is applied, what it unmarked is neither applied nor unfinished.
         S15. A squash that is reverted takes along the revisions that it replaces.
         S28. A store with `keeps_steps` tells in `resumes` of each unfinished one how many statements are done, from the first
-            on, and which was begun.
+            on, which was begun, and the checksum of each (`script.prefix_checksums`), in their order.
         """
 
     def changed(self, checksums: tuple[str, ...], row: Row) -> bool:

@@ -110,9 +110,10 @@ class MemoryStore(VersionStore):
     def outside(self, action: Action, body: Body, history: History, guard: Guard) -> Record:
         """Rows around each statement; of an action that resumes around the rest."""
         seq, state = history.next, "claim" if action.resume else "started"
+        checksums = script.prefix_checksums(action)
 
         def progress(number: int, phase: Literal["begin", "done", "whole"]) -> tuple[Statement, ...]:
-            return self.progress(seq + number, action, number, phase)
+            return self.progress(seq + number, replace(action, checksum=checksums[number - 1]), number, phase)
 
         return Record(
             begin=(self.insert(seq, action, state, step=0), *self.abandoned(action, history)),
@@ -144,8 +145,7 @@ class MemoryStore(VersionStore):
         self, seq: int, action: Action, state: str, *, step: int | None = None, finished: bool = False
     ) -> Statement:
         title = f"statement {step} of {action.entry.title}" if step else action.entry.title
-        checksum = script.body_checksum(action) if step else action.checksum
-        values = (seq, action.revision, action.verb, title, checksum, state, step)
+        values = (seq, action.revision, action.verb, title, action.checksum, state, step)
         row = dict(zip(COLUMNS, values, strict=False))
         return Call(Insert(self.table, row, finished), f"row {seq} of {self.table}")
 

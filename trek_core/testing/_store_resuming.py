@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+from trek_core import script
 from trek_core.events import Done, StatementDone
 from trek_core.model import Action, Call
 from trek_core.testing._drive import action
@@ -25,6 +26,18 @@ class ResumingTests(StoreTests):
                 await _check_came(bench, "a", 1, None, "its second statement failed, with its row in one query")
                 await bench.run(action("b", bench.ground.note("1"), Call(_fail, "fail"), mode="autocommit"))
                 await _check_came(bench, "b", 1, 2, "its second statement, which runs alone, was begun and failed")
+
+    async def test_s28_and_which_statements_these_are(self) -> None:
+        async with self.bench() as bench:
+            if bench.store.keeps_steps:
+                stops = action("a", bench.ground.note("1"), Call(_fail, "fail"), mode="autocommit", checksum="file")
+                await bench.run(stops)
+                resume = (await bench.state()).resumes.get("a")
+                found, wanted = resume and resume.checksums, script.prefix_checksums(stops)
+                assert found == wanted, (
+                    f"{bench.who}: 'a': its first statement is done, its second was begun: their checksums are {found}, want "
+                    f"{wanted}: each row's is script.prefix_checksums(action)[number - 1]"
+                )
 
     async def test_s29_whoever_had_begun_it_can_write_no_step(self) -> None:
         async with self.bench() as bench:
