@@ -1,7 +1,7 @@
 """The server of the run, and a database of its own for each test that asks for one.
 
 A test that uses `database` runs once per version of TREK_TEST_PG (14,18); the others run once. With one version, or
-none, no name changes.
+none, no name changes. TREK_TEST_POOLER puts a PgBouncer between (tests/support/pooler.py).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import versions
+from tests.support import not_pooled, pooler, versions
 from tests.support.databases import Database, Roles
+from tests.support.pooler import Pooled
 from tests.support.servers import chosen_bindir, start
 from trek_asyncpg import testing
 from trek_asyncpg.embedded import EmbeddedServer
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tests.support.databases import Connection
 
 ASKED = pytest.StashKey[list[int]]()
+POOLER = pytest.StashKey[str]()
 STARTED = pytest.StashKey[dict[str, tuple[str, str]]]()
 SCRAM = "local all postgres trust\nlocal all all scram-sha-256\n"
 
@@ -41,8 +43,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     try:
         config.stash[ASKED] = versions.parse(os.environ.get("TREK_TEST_PG", ""))
-    except versions.Unavailable as error:
+        config.stash[POOLER] = pooler.asked()
+    except (versions.Unavailable, ValueError) as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items if config.stash[POOLER] else []:
+        if why := not_pooled.reason(item.nodeid):
+            item.add_marker(pytest.mark.skip(reason=why))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -101,11 +110,27 @@ async def make_role(server: Server) -> AsyncIterator[Roles]:
     await roles.drop()
 
 
+@pytest.fixture(scope="session")
+def through(request: pytest.FixtureRequest, server: Server) -> Iterator[Server | None]:
+    """The server through the PgBouncer of TREK_TEST_POOLER, one for the whole run; None: no pooler was asked for."""
+    mode = request.config.stash[POOLER]
+    with ExitStack() as stack:
+        if mode:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trek-pooler-")))
+            port = stack.enter_context(pooler.pgbouncer(server.base, mode, folder))
+        yield Server("pgbouncer", f"postgresql://postgres@127.0.0.1:{port}/postgres") if mode else None
+
+
 @pytest.fixture
-async def database(server: Server, make_role: Roles) -> AsyncIterator[Database]:
+async def database(server: Server, through: Server | None, make_role: Roles) -> AsyncIterator[Database]:
     """An empty database: `.dsn`, `.name`, `await .connect(…)`. It ends before the roles that own things in it."""
     async with testing.database(server) as made:
-        yield made
+        if through is None:
+            yield made
+            return
+        pooled = Pooled(made.name, through.dsn(made.name), made)
+        yield pooled
+        await pooled.close()
 
 
 @pytest.fixture
@@ -116,8 +141,8 @@ async def connection(database: Database) -> Connection:
 
 @pytest.fixture
 async def other(database: Database) -> Connection:
-    """A second, independent connection to `database`."""
-    return await database.connect()
+    """A second, independent connection to `database`; never through a pooler."""
+    return await (database.direct if isinstance(database, Pooled) else database).connect()
 
 
 @pytest.fixture(scope="session")

@@ -78,6 +78,15 @@ def is_lost_race(error: BaseException, guard: Guard | None, *, bootstrap: bool) 
     return bootstrap and error.sqlstate in BOOTSTRAP_RACE
 
 
+def is_about_the_history(error: BaseException, guard: Guard | None) -> bool:
+    """Whether what exists already is the history's own table or schema, by its name: no marker says which statement ran."""
+    if guard is None or not isinstance(error, asyncpg.PostgresError):
+        return False
+    said = f"{error} {getattr(error, 'detail', None) or ''}"
+    named = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said) for name in (guard.table, guard.schema))
+    return named and is_lost_race(error, None, bootstrap=True)
+
+
 def is_lost_connection(error: BaseException) -> bool:
     """Whether the connection is gone, and with it the answer. A timeout of the driver's own cancels, and leaves it open."""
     if isinstance(error, TimeoutError):

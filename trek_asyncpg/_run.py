@@ -258,7 +258,9 @@ class Run:
     def _judged(self, unit: Unit, failed: UnitFailed, patience: Patience) -> Failed | Lost:
         failure = failed.failure
         in_body = failure.statement is not None and bool(failure.statement.file)
-        if _failure.is_lost_race(failure.cause, unit.record.guard, bootstrap=not in_body):
+        guard = unit.record.guard
+        making = not in_body and (unit.mark or _failure.is_about_the_history(failure.cause, guard))
+        if _failure.is_lost_race(failure.cause, guard, bootstrap=making):
             return Lost(unit.action, failure)
         if failure.sqlstate in _patience.STOPPED and (patience.attempts > 1 or patience.seen):
             failure = replace(failure, blocked=patience.report(self._unseen))

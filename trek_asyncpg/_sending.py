@@ -7,6 +7,7 @@ statement fails. Whatever comes of it, the transaction is rolled back afterwards
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ BETWEEN = 16_000_000
 """Characters between two savepoints: each is a subtransaction, and more than 64 in one session slow every other down."""
 SAVEPOINT = "trek_piece_{}"
 HALF = "trek_half"
-UTF8 = ("UTF8", "UNICODE", "SQL_ASCII")
+UTF8 = ("UTF8", "UNICODE", "SQLASCII")
 """In which the bytes of a file are sent as they are."""
 PASSES = ("40", "53", "55", "57", "58")
 """Classes of errors that come of the moment, not of a statement: it might not fail again, or wait as long again."""
@@ -196,7 +197,7 @@ async def _copy_in(connection: Connection, copy: Copy) -> None:
     asyncpg's own `copy_to_table` makes a statement of its own, without WITH, FREEZE or a column list of this one's kind.
     """
     encoding = connection.get_settings().client_encoding
-    if encoding.upper() not in UTF8:
+    if re.sub(r"[\W_]", "", encoding).upper() not in UTF8:  # as the server compares the names
         problem = f"the data are UTF-8, and client_encoding is {encoding} here"
         raise LoadError(copy.file, copy.line, problem, "Leave out the SET client_encoding, or set it to 'UTF8'.")
     send = connection._copy_in  # type: ignore[union-attr]  # noqa: SLF001 - nothing public keeps the statement

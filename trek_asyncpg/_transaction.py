@@ -55,7 +55,9 @@ async def _one_query(unit: Unit, opening: Sequence[Statement]) -> None:
         if not isinstance(error, Exception):
             raise
         failure = _failure.of(error, message=message)
-        raise UnitFailed(_located(failure, body, number if mark else int(len(body) == 1))) from error
+        if not mark and len(body) == 1 and not _failure.is_about_the_history(error, unit.record.guard):
+            number = 1
+        raise UnitFailed(_located(failure, body, number)) from error
     if not unit.nested and tag != "COMMIT":
         raise UnitFailed(_not_committed(tag))
 

@@ -94,7 +94,7 @@ def queries(
     """
     query = Query(marked, parts=[(0, statement) for statement in begin])
     for number, unit in enumerate(units):
-        if len(query.begins) >= most:
+        if len(query.begins) >= most or (number and query.parts and not marked):
             yield query.close()
             query = Query(marked)
         query.begins.append(number)

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
 
-from tests.run.folders import advisory_locks, applied, history, settings, tables, until, write
+from tests.run.folders import advisory_locks, applied, history, settings, tables, write
+from tests.support.pooler import PROGRAM, pgbouncer
 from trek_asyncpg import AsyncpgBackend, migrate
 from trek_core import MigrationFailed, Migrator, ReadOnly
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.run.folders import Connection
     from tests.support.databases import Database
@@ -31,57 +26,15 @@ FILES = {
     "2_p.py": "async def upgrade(connection):\n    await connection.execute('CREATE TABLE p (id int)')\n",
     "3_b.sql": "SET search_path = pg_catalog;\nCREATE TABLE public.b (id int);",
 }
-PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed")
 
 
-def configuration(database: Database, port: int, mode: str) -> str:
-    parts = urlsplit(database.dsn)
-    given = parse_qs(parts.query)
-    host = given.get("host", [parts.hostname or "localhost"])[0]
-    target = given.get("port", [parts.port or 5432])[0]
-    secret = f" password={parts.password}" if parts.password else ""
-    user = parts.username or "postgres"
-    return (
-        f"[databases]\n{database.name} = host={host} port={target} user={user}{secret} dbname={database.name}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\npool_mode = {mode}\n"
-        "default_pool_size = 3\nunix_socket_dir =\nignore_startup_parameters = extra_float_digits\n"
-    )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
-async def pooled(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+def pooled(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """The DSN of the test's database through a PgBouncer of its own, in transaction mode or the one that is asked for."""
-    port = free_port()
-    file = tmp_path / "pgbouncer.ini"
-    file.write_text(configuration(database, port, getattr(request, "param", "transaction")))
-    account = {}
-    if os.geteuid() == 0:  # it refuses to run as root; the server's socket is its own account's
-        owner = Path(parse_qs(urlsplit(database.dsn).query).get("host", ["/"])[0]).stat().st_uid
-        account = {"user": owner or pwd.getpwnam("nobody").pw_uid}
-    with file.open() as given, (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen([PROGRAM, "/dev/stdin"], stdin=given, stdout=log, stderr=log, cwd="/", **account)
-    dsn = f"postgresql://postgres@127.0.0.1:{port}/{database.name}"
-
-    async def answers() -> object:
-        assert process.poll() is None, (tmp_path / "log").read_text()
-        with contextlib.suppress(OSError, asyncpg.PostgresError):
-            await (await asyncpg.connect(dsn, statement_cache_size=0)).close()
-            return True
-        return False
-
-    try:
-        await until(answers, "pgbouncer answers")
-        yield dsn
-    finally:
-        process.terminate()
-        process.wait(10)
+    mode = getattr(request, "param", "transaction")
+    with pgbouncer(database.dsn, mode, tmp_path) as port:
+        yield f"postgresql://postgres@127.0.0.1:{port}/{database.name}"
 
 
 async def test_migrations_in_transactions_work_and_no_lock_is_left(
@@ -155,6 +108,47 @@ async def test_a_plan_in_one_transaction_is_all_or_nothing_there_too(
     assert len((await migrate(pooled, folder, transaction="plan")).ran) == len(files) + 1
     assert (await tables(connection)) >= {"a", "b", "c"}
     assert await advisory_locks(connection) == 0
+
+
+async def test_a_failure_after_one_in_python_is_laid_at_its_own_migration(pooled: str, tmp_path: Path) -> None:
+    folder = write(tmp_path / "m", {**FILES, "3_b.sql": "CREATE TABLE b (id int);\nSELECT 1 / count(*) FROM b;"})
+    with pytest.raises(MigrationFailed, match=r"3_b\.sql") as raised:
+        await migrate(pooled, folder, transaction="plan")
+    assert raised.value.action.revision == "3"
+
+
+async def test_a_runner_that_finds_the_history_made_since_its_plan_goes_on_with_the_rest(
+    pooled: str, connection: Connection, tmp_path: Path
+) -> None:
+    """Where no marker tells, a migration of one statement is not taken for what failed."""
+    folder = write(tmp_path / "m", {"1_a.sql": "CREATE TABLE a (id int);", "2_b.sql": "CREATE TABLE b (id int);"})
+    migrator = Migrator(AsyncpgBackend(pooled), folder)
+    plan = await migrator.plan()
+    await migrate(connection, folder, "1")
+    assert [ran.revision for ran in (await migrator.apply(plan)).ran] == ["2"]
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["", "inside the caller's transaction"])
+async def test_a_table_that_exists_is_the_failure_of_the_migration_and_not_of_the_history(
+    pooled: str, connection: Connection, tmp_path: Path, inside: bool
+) -> None:
+    await connection.execute("CREATE TABLE taken (id int)")
+    folder = write(tmp_path / "m", {"1_t.sql": "SELECT 1;\nCREATE TABLE taken (id int);"})
+    through = await asyncpg.connect(pooled, statement_cache_size=0)
+    try:
+        async with through.transaction() if inside else contextlib.nullcontext():
+            with pytest.raises(MigrationFailed, match=r'relation "taken" already exists') as raised:
+                await migrate(through, folder)
+    finally:
+        await through.close()
+    assert "History.next" not in str(raised.value)
+
+
+async def test_the_data_of_a_copy_pass_through_it(pooled: str, connection: Connection, tmp_path: Path) -> None:
+    """asyncpg asks for the encoding as "utf-8", and PgBouncer repeats what it was asked for."""
+    text = "CREATE TABLE c (id int, word text);\nCOPY c FROM stdin;\n1\tü\n2\t漢\n\\.\n"
+    await migrate(pooled, write(tmp_path / "m", {"1_c.sql": text}))
+    assert await connection.fetch("SELECT * FROM c ORDER BY id") == [(1, "ü"), (2, "漢")]
 
 
 in_mode = pytest.mark.parametrize("pooled", ["session", "statement"], indirect=True)

@@ -1,0 +1,126 @@
+"""What cannot hold behind a PgBouncer, and why: the tests that TREK_TEST_POOLER skips."""
+
+from __future__ import annotations
+
+_LAID = "run/test_failure_messages.py::test_a_failure_is_laid_at_its_statement"
+_SEVERAL = "run/test_several_in_one_query.py::test"
+_PLAN = "run/test_one_transaction.py::test"
+_LOST = "what is lost is the pooler's session, and the test ends its own"
+_NO_POSITION = (
+    "undefined column in DDL",
+    "unique violation",
+    "not-null violation",
+    "check violation",
+    "division by zero",
+    "cast at run time",
+    "table exists",
+    "ALTER finds NULLs",
+    "unique index on duplicates",
+    "DO block",
+    "statement timeout",
+    "lock timeout",
+)
+
+NOT_POOLED: dict[str, tuple[str, ...]] = {
+    "it has a PgBouncer of its own": ("run/test_pooler.py",),
+    "what runs outside a transaction is refused": (
+        "run/test_outside_a_transaction.py",
+        "run/test_resuming.py",
+        "run/test_resuming_certain.py",
+        "run/test_resuming_claims.py",
+        "run/test_race.py",
+        "run/test_settings.py::test_settings_made_outside_a_transaction_are_put_back_too",
+        "run/test_settings.py::test_another_role_outside_a_transaction_does_the_work_and_the_caller_writes_the_history",
+        "run/test_big_files.py::test_copy_data_and_statements_of_a_big_file[-- trek: no-transaction",
+        "run/test_big_files.py::test_a_failing_statement_outside_a_transaction_is_named_too",
+        "run/test_callers_transaction.py::test_a_plan_made_inside_can_be_carried_out_outside",
+        "run/test_copy.py::test_the_data_of_a_copy_arrive_to_the_character[-- trek: no-transaction",
+        "run/test_copy.py::test_a_failure_outside_a_transaction_names_the_row_too",
+        "run/test_gluing.py::test_the_files_around_it_mean_what_they_say[each-what no transaction block takes",
+        "run/test_groups.py::test_a_run_of_all_kinds_keeps_the_order_of_the_plan",
+        "run/test_lock_timeouts.py::test_outside_a_transaction_nothing_is_tried_again",
+        "run/test_observers.py::test_the_events_of_a_run_come_in_their_order",
+        "run/test_script.py::test_it_stops_before_a_python_migration_and_says_what_to_do[no_transaction",
+    ),
+    "there is no session lock": (
+        "run/test_lock.py",
+        "run/test_callers_transaction.py::test_the_lock_is_held_until_the_callers_transaction_ends",
+    ),
+    "no marker names a statement for which the server has no position": (
+        *(f"{_LAID}[{kind}" for kind in _NO_POSITION),
+        "run/test_failure_messages.py::test_the_message_of_a_statement_in_the_middle_of_300_lines",
+        "run/test_failure_messages.py::test_a_failure_of_the_way_down_names_its_line_and_says_reverting",
+        "run/test_guard.py::test_a_unique_violation_of_the_body_is_the_bodys_own",
+        "run/test_lock_timeouts.py::test_when_patience_ends_it_fails_and_nothing_remains",
+        "run/test_lock_timeouts.py::test_while_the_kth_waits_those_before_it_are_committed",
+        f"{_SEVERAL}_what_was_before_is_done_and_the_failure_is_laid_where_it_belongs[error without a position",
+        f"{_SEVERAL}_what_was_before_is_done_and_the_failure_is_laid_where_it_belongs[unique violation",
+        f"{_SEVERAL}_an_error_that_runs_comes_before_one_that_cannot_be_parsed",
+        f"{_SEVERAL}_a_deadlock_is_laid_at_the_statement_that_waited",
+        f"{_SEVERAL}_a_lock_timeout_holds_for_its_own_migration",
+        f"{_SEVERAL}_a_way_down_goes_together_too",
+        f"{_SEVERAL}_the_sessions_statement_timeout_is_each_statements",
+        f"{_PLAN}_a_failure_is_laid_at_its_migration_file_and_line_and_nothing_remains[error without a position",
+        f"{_PLAN}_the_way_down_is_one_transaction_too",
+        f"{_PLAN}_in_the_callers_transaction_a_failure_leaves_what_the_caller_did",
+        f"{_PLAN}_copy_data_go_with_the_plan",
+    ),
+    "each migration goes alone, so that queries and round trips are more": (
+        "run/test_groups.py::test_a_value_of_an_enum_may_be_used_by_the_next_one",
+        "run/test_groups.py::test_marks_in_the_history_share_a_query_and_took_no_time",
+        "run/test_groups.py::test_round_trips_of_small_migrations",
+        f"{_SEVERAL}_all_of_them_are_done_in_order_and_say_what_was_measured",
+        f"{_PLAN}_round_trips_are_those_of_one_migration_and_one_more_for_every_hundred",
+    ),
+    "who is in the way cannot be told": ("run/test_blockers.py",),
+    "what is a session's (temporary tables, prepared statements, channels) is not put back": (
+        "run/test_as_it_was_given.py",
+    ),
+    _LOST: (
+        "run/test_lost_server.py",
+        "run/test_lock_timeouts.py::test_a_session_that_dies_while_it_waits_is_not_tried_again",
+        f"{_SEVERAL}_of_a_lost_connection_nothing_is_claimed_and_a_later_run_is_right",
+        f"{_PLAN}_a_connection_lost_with_the_commit_leaves_it_unknown",
+        f"{_PLAN}_where_the_answer_to_the_commit_was_lost_the_whole_plan_is_found",
+    ),
+    "this PgBouncer logs in with one role, whoever asks": (
+        "run/test_callers_transaction.py::test_a_failed_read_of_the_history_leaves_the_callers_transaction_usable",
+        "run/test_refused_sessions.py::test_a_role_without_create_is_refused_and_nothing_is_written",
+        "run/test_refused_sessions.py::test_a_role_without_insert_on_the_history_is_refused_and_nothing_is_written",
+        "run/test_refused_sessions.py::test_a_role_without_select_is_told_what_to_grant",
+        "run/test_targets.py::test_a_server_that_does_not_tell_its_identity_is_migrated_all_the_same",
+        "run/test_targets.py::test_a_user_who_may_not_write_the_history_is_told_what_to_grant",
+        "run/test_targets.py::test_a_user_who_may_not_make_the_history_is_told_what_to_grant",
+        "run/test_trusted_history.py::test_rows_hidden_by_row_security_are_an_error_not_an_empty_history",
+    ),
+    "PgBouncer refuses that setting of a connection's begin": (
+        "run/test_refused_sessions.py::test_up_to_date_needs_only_select_and_writes_nothing",
+    ),
+    "it drops or copies a database in which the pooler has a session": (
+        "run/test_targets.py::test_a_clone_is_told_from_what_it_was_cloned_from",
+        f"{_SEVERAL}_text_that_the_servers_encoding_lacks_is_laid_at_its_migration",
+        f"{_PLAN}_text_that_the_servers_encoding_lacks_is_laid_at_its_file",
+    ),
+    "psql leaves its settings in the session that it shares": (
+        "run/test_trusted_history.py::test_a_dumped_and_restored_history_goes_on_where_it_was",
+    ),
+    "40 MB through one more process measure nothing": (
+        "run/test_big_files.py::test_40_mb_take_no_more_than_24_mb_of_the_client_and_little_of_the_server",
+    ),
+}
+"""By the reason: files, tests, or those whose parameters begin so, below `tests`. What holds in one mode holds in the other:
+trek goes by the process number, which differs in both."""
+
+
+def reason(nodeid: str) -> str | None:
+    """Why a test is skipped; None: it runs."""
+    name = nodeid.removeprefix("tests/")
+    for why, places in NOT_POOLED.items():
+        if any(_is_at(name, place) for place in places):
+            return f"behind PgBouncer: {why}"
+    return None
+
+
+def _is_at(name: str, place: str) -> bool:
+    inside = name.startswith((f"{place}::", f"{place}["))
+    return inside or name == place or ("[" in place and name.startswith(place))
