@@ -104,6 +104,11 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
     "psql leaves its settings in the session that it shares": (
         "run/test_trusted_history.py::test_a_dumped_and_restored_history_goes_on_where_it_was",
     ),
+    "a cancellation may not reach the server there, and the run ends when its query does": (
+        "run/test_cancellation.py",
+        "run/test_lock_timeouts.py::test_a_run_that_is_cancelled_while_it_waits_leaves_a_usable_connection",
+        "run/test_observers.py::test_a_cancelled_run_is_heard_to_have_failed_by_observers_that_take_their_time",
+    ),
     "40 MB through one more process measure nothing": (
         "run/test_big_files.py::test_40_mb_take_no_more_than_24_mb_of_the_client_and_little_of_the_server",
     ),
