@@ -28,6 +28,7 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
         "run/test_resuming.py",
         "run/test_resuming_certain.py",
         "run/test_resuming_claims.py",
+        "run/test_resuming_edited.py",
         "run/test_race.py",
         "run/test_settings.py::test_settings_made_outside_a_transaction_are_put_back_too",
         "run/test_settings.py::test_another_role_outside_a_transaction_does_the_work_and_the_caller_writes_the_history",
@@ -97,6 +98,7 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
         "run/test_refused_sessions.py::test_up_to_date_needs_only_select_and_writes_nothing",
     ),
     "it drops or copies a database in which the pooler has a session": (
+        "run/test_pinned_identity.py",
         "run/test_targets.py::test_a_clone_is_told_from_what_it_was_cloned_from",
         f"{_SEVERAL}_text_that_the_servers_encoding_lacks_is_laid_at_its_migration",
         f"{_PLAN}_text_that_the_servers_encoding_lacks_is_laid_at_its_file",
