@@ -75,7 +75,7 @@ SORTS = (
     " SELECT count(*) FROM (SELECT n FROM generate_series(1, 300000) AS n ORDER BY random()) AS s;"
 )
 WANTS = {
-    "a string beyond 1 GB": ("SELECT repeat('x', 1073741823);", "54000"),
+    "a string beyond 1 GB": ("SELECT repeat('x', 1073741823);", "54000 XX000"),  # the second: PostgreSQL 14
     "an array beyond all limits": ("SELECT array_fill(0, ARRAY[134217000, 2]);", "54000"),
     "more locks than there is shared memory for": (
         "SELECT pg_advisory_xact_lock(n) FROM generate_series(1, 1000000) AS n;",
@@ -92,13 +92,14 @@ WANTS = {
 async def test_a_statement_that_wants_too_much_fails_alone_and_the_next_run_goes_on(
     connection: Connection, database: Database, tmp_path: Path, what: str
 ) -> None:
-    statement, state = WANTS[what]
+    statement, states = WANTS[what]
     folder = write(
         tmp_path, {"1_a.sql": "CREATE TABLE a (id int);", "2_b.sql": f"CREATE TABLE b (id int);\n{statement}"}
     )
     with pytest.raises(MigrationFailed) as failed:
         await migrate(connection, folder)
-    assert (failed.value.failure.sqlstate, failed.value.failure.outcome) == (state, "rolled back")
+    assert failed.value.failure.sqlstate in states.split()
+    assert failed.value.failure.outcome == "rolled back"
     assert [one.revision for one in failed.value.report.ran] == ["1"]
     assert f"{folder}/2_b.sql:2" in str(failed.value)
     assert await tables(connection) == {"a"}

@@ -90,6 +90,11 @@ async def test_its_server_process_ended_at_random_moments(
         await asyncio.wait([run])
         assert run.exception() is None or isinstance(run.exception(), TrekError)
 
+        async def closed() -> object:
+            return connection.is_closed()
+
+        await until(closed, "a connection whose run had come to its end hears of it")
+
     await at_random_moments(database, other, tmp_path, end)
 
 
