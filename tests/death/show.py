@@ -17,6 +17,9 @@ from tests.death.scenario import stages
 from trek_asyncpg.testing import Server
 
 
+BEGUN = time.monotonic()
+
+
 async def main(kills: int, shown: int) -> int:
     with tempfile.TemporaryDirectory() as folder, new_server() as server:
         async with ground(Server("own", server.dsn())) as place:
@@ -33,7 +36,7 @@ async def main(kills: int, shown: int) -> int:
 
 
 def told(line: str, tally: Tally, shown: int) -> None:
-    print(line, *tally.wrong[:shown], f"{time.monotonic():.0f} s", sep="\n", flush=True)
+    print(line, *tally.wrong[:shown], f"{time.monotonic() - BEGUN:.0f} s", sep="\n", flush=True)
 
 
 if __name__ == "__main__":
