@@ -16,7 +16,6 @@ from tests.death.killing import kill
 from tests.death.scenario import stages
 from trek_asyncpg.testing import Server
 
-
 BEGUN = time.monotonic()
 
 
