@@ -8,9 +8,9 @@ statement fails. Whatever comes of it, the transaction is rolled back afterwards
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trek_asyncpg import _failure
 from trek_asyncpg._message import Message
@@ -19,7 +19,6 @@ from trek_core.plugin import Call, Copy, Failure, LoadError, Piece, Sql, Stateme
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
 
-Send = Callable[[str], Any]
 MOST_BYTES = 1_000_000
 """Of one query."""
 BETWEEN = 16_000_000

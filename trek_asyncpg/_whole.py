@@ -102,9 +102,8 @@ class Whole:
     # ----------------------------------------------------------------------- the transaction
     async def _begin(self) -> None:
         try:
-            if (
-                self.nested
-            ):  # by itself: a parse error runs nothing of its query, and aborts the transaction all the same
+            if self.nested:
+                # by itself: a parse error runs nothing of its query, and aborts the transaction all the same
                 await self.connection.execute(f"SAVEPOINT {SAVEPOINT}")
             elif any(_other(unit) for unit in self.units):
                 self._transaction = self.connection.transaction(isolation="read_committed")

@@ -1,13 +1,10 @@
 """asyncpg-trek: `python run_asyncpg_trek.py apply|check FOLDER DSN`. It wants the target by name: the last file says it."""
 
-import asyncio
-import sys
-import time
 from pathlib import Path
 
-import asyncpg
 from asyncpg_trek import Direction, execute, plan
 from asyncpg_trek.asyncpg import AsyncpgBackend
+from given import run
 
 
 async def work(connection, folder):
@@ -16,13 +13,5 @@ async def work(connection, folder):
     await execute(backend, await plan(backend, folder, head, Direction.up))
 
 
-async def main(folder, dsn):
-    connection = await asyncpg.connect(dsn)
-    started = time.perf_counter()
-    await work(connection, folder)
-    print(time.perf_counter() - started)
-    await connection.close()
-
-
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[2:4]))
+    run(work)

@@ -3,12 +3,9 @@
 python run_rows.py apply FOLDER DSN
 """
 
-import asyncio
 import hashlib
-import sys
-import time
 
-import asyncpg
+from given import run
 from run_floor import read
 
 TABLE = "CREATE TABLE floor_history (seq int PRIMARY KEY, name text, checksum text, at timestamptz DEFAULT now())"
@@ -22,13 +19,5 @@ async def apply(connection, folder):
     await connection.execute("\n;\n".join(parts))
 
 
-async def main(folder, dsn):
-    connection = await asyncpg.connect(dsn)
-    started = time.perf_counter()
-    await apply(connection, folder)
-    print(time.perf_counter() - started)
-    await connection.close()
-
-
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[2:4]))
+    run(apply)

@@ -42,20 +42,12 @@ class ResumingTests(StoreTests):
     async def test_s29_whoever_had_begun_it_can_write_no_step(self) -> None:
         async with self.bench() as bench:
             if bench.store.keeps_steps:
-                async with _stopped(bench, 1) as dead:
-                    await bench.done(await _resumed(bench))
-                    await _check_lost(
-                        bench, dead, "another run ended what it had begun, and it went on with its next step"
-                    )
+                await _check_overtaken(bench, 1, "it went on with its next step")
 
     async def test_s29_nor_its_end(self) -> None:
         async with self.bench() as bench:
             if bench.store.keeps_steps:
-                async with _stopped(bench, 3) as dead:
-                    await bench.done(await _resumed(bench))
-                    await _check_lost(
-                        bench, dead, "another run ended what it had begun, and it wrote its end all the same"
-                    )
+                await _check_overtaken(bench, 3, "it wrote its end all the same")
 
     async def test_s30_after_its_finish_it_is_done(self) -> None:
         async with self.bench() as bench:
@@ -103,11 +95,14 @@ async def _resumed(bench: Bench) -> Action:
     return replace(_three(bench), resume=resume)
 
 
-async def _check_lost(bench: Bench, dead: Any, what: str) -> None:
-    ended = [type(result) async for result in dead][-1:]
+async def _check_overtaken(bench: Bench, number: int, how: str) -> None:
+    """What stood still after so many statements, while another run ended it, loses when it goes on."""
+    async with _stopped(bench, number) as dead:
+        await bench.done(await _resumed(bench))
+        ended = [type(result) async for result in dead][-1:]
     notes = await bench.ground.notes()
     right = ended != [Done] and sorted(notes) == ["1", "2", "3"]
     assert right, (
-        f"{bench.who}: a run stood still, {what}: it ended {ended[0].__name__ if ended else 'without a result'}, and the "
-        f"statements left {sorted(notes)}, want each once. Claim with the next key, and close the row that began it."
+        f"{bench.who}: a run stood still, another run ended what it had begun, and {how}: it ended "
+        f"{ended[0].__name__ if ended else 'without a result'}, and the statements left {sorted(notes)}, want each once. Claim with the next key, and close the row that began it."
     )
