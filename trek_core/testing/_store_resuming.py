@@ -104,5 +104,6 @@ async def _check_overtaken(bench: Bench, number: int, how: str) -> None:
     right = ended != [Done] and sorted(notes) == ["1", "2", "3"]
     assert right, (
         f"{bench.who}: a run stood still, another run ended what it had begun, and {how}: it ended "
-        f"{ended[0].__name__ if ended else 'without a result'}, and the statements left {sorted(notes)}, want each once. Claim with the next key, and close the row that began it."
+        f"{ended[0].__name__ if ended else 'without a result'}, and the "
+        f"statements left {sorted(notes)}, want each once. Claim with the next key, and close the row that began it."
     )
