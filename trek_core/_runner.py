@@ -16,7 +16,7 @@ from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._pause import uncollected
 from trek_core._recording import check_history
 from trek_core._session import Session
-from trek_core.errors import ConfigError, MigrationFailed, TrekError, Unfinished, plugin_words
+from trek_core.errors import ConfigError, ConnectError, MigrationFailed, TrekError, Unfinished, plugin_words
 from trek_core.events import Done, Event, Failed, Lost, RunFailed, RunFinished, RunStarted
 from trek_core.model import Facts, History, Lock, Locked, Rows, Sql
 from trek_core.plans import Plan, Ran, Report
@@ -29,6 +29,7 @@ log = logging.getLogger("trek")
 Planner = Callable[[History], Plan]
 Opened = Callable[[], AbstractAsyncContextManager[Offer["Executor"]]]
 CONNECTING = 30.0  # seconds beside those for the lock, to ask on another session what became of a lost one
+PAUSES = (0.0, 0.2, 0.5, 1.0)  # seconds before each session that is asked
 
 
 class Runner:
@@ -188,14 +189,30 @@ class Runner:
         return self._failed(plan, found.result, found.note)
 
     async def _found(self, plan: Plan, failed: Failed) -> _aftermath.Found:
+        """A new session that is lost too is no answer: a server takes connections until it notices that it has crashed."""
+        why: Exception | None = None
+        try:
+            async with asyncio.timeout(CONNECTING + self.lock_wait):
+                for pause in PAUSES:
+                    await asyncio.sleep(pause)
+                    try:
+                        return await self._asked(plan, failed)
+                    except ConnectError as error:
+                        why = error
+        except Exception as error:  # noqa: BLE001 - the failure itself is what the user must hear of
+            why = why or error
+        return _aftermath.unknown(failed, str(why) or "it took too long.")
+
+    async def _asked(self, plan: Plan, failed: Failed) -> _aftermath.Found:
         found = None
         try:
-            async with asyncio.timeout(CONNECTING + self.lock_wait), self.another() as session:
+            async with self.another() as session:
                 other = Runner(session, self.workspace, self.observers, self.lock_wait, self.another)
                 async with other._lock(plan.history):
                     found = _aftermath.found(plan, failed, await other.history(), self.ran)
-        except Exception as error:  # noqa: BLE001 - the failure itself is what the user must hear of
-            return found or _aftermath.unknown(failed, str(error) or "it took too long.")
+        except Exception:
+            if found is None:
+                raise
         return found
 
     def _failed(self, plan: Plan, result: Failed, note: str = "") -> MigrationFailed | Unfinished:

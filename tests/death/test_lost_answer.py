@@ -127,6 +127,20 @@ async def test_a_server_that_is_gone_leaves_it_unknown_and_the_first_error_is_ra
     assert "No new session could tell: cannot connect to" in str(failed.value)
 
 
+@pytest.mark.parametrize("number", range(4))
+async def test_a_new_session_that_is_lost_as_well_is_no_answer_and_another_is_asked(
+    database: Database, tmp_path: Path, number: int
+) -> None:
+    """A server that recovers from a crash takes connections until it has noticed, and ends them all."""
+    folder = write(tmp_path, FILES)
+    async with faulty(database.dsn, Cut("up", BATCH, "after")) as (dsn, link):
+        link.more = [Cut("up", BATCH + 1 + number, "before")]
+        with pytest.raises(MigrationFailed) as failed:
+            await migrate(dsn, folder)
+        assert link.times == 2
+    assert failed.value.failure.outcome == "committed"
+
+
 async def test_python_whose_commit_is_lost(database: Database, other: Connection, tmp_path: Path) -> None:
     """All points of it: what the error says is what the other run finds."""
     folder = write(tmp_path, {"1_t.sql": FILES["1_t.sql"], "2_t.py": PYTHON})

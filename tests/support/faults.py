@@ -37,27 +37,36 @@ class Cut:
 
 @dataclass(slots=True)
 class Link:
-    """What passes through one proxy. `seen`: the types of all messages, by direction. `was_cut`: the point was reached."""
+    """What passes through one proxy. `seen`: the types of all messages, by direction. `was_cut`: a point was reached."""
 
     cut: Cut | None = None
     seen: dict[Direction, list[bytes]] = field(default_factory=lambda: {"up": [], "down": []})
-    was_cut: bool = False
+    times: int = 0
+    """How often a point was reached."""
+    more: list[Cut] = field(default_factory=list)
+    """The cuts after the first."""
     refuses: bool = False
     """New connections, from now on."""
     then: Callable[[], object] | None = None
     """What happens at the point instead of the cut."""
 
+    @property
+    def was_cut(self) -> bool:
+        return self.times > 0
+
     def passed(self, direction: Direction, kind: bytes, message: bytes) -> bytes:
         """What is passed on of a message."""
         number = len(self.seen[direction])
         self.seen[direction].append(kind)
-        if self.cut is None or (direction, number) != (self.cut.direction, self.cut.number):
+        cut = self.cut
+        if cut is None or (direction, number) != (cut.direction, cut.number):
             return message
-        self.was_cut = True
+        self.times += 1
+        self.cut = self.more.pop(0) if self.more else cut
         if self.then is not None:
             self.then()
             return message
-        return {"before": b"", "half": message[: len(message) // 2], "after": message}[self.cut.when]
+        return {"before": b"", "half": message[: len(message) // 2], "after": message}[cut.when]
 
 
 class Connection:
@@ -77,9 +86,9 @@ class Connection:
             message = kind + length + await reader.readexactly(int.from_bytes(length, "big") - 4)
             if self.is_cut:
                 return
-            before = self.link.was_cut
+            before = self.link.times
             writer.write(self.link.passed(direction, kind, message))
-            self.is_cut = self.link.was_cut and not before and self.link.then is None
+            self.is_cut = self.link.times > before and self.link.then is None
             await writer.drain()
             if self.is_cut:
                 return
@@ -87,7 +96,7 @@ class Connection:
 
 @contextlib.asynccontextmanager
 async def faulty(dsn: str, cut: Cut | None = None) -> AsyncIterator[tuple[str, Link]]:
-    """A DSN through the proxy for the same server and database, and what passes. It cuts once; later connections pass."""
+    """A DSN through the proxy for the same server and database, and what passes. It cuts once, and at each of `link.more`."""
     parts, link, tasks = urlsplit(dsn), Link(cut), set[asyncio.Task[None]]()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
