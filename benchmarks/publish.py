@@ -19,7 +19,7 @@ COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("1,000 migrations", "apply", seconds),
     ("nothing to do, 1,000 files", "uptodate", seconds),
     ("round trips, 1,000 migrations", "trips", lambda value: f"{value:,.0f}"),
-    ("nothing to do", "trips_uptodate", lambda value: f"{value:,.0f}"),
+    ("round trips, nothing to do", "trips_uptodate", lambda value: f"{value:,.0f}"),
     ("of 30 at once, failed", "crowd", lambda value: f"{value:.0f} %"),
 )
 

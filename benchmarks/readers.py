@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.roundtrips import database, server
+from benchmarks.server import database, server
 from trek_asyncpg import migrate
 
 ROUNDS = 5
@@ -49,7 +49,7 @@ async def block(dsn: str, held: asyncio.Event) -> None:
 
 async def measure(dsn: str, work: Work) -> tuple[float, int, float]:
     """The readers' longest wait, how often they read meanwhile, and how long the migration took."""
-    async with database(dsn, "trek_readers") as own:
+    async with database(dsn) as own:
         connection = await asyncpg.connect(own)
         await connection.execute(SETUP)
         waits: list[float] = []

@@ -6,21 +6,18 @@ Uses TREK_TEST_DSN (a superuser's; databases are made and dropped), else the emb
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import asyncpg
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.proxy import Count, counted
+from benchmarks.server import database, server
 from trek_asyncpg import AsyncpgBackend, migrate
 from trek_asyncpg._settings import TOGETHER
-from trek_asyncpg.embedded import serve
 from trek_core import Direction, Migrator, execute, plan
 
 Case = tuple[str, int, int, str]
@@ -36,27 +33,6 @@ def folder(root: Path, number: int) -> Path:
     return target
 
 
-@asynccontextmanager
-async def server() -> AsyncIterator[str]:
-    if dsn := os.environ.get("TREK_TEST_DSN"):
-        yield dsn
-        return
-    async with serve() as embedded:
-        yield embedded.dsn()
-
-
-@asynccontextmanager
-async def database(dsn: str, name: str) -> AsyncIterator[str]:
-    admin = await asyncpg.connect(dsn)
-    await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE); ")
-    await admin.execute(f"CREATE DATABASE {name}")
-    try:
-        yield urlsplit(dsn)._replace(path=f"/{name}").geturl()
-    finally:
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await admin.close()
-
-
 def bound(number: int) -> str:
     """The history read, the lock, the history read again (or what the session is), then up to 100 migrations a query."""
     return str(3 + -(-number // TOGETHER))
@@ -70,7 +46,7 @@ async def measure(count: Count, work: Callable[[], Awaitable[object]]) -> int:
 
 async def cases(dsn: str, root: Path, number: int) -> AsyncIterator[Case]:
     files = folder(root, number)
-    async with database(dsn, f"trek_rt_{number}") as own, counted(own) as (through, count):
+    async with database(dsn) as own, counted(own) as (through, count):
         connection = await asyncpg.connect(through)
         migrator = Migrator(AsyncpgBackend(connection), files)
         yield "plan, database without history", number, await measure(count, migrator.plan), "1"

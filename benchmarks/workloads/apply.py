@@ -63,7 +63,8 @@ def _table(tools: list[Tool], values: Values, number: int) -> Table:
 
 def _goals(whole: Figures, inside: Figures, number: int) -> list[Goal]:
     applied = f"apply {number:,}"
-    goals = [Goal(f"{applied}, connection given: times {FLOOR.name}", 1.2, ratio(inside, TREK.name, FLOOR.name))]
+    floors = [floor.name for floor in (ROWS, FLOOR) if floor.name in inside]
+    goals = [Goal(f"{applied}, connection given: times {n}", 1.2, ratio(inside, TREK.name, n)) for n in floors]
     if PSQL.name in whole:
         goals.append(Goal(f"{applied}, whole process: times {PSQL.name}", 1, ratio(whole, TREK.name, PSQL.name)))
     return goals
