@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trek_core.plugin import Copy, Mode
     from trek_loaders._directives import Directives
 
-_UNLOCK_ALL = re.compile(r"\bpg_advisory_unlock_all\b", re.IGNORECASE)
+_UNLOCK_ALL = "pg_advisory_unlock_all"
 _LARGE_OBJECT = re.compile(r"SELECT\s+pg_catalog\.(lo_create|lo_open|lowrite|lo_close)\b", re.IGNORECASE)
 
 
@@ -34,7 +34,7 @@ def check_runnable(statement: Sql) -> None:
         problem = f"{culprit} would release the lock that keeps other runners away"
         advice = "Release single locks with pg_advisory_unlock(key); reset settings by their names."
         raise LoadError(statement.file, statement.line, problem, advice)
-    if re.match(r"reset\b", statement.text, re.IGNORECASE) and _words(statement)[:2] == ["reset", "all"]:
+    if statement.text[:5].lower() == "reset" and _words(statement)[:2] == ["reset", "all"]:
         problem = "RESET ALL would wipe the settings that the caller made on this connection"
         raise LoadError(statement.file, statement.line, problem, "Name the settings: RESET search_path.")
     if found := _LARGE_OBJECT.match(statement.text):
@@ -55,7 +55,7 @@ def _unlocks(statement: Sql) -> str:
     """What releases every advisory lock of the session. The body of a DO runs, so its text counts as a whole."""
     if statement.refuses_block == "DISCARD ALL":
         return "DISCARD ALL"
-    if not _UNLOCK_ALL.search(statement.text):
+    if _UNLOCK_ALL not in statement.text.lower():
         return ""
     words = _words(statement)
     return "pg_advisory_unlock_all()" if words[0] == "do" or not UNLOCKS.isdisjoint(words) else ""

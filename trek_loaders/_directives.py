@@ -37,6 +37,9 @@ class Directives(NamedTuple):
     statement_timeout: float | None = None
 
 
+NOTHING = Directives()
+
+
 def read_directives(text: str, file: str, line: int = 1) -> Directives:
     """The directives above the first statement of a section. `line` is the number of the text's first line.
 

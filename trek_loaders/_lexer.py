@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import Copy, Sql
-from trek_loaders._scanner import NOTE, Note, Scanner, Token
+from trek_loaders._plain import PLAIN, words_of
+from trek_loaders._scanner import Note, Scanner, Token
 from trek_loaders._statements import TELLING, changes_settings, controls_transaction, reads_stdin, refuses_block
 
 if TYPE_CHECKING:
@@ -29,14 +30,10 @@ def split(text: str, file: str = "", start: int = 0) -> list[Sql | Copy]:
     return list(_statements(Scanner(text, file, start)))
 
 
-def notes(text: str, file: str = "") -> list[Note]:
-    """The trek comments of a text, wherever they stand between tokens. Raises `LoadError` as `split` does."""
-    if not re.search(NOTE, text):
-        return []
+def split_and_notes(text: str, file: str = "") -> tuple[list[Sql | Copy], list[Note]]:
+    """The statements, and the trek comments wherever they stand between tokens. Raises `LoadError` as `split` does."""
     scanner = Scanner(text, file)
-    for _ in _statements(scanner):
-        pass
-    return scanner.notes
+    return list(_statements(scanner)), scanner.notes
 
 
 @dataclass(slots=True)
@@ -93,11 +90,31 @@ def _makes_routine(words: list[str]) -> bool:
 
 def _statements(scanner: Scanner) -> Iterator[Sql | Copy]:
     while not scanner.done:
-        piece = read(scanner)
-        if piece.first and piece.last:
-            check_guards(scanner, piece.first.start, piece.last.end)
-            make = _copy if reads_stdin(piece.words) else _sql
-            yield make(scanner, piece.words, piece.first.start, piece.last.end)
+        found = PLAIN.match(scanner.text, scanner.position)
+        if found is None or (words := _plain(scanner, found)) is None:
+            yield from _read(scanner)
+        elif words:
+            yield _sql(scanner, words, *found.span("text"))
+
+
+def _plain(scanner: Scanner, found: re.Match[str]) -> list[str] | None:
+    """The words of a plain statement; none for a directive and at the end; None where the tokens must tell."""
+    if found.lastgroup == "note":
+        scanner.note(*found.span("note"))
+        return []
+    words = words_of(found["text"]) if found.lastgroup else []
+    if words is None or (words and reads_stdin(words)):
+        return None
+    scanner.position, scanner.done = found.end(), not words
+    return words if len(words) <= _KEPT else [*words[:_KEPT], *filter(TELLING.__contains__, words[_KEPT:])]
+
+
+def _read(scanner: Scanner) -> Iterator[Sql | Copy]:
+    piece = read(scanner)
+    if piece.first and piece.last:
+        check_guards(scanner, piece.first.start, piece.last.end)
+        make = _copy if reads_stdin(piece.words) else _sql
+        yield make(scanner, piece.words, piece.first.start, piece.last.end)
 
 
 def check_guards(scanner: Scanner, start: int, end: int) -> None:

@@ -6,19 +6,18 @@ Nothing is judged here but what never ends and what is psql's: syntax of any ver
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from typing import NamedTuple
 
 from trek_core.plugin import LoadError
 from trek_loaders._psql import GUARD, advice_for
 
 _START = r"A-Za-z_\x80-\U0010ffff"  # to PostgreSQL every character beyond ASCII is a letter, even a space
-_BLANK = r"[ \t\n\r\f\v]"
+BLANK = r"[ \t\n\r\f\v]"
 _INLINE = r"[^\S\r\n]"
 NOTE = rf"--{_INLINE}*(?i:trek)(?:{_INLINE}*:|{_INLINE}+(?i:down|no-transaction|irreversible){_INLINE}*(?=[\r\n]|\Z))"
 """A directive, or one that lacks its colon: as a comment it would make the way back a part of the way up."""
 _TOKEN = re.compile(
-    rf"""(?: {_BLANK}+ | (?!{NOTE}) --[^\r\n]* )*
+    rf"""(?: {BLANK}+ | (?!{NOTE}) --[^\r\n]* )*
     (?: (?P<escape>[eE]')
       | (?P<string>(?:[bBnNxX]|[uU]&)?')
       | (?P<name>(?:[uU]&)?")
@@ -37,7 +36,7 @@ _PIECES = {
     "name": re.compile(r'""|"'),
 }
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-_GAP = re.compile(rf"[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:{_BLANK}|--[^\r\n]*[\r\n])*'")
+_GAP = re.compile(rf"[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:{BLANK}|--[^\r\n]*[\r\n])*'")
 """Between two parts of one string. It matters to E'' only: there the next part has backslashes as well."""
 _TO_LINE_END = re.compile(r"[^\r\n]*")
 
@@ -70,7 +69,7 @@ class Scanner:
         self.notes: list[Note] = []
         self.guards: list[int] = []
         self.done = False
-        self._line_ends = [found.start() for found in re.finditer("\n", text)]
+        self._seen = 0, 1, -1  # an offset, its line, and the line end before it: places are asked for in order, mostly
 
     def __iter__(self) -> Scanner:
         return self
@@ -94,10 +93,23 @@ class Scanner:
             if kind not in ("note", "comment", "psql"):
                 return Token("$$" if kind == "dollar" else self.text[start:end], start, end)
 
+    def note(self, start: int, end: int) -> int:
+        """Keeps a trek comment, and goes on behind it. Raises `LoadError` for one that lacks its colon."""
+        name, colon, words = self.text[start:end].partition(":")
+        if not colon:
+            problem = f"a directive without its colon: {name.strip()!r}"
+            raise self.error(start, problem, f"Write `-- trek: {name.split()[-1]}`.")
+        self.notes.append(Note(start, end, tuple(words.split())))
+        self.position = end
+        return end
+
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both from 1."""
-        line = bisect_left(self._line_ends, offset)
-        return line + 1, offset - (self._line_ends[line - 1] if line else -1)
+        at, line, line_end = self._seen if self._seen[0] <= offset else (0, 1, -1)
+        if more := self.text.count("\n", at, offset):
+            line, line_end = line + more, self.text.rfind("\n", at, offset)
+        self._seen = offset, line, line_end
+        return line, offset - line_end
 
     def error(self, offset: int, problem: str, advice: str) -> LoadError:
         """A `LoadError` for the line of that offset."""
@@ -105,7 +117,7 @@ class Scanner:
 
     def _end(self, kind: str, start: int, after: int) -> int:
         if kind == "note":
-            return self._note_end(start, after)
+            return self.note(start, after)
         if kind == "comment":
             return self._comment_end(start)
         if kind == "dollar":
@@ -116,14 +128,6 @@ class Scanner:
         while kind == "escape" and (gap := _GAP.match(self.text, end)):
             end = self._quote_end(kind, gap.end() - 1, gap.end())
         return end
-
-    def _note_end(self, start: int, after: int) -> int:
-        name, colon, words = self.text[start:after].partition(":")
-        if not colon:
-            problem = f"a directive without its colon: {name.strip()!r}"
-            raise self.error(start, problem, f"Write `-- trek: {name.split()[-1]}`.")
-        self.notes.append(Note(start, after, tuple(words.split())))
-        return after
 
     def _quote_end(self, kind: str, start: int, after: int) -> int:
         mark = '"' if kind == "name" else "'"

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from trek_core.plugin import Body, Direction, LoadError, Script, Source, decode
 from trek_loaders._bodies import make_body, shorten
-from trek_loaders._directives import read_directives
-from trek_loaders._lexer import notes, split
+from trek_loaders._directives import NOTHING, read_directives
+from trek_loaders._lexer import split, split_and_notes
 from trek_loaders._scanner import Note, Scanner
 
 if TYPE_CHECKING:
+    from trek_core.plugin import Copy, Sql
     from trek_loaders._directives import Directives
 
 
@@ -26,19 +27,28 @@ def load(source: Source) -> Script:
     statements that trek cannot run in the file's mode, or would lose its lock by.
     """
     text, file = decode(source), str(source.file)
-    found = notes(text, file)
-    down = _down_line(text, file, found, source.direction)
+    found, notes = split_and_notes(text, file)
+    down = _down_line(text, file, notes, source.direction)
     if source.direction is Direction.down:
-        return Script(up=None, down=_load(Section(text, file, found, Direction.down))[1])
-    cut = len(text) if down is None else down.start
-    up_notes = [note for note in found if note.start < cut]
-    directives, up = _load(Section(text[:cut], file, up_notes, Direction.up))
+        return Script(up=None, down=_load(Section(text, file, notes, Direction.down), found)[1])
     if down is None:
+        directives, up = _load(Section(text, file, notes, Direction.up), found)
         return Script(up, irreversible=directives.irreversible)
+    section = Section(text[: down.start], file, [note for note in notes if note.start < down.start], Direction.up)
+    way_back = Section(text, file, [note for note in notes if note.start > down.start], Direction.down, down.end)
+    before, behind = _parted(found, down, section, way_back)
+    directives, up = _load(section, before)
     if directives.irreversible:
-        raise contradiction(Section(text, file, up_notes, Direction.up))
-    way_back = Section(text, file, [note for note in found if note.start > cut], Direction.down, down.end)
-    return Script(up, _load(way_back)[1])
+        raise contradiction(section)
+    return Script(up, _load(way_back, behind)[1])
+
+
+def _parted(found: list[Sql | Copy], down: Note, *sections: Section) -> list[list[Sql | Copy]]:
+    """The statements of each section; read anew where the line is what ends one, since its semicolon was left out."""
+    parts = ([one for one in found if one.offset < down.start], [one for one in found if one.offset > down.start])
+    if parts[0] and parts[0][-1].offset + len(parts[0][-1].text) > down.start:
+        return [split(section.text, section.file, section.start) for section in sections]
+    return [*parts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +67,8 @@ class Section:
         return _line(self.text, at)
 
 
-def _load(section: Section) -> tuple[Directives, Body]:
-    directives = section_directives(section)
-    statements = split(section.text, section.file, section.start)
+def _load(section: Section, statements: list[Sql | Copy]) -> tuple[Directives, Body]:
+    directives = section_directives(section) if section.notes else NOTHING
     if not statements and section.direction is Direction.up:
         raise no_statement(section)
     return directives, make_body(statements, directives)

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trek_core.errors import LoadError
-from trek_core.model import Copy
-from trek_loaders._lexer import split
-from trek_loaders._scanner import Scanner
+from trek_core.model import Copy, Sql
+from trek_loaders._lexer import read, split, split_and_notes
+from trek_loaders._scanner import Note, Scanner
+from trek_loaders._statements import changes_settings, controls_transaction, reads_stdin, refuses_block
 
 PIECES = st.sampled_from(
     [
@@ -24,6 +25,19 @@ FRAGMENTS = st.sampled_from(
     [*"'\"$();\\-/*\n\r aeE1&Uu.é\u00a0", "$$", "$a$", "/*", "*/", "--", "E'", "begin atomic", "end"]
 )
 SCRIPTS = st.one_of(st.text(max_size=80), st.lists(FRAGMENTS, max_size=40).map("".join))
+WORDS = """
+Create unique INDEX concurrently table temp Temporary select into with alter database tablespace detach subscription refresh
+publication reindex (concurrently) cluster vacuum set constraints RESET discard all do declare hold listen prepare transaction
+begin atomic end commit rollback to prepared 'two_phase' Set_Config "set_config" "SET_CONFIG" pg_temp pg_advisory_lock copy from
+stdin function
+"""
+PLAIN = st.sampled_from(
+    [
+        *"();;;;'\"-/*,.=+:&\n\t é$", "--", "/*", "*/", "-- c ; '\n", "\n-- trek: lock-timeout 2s\n", "\n-- trek: down\n",
+        "1", "'a;'", "'It''s'", '"Q;"', "N'x'", "E'\\';'", "U&'x'", "&'x'", "(1, (2))", "(a, -- ;\n b)", "((((1))))",
+        "(((((1)))))", "create function f() begin atomic select 1; end", *WORDS.split(),
+    ]
+)  # fmt: skip
 COPIED = re.compile(r"\bcopy\b", re.IGNORECASE)
 
 
@@ -99,3 +113,45 @@ def test_the_data_of_a_copy_is_kept_to_the_character(data: str):
     assert isinstance(copy, Copy)
     assert copy.data == f"{data}\n"
     assert after.text == "select 1"
+
+
+Told = tuple[str, int, str, str, bool]
+
+
+def told_token_by_token(script: str) -> tuple[list[Told], list[Note]] | None:
+    """What the tokens alone say; None for a script that is refused, and for one with a COPY."""
+    scanner, found = Scanner(script), list[Told]()
+    try:
+        while not scanner.done:
+            one = read(scanner)
+            if one.first and one.last:
+                words = one.words
+                if reads_stdin(words):
+                    return None
+                flags = (refuses_block(words), controls_transaction(words), changes_settings(words))
+                found.append((script[one.first.start : one.last.end], one.first.start, *flags))
+    except LoadError:
+        return None
+    return found, scanner.notes
+
+
+@settings(max_examples=2000)
+@given(st.lists(st.one_of(PLAIN, PLAIN.map(" {} ".format)), max_size=25).map("".join))
+def test_what_is_told_of_plain_statements_is_what_their_tokens_tell(script: str):
+    try:
+        statements, notes = split_and_notes(script)
+    except LoadError:
+        assert told_token_by_token(script) is None
+        return
+    if any(isinstance(one, Copy) for one in statements):
+        return
+    found = [one for one in statements if isinstance(one, Sql)]
+    told = [(one.text, one.offset, one.refuses_block, one.controls_transaction, one.changes_settings) for one in found]
+    assert (told, notes) == told_token_by_token(script)
+
+
+@given(st.integers(1, 9), st.sampled_from(["set_config", '"set_config"', "'set_config'"]))
+def test_a_word_that_tells_is_seen_behind_thousands_of_others(thousands: int, word: str):
+    (found,) = split(f"insert into t values ({'1, ' * 1000 * thousands} {word}())")
+    assert isinstance(found, Sql)
+    assert found.changes_settings == (word != "'set_config'")
