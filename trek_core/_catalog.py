@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import chain
-from operator import attrgetter
+from itertools import filterfalse
 from typing import Any, NoReturn
 
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
-from trek_core._dataclass import dataclass, field
+from trek_core._dataclass import dataclass, field, replace
 from trek_core._graph import Edges, find_cycle, in_order
 from trek_core.contracts import Layout, Tree
 from trek_core.errors import Cycle, Duplicate, UnknownRevision
@@ -31,6 +30,8 @@ class EntryCatalog:
     """Squash -> what it replaces. A squash comes after those that replace it."""
     owners: Mapping[str, str] = field(default_factory=dict)
     """Replaced revision, with or without a file -> the squash that replaces it; the innermost where they nest."""
+    follows: bool = False
+    """Whether nothing is replaced, and each revision comes after its parents in the layout's order already."""
 
     def get(self, revision: str) -> Entry | None:
         """The entry of that revision or alias."""
@@ -74,7 +75,9 @@ def arrange(layout: Offer[Layout], tree: Tree) -> Arrangement:
         arrangement = layout.value.arrange(tree)
     expect(layout, where, arrangement, Arrangement)
     entries = _listed(layout, where, arrangement.entries, Entry)
-    if not _sound(entries):
+    for entry in filterfalse(_plain, entries):
+        _refuse_entry(layout, entry)
+    if not _are_names([entry.revision for entry in entries]):
         for entry in entries:
             _refuse_entry(layout, entry)
     _listed(layout, where, arrangement.ignored, Ignored)
@@ -89,21 +92,18 @@ _WORDS = {"head", "base", "initial"}
 """What a revision may be: text that a row, a message and a target can hold, and no word that a target means otherwise."""
 
 
-_texts, _lists, _names_in, _functions = (
-    attrgetter(*names) for names in (_SINGLE, _SEVERAL, [name for name in _SEVERAL if name != "files"], _FUNCTIONS)
-)
-_each = chain.from_iterable
-
-
-def _sound(entries: tuple[Entry, ...]) -> bool:
-    """Whether `_refuse_entry` finds nothing, in a glance: there may be ten thousand, and all of them right."""
+def _plain(entry: Entry) -> bool:
+    """Whether it is as nearly all are, and only its name is still to be looked at: there may be ten thousand."""
+    parents, files = entry.parents, entry.files
     return (
-        {*map(type, _each(map(_texts, entries)))} <= {str}
-        and _are_names([entry.revision for entry in entries])
-        and {*map(type, _each(map(_lists, entries)))} <= {tuple, list}
-        and {*map(type, _each(_each(map(_names_in, entries))))} <= {str}
-        and {*map(type, _each(map(attrgetter("files"), entries)))} <= {File}
-        and all(map(callable, _each(map(_functions, entries))))
+        type(entry.revision) is str
+        and type(entry.title) is str
+        and type(parents) is type(files) is type(entry.aliases) is type(entry.replaces) is type(entry.conflicts) is tuple
+        and (not parents or (len(parents) == 1 and type(parents[0]) is str))
+        and (len(files) == 1 and type(files[0]) is File)
+        and not (entry.aliases or entry.replaces or entry.conflicts)
+        and callable(entry.load)
+        and callable(entry.checksums)
     )
 
 
@@ -139,22 +139,27 @@ def build(arrangement: Arrangement) -> EntryCatalog:
     Raises `Duplicate`, `UnknownRevision` for a parent that nobody has, and `Cycle`.
     """
     entries = tuple(arrangement.entries)
-    bare = EntryCatalog(entries, _names(entries), {entry.revision: at for at, entry in enumerate(entries)})
+    revisions = [entry.revision for entry in entries]
+    bare = EntryCatalog(entries, _names(entries), dict(zip(revisions, range(len(entries)), strict=True)))
     replaced = {e.revision: tuple(dict.fromkeys(map(bare.canonical, e.replaces))) for e in entries if e.replaces}
     owners = _owners(bare, replaced)
     outer_first = _outer_first(bare, replaced, owners)
-    parents = {entry.revision: _parents(bare, entry, owners) for entry in entries}
-    catalog = EntryCatalog(
-        entries, bare.names, bare.rank, parents, {name: replaced[name] for name in outer_first}, owners
-    )
+    parents = dict(zip(revisions, _each_parents(bare, owners), strict=True))
+    squashes = {name: replaced[name] for name in outer_first}
+    catalog = EntryCatalog(entries, bare.names, bare.rank, parents, squashes, owners)
+    if _follows(catalog):
+        return replace(catalog, follows=True)
     _refuse_cycle(catalog)
     return catalog
 
 
 def _names(entries: tuple[Entry, ...]) -> dict[str, Entry]:
-    names: dict[str, Entry] = {}
+    names = {entry.revision: entry for entry in entries}
+    if len(names) == len(entries) and not any(entry.aliases for entry in entries):
+        return names
+    names.clear()
     for entry in entries:
-        for name in (entry.revision, *entry.aliases) if entry.aliases else (entry.revision,):
+        for name in (entry.revision, *entry.aliases):
             other = names.setdefault(name, entry)
             if other is not entry:
                 msg = (
@@ -165,9 +170,17 @@ def _names(entries: tuple[Entry, ...]) -> dict[str, Entry]:
     return names
 
 
+def _each_parents(catalog: EntryCatalog, owners: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Of each entry, most of which have one and call it by its revision."""
+    rank, found = catalog.rank, []
+    for entry in catalog.entries:
+        parents = entry.parents
+        usual = not parents or (len(parents) == 1 and parents[0] in rank)
+        found.append(tuple(parents) if usual else _parents(catalog, entry, owners))
+    return found
+
+
 def _parents(catalog: EntryCatalog, entry: Entry, owners: Mapping[str, str]) -> tuple[str, ...]:
-    if not entry.parents or (entry.parents[0] in catalog.rank and not entry.parents[1:]):
-        return tuple(entry.parents)
     found = dict.fromkeys(map(catalog.canonical, entry.parents))
     for name in found:
         if name not in catalog.names and name not in owners:
@@ -204,13 +217,22 @@ def _outer_first(catalog: EntryCatalog, replaced: Edges, owners: Mapping[str, st
     return order
 
 
-def _refuse_cycle(catalog: EntryCatalog) -> None:
+def _follows(catalog: EntryCatalog) -> bool:
     """A folder is nearly always in order already; only where it is not is there something to search."""
+    if catalog.replaced:
+        return False
+    seen: set[str] = set()
+    for name, parents in catalog.parents.items():
+        if parents and not seen.issuperset(parents):
+            return False
+        seen.add(name)
+    return True
+
+
+def _refuse_cycle(catalog: EntryCatalog) -> None:
     rank, edges = catalog.rank, catalog.parents
     if catalog.replaced:
         edges = {revision: _present(catalog, revision) for revision in rank}
-    if all(rank[parent] < rank[name] for name, parents in edges.items() for parent in parents):
-        return
     order = in_order(edges.keys(), edges, rank)
     if len(order) < len(edges):
         refuse_cycle(catalog, find_cycle(edges.keys(), edges, order))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from trek_core._catalog import EntryCatalog, refuse_cycle
 from trek_core._dataclass import dataclass
@@ -69,13 +69,19 @@ def trace(catalog: EntryCatalog, state: State, wanted: str | None = None) -> Lin
     rows = {name if name in catalog.rank else catalog.canonical(name): state.rows.get(name) for name in state.applied}
     squashes = settle(catalog, rows.keys(), wanted)
     raw = _raw(catalog, squashes)
-    order = in_order(raw.keys(), raw, catalog.rank)
-    if len(order) < len(raw):
-        refuse_cycle(catalog, find_cycle(raw.keys(), raw, order))
-    parents, bridges, loose = _bridged(catalog, squashes, raw, order, rows)
+    parents, bridges, loose = _bridged(catalog, squashes, raw, _order(catalog, raw), rows)
     sequence = _sequence(squashes, rows)
     applied = {name: rows.get(name) for name in sequence if name in parents}
     return Lineage(catalog, squashes, parents, bridges, loose, sequence, applied, rows)
+
+
+def _order(catalog: EntryCatalog, raw: Edges) -> Collection[str]:
+    if catalog.follows:
+        return raw.keys()
+    order = in_order(raw.keys(), raw, catalog.rank)
+    if len(order) < len(raw):
+        refuse_cycle(catalog, find_cycle(raw.keys(), raw, order))
+    return order
 
 
 def _raw(catalog: EntryCatalog, squashes: Squashes) -> Edges:
@@ -121,6 +127,8 @@ def _bridged(
     catalog: EntryCatalog, squashes: Squashes, raw: Edges, order: Iterable[str], applied: Mapping[str, object]
 ) -> tuple[Edges, Edges, Edges]:
     """Parents, bridges and loose ends: what is no node is replaced by its own parents, in every place."""
+    if catalog.follows and all(entry.skip is None and entry.recorded for entry in catalog.entries):
+        return raw, {}, {}
     parents: dict[str, tuple[str, ...]] = {}
     bridges: dict[str, tuple[str, ...]] = {}
     loose: dict[str, tuple[str, ...]] = {}

@@ -26,6 +26,8 @@ class Squashes:
 
 def settle(catalog: EntryCatalog, applied: Collection[str], wanted: str | None = None) -> Squashes:
     """Decides for every squash. `wanted`: the target; squashes around it are opened if nothing of them is applied yet."""
+    if not catalog.replaced:
+        return Squashes({}, frozenset(), frozenset())
     done, touched = _progress(catalog, applied)
     wanted_open = set(_around(catalog, wanted))
     covered: dict[str, str] = {}
