@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from trek_core._blame import Offer, blame, called, expect, expect_all
@@ -23,13 +23,19 @@ def build(hops: Iterable[Hop], tree: Tree, layout: Offer[Layout]) -> tuple[Actio
     return tuple(_action(hop, index, tree, layout) for index, hop in enumerate(hops))
 
 
-def checksums(entry: Entry, tree: Tree, layout: Offer[Layout]) -> tuple[str, ...]:
-    """The entry's checksums, the one that is written first. Raises `PluginError`."""
-    where = f"Entry.checksums({entry.revision})"
-    found: tuple[str, ...] = called(layout, where, entry.checksums, tree)
-    if type(found) is tuple and len(found) == 1 and type(found[0]) is str:  # nearly always, and ten thousand times
-        return found
-    return expect_all(layout, where, found, str)
+def checksums(entries: Sequence[Entry], tree: Tree, layout: Offer[Layout]) -> list[tuple[str, ...]]:
+    """Each entry's checksums, the one that is written first. Raises `PluginError`."""
+
+    def where(entry: Entry) -> str:
+        return f"Entry.checksums({entry.revision})"
+
+    found = called(layout, where, lambda entry: entry.checksums(tree), entries)
+    return [
+        texts
+        if type(texts) is tuple and len(texts) == 1 and type(texts[0]) is str  # nearly always
+        else expect_all(layout, where(entry), texts, str)
+        for entry, texts in zip(entries, found, strict=True)
+    ]
 
 
 def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:
@@ -42,7 +48,9 @@ def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:
         index=index,
         before=hop.before,
         after=hop.after,
-        checksum=None if hop.verb in ("revert", "unmark") else next(iter(checksums(hop.entry, tree, layout)), None),
+        checksum=None
+        if hop.verb in ("revert", "unmark")
+        else next(iter(checksums([hop.entry], tree, layout)[0]), None),
         resume=hop.resume,
     )
     refuse_uncertain(action)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from types import NoneType, TracebackType, UnionType
 from typing import Any, Generic, NoReturn, TypeVar, get_args
@@ -15,6 +15,7 @@ from trek_core._trace import raised as raised  # noqa: PLC0414 - a word of blame
 from trek_core.errors import PluginContractError, PluginError, TrekError
 from trek_core.text import without_password
 
+S = TypeVar("S")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 GIVEN = "(given)"  # stands for the plugin of an object that the caller made
@@ -62,16 +63,27 @@ class blame:  # noqa: N801 - a verb: `with blame(store, "VersionStore.query"):`
         raise PluginError(offer.plugin, offer.distribution, self._where, problem) from cause
 
 
-def called(offer: Offer[Any], where: str, function: Callable[..., T], *given: object) -> T:
-    """What the function gives, called within `blame`: for what is called ten thousand times, and raises nothing."""
+def called(offer: Offer[Any], where: Callable[[S], str], function: Callable[[S], T], given: Sequence[S]) -> list[T]:
+    """What the function gives for each, called within `blame`: for what is called ten thousand times, and raises nothing.
+
+    where: the place that is named, of one of those that were given.
+    """
     if _trace.Switch.on:
-        with blame(offer, where):
-            return function(*given)
+        return [_called(offer, where(one), function, one) for one in given]
+    found: list[T] = []
+    one: Any = None
     try:
-        return function(*given)
+        for one in given:
+            found.append(function(one))  # a comprehension would not tell which one it was
     except Exception:
-        with blame(offer, where):
+        with blame(offer, where(one)):
             raise
+    return found
+
+
+def _called(offer: Offer[Any], where: str, function: Callable[[S], T], one: S) -> T:
+    with blame(offer, where):
+        return function(one)
 
 
 def _whom_to_tell(plugin: str) -> str:

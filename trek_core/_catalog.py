@@ -98,10 +98,11 @@ def _plain(entry: Entry) -> bool:
     return (
         type(entry.revision) is str
         and type(entry.title) is str
-        and type(parents) is type(files) is type(entry.aliases) is type(entry.replaces) is type(entry.conflicts) is tuple
+        and type(parents) is tuple
         and (not parents or (len(parents) == 1 and type(parents[0]) is str))
+        and type(files) is tuple
         and (len(files) == 1 and type(files[0]) is File)
-        and not (entry.aliases or entry.replaces or entry.conflicts)
+        and entry.aliases == entry.replaces == entry.conflicts == ()
         and callable(entry.load)
         and callable(entry.checksums)
     )

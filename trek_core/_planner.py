@@ -22,7 +22,7 @@ def route(  # noqa: PLR0917 - the inputs of a plan, in the order of the design
 ) -> Route:
     """The hops from the state to the target, in the order in which they run, and what was only warned of.
 
-    changed: whether an entry's file was edited since that row was written; asked once at most for each entry on the way.
+    changed: which entries' files were edited since those rows were written; asked once, of the entries on the way.
     Raises a `PlanError`, see `trek_core.errors`.
     """
     judge = Judge(rules)
@@ -42,13 +42,12 @@ def route(  # noqa: PLR0917 - the inputs of a plan, in the order of the design
 def _edited(lineage: Lineage, steps: Steps, judge: Judge, changed: Edited) -> list[str]:
     """Judges the edited ones on the way; gives those that run again when they are."""
     ask = {"never": judge.rules.changed != "allow", "changed": not steps.revert, "always": False}
-    edited: dict[str, dict[str, str]] = {"never": {}, "changed": {}}
-    for node in steps.revert or [node for node in lineage.applied if node in steps.reach]:
-        entry, row = lineage.catalog.names.get(node), lineage.applied.get(node)
-        if entry and row and ask[entry.rerun] and (found := changed(entry, row)):
-            edited[entry.rerun][node] = found
-    judge.changed(lineage, edited["never"])
-    return list(edited["changed"])
+    names, applied = lineage.catalog.names, lineage.applied
+    on_the_way = steps.revert or [node for node in applied if node in steps.reach]
+    known = [(names.get(node), applied.get(node)) for node in on_the_way]
+    edited = changed([(entry, row) for entry, row in known if entry and row and ask[entry.rerun]])
+    judge.changed(lineage, {name: found for name, found in edited.items() if names[name].rerun == "never"})
+    return [name for name in edited if names[name].rerun == "changed"]
 
 
 def _up(lineage: Lineage, steps: Steps, again: list[str]) -> list[Hop]:

@@ -12,8 +12,8 @@ from trek_core._targets import listing
 from trek_core.errors import Changed, Missing, OutOfOrder, PlanError
 from trek_core.model import Choice, Entry, HistoryRow, Hop, Rules, State
 
-Edited = Callable[[Entry, HistoryRow], str]
-"""The file's checksum if it was edited since that row was written, else nothing."""
+Edited = Callable[[Sequence[tuple[Entry, HistoryRow]]], Mapping[str, str]]
+"""Of the entries whose files were edited since their rows were written: revision -> the file's checksum."""
 
 
 @dataclass(frozen=True, slots=True)

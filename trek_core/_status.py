@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from trek_core._catalog import EntryCatalog
 from trek_core._lineage import Lineage, trace
+from trek_core._refusals import Edited
 from trek_core.model import Entry, HistoryRow, State
 from trek_core.plans import DatabaseState, RevisionState, RevisionStatus, Status
 
@@ -20,7 +21,7 @@ _WORST_FIRST: tuple[tuple[RevisionState, DatabaseState], ...] = (
 def status(  # noqa: PLR0917 - one call, in the facade
     catalog: EntryCatalog,
     state: State,
-    changed: Callable[[Entry, HistoryRow], str],
+    changed: Edited,
     database: str,
     history_identity: str,
     exists: bool,
@@ -32,7 +33,8 @@ def status(  # noqa: PLR0917 - one call, in the facade
     """
     lineage = trace(catalog, state)
     begun = {catalog.canonical(row.revision): row for row in state.unfinished}
-    revisions = [_of_entry(lineage, entry, begun, changed) for entry in catalog.entries]
+    edited = changed(_to_compare(lineage, begun))
+    revisions = [_of_entry(lineage, entry, begun, edited) for entry in catalog.entries]
     revisions += [_without_file(name, "unfinished", row) for name, row in begun.items() if name not in catalog.rank]
     for name, found in _fileless(lineage):
         if name not in begun:
@@ -40,16 +42,22 @@ def status(  # noqa: PLR0917 - one call, in the facade
     return Status(_overall(revisions, exists), database, history_identity, tuple(revisions))
 
 
+def _to_compare(lineage: Lineage, begun: Collection[str]) -> list[tuple[Entry, HistoryRow]]:
+    known = [(entry, lineage.applied.get(entry.revision)) for entry in lineage.catalog.entries]
+    return [(e, row) for e, row in known if row is not None and e.rerun != "always" and e.revision not in begun]
+
+
 def _of_entry(
-    lineage: Lineage, entry: Entry, begun: dict[str, HistoryRow], changed: Callable[[Entry, HistoryRow], str]
+    lineage: Lineage, entry: Entry, begun: Mapping[str, HistoryRow], edited: Collection[str]
 ) -> RevisionStatus:
     revision = entry.revision
     if revision in begun:
         return RevisionStatus(revision, entry.title, "unfinished", begun[revision])
     row = lineage.applied.get(revision)
     if revision in lineage.applied:
-        edited = entry.rerun != "always" and row is not None and changed(entry, row)
-        found: RevisionState = "applied" if not edited else "changed" if entry.rerun == "never" else "pending"
+        found: RevisionState = "applied"
+        if revision in edited:
+            found = "changed" if entry.rerun == "never" else "pending"
     else:
         found = _unapplied(lineage, revision)
     return RevisionStatus(revision, entry.title, found, row)

@@ -61,13 +61,12 @@ class FolderTree:
 
     def read(self, file: File) -> bytes:
         """The file's bytes, from the disk once. Raises `LoadError` when it cannot be read."""
-        key = file.root, file.path
-        content = self._contents.get(key)
+        content = self._contents.get((file.root, file.path))
         if content is None:
             content = self._look(file)
         if content is None:
             with self.open(file) as stream:
-                content = self._contents[key] = stream.read()
+                content = self._contents[file.root, file.path] = stream.read()
         return content
 
     def big(self, file: File) -> bool:
@@ -181,7 +180,9 @@ def _walk(folder: str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:
             name = entry.name
             if name.startswith(".") or name.endswith(_BACKUPS) or name == "__pycache__":
                 continue
-            if not entry.is_file() and entry.is_dir():
+            if entry.is_file() and name.isascii():
+                yield prefix + name
+            elif entry.is_dir():
                 yield from _walk(entry.path, f"{prefix}{name}/", _follow(entry, above))
             else:
                 yield prefix + _readable(entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
@@ -94,7 +94,9 @@ class Workspace:
         moved = {hop.entry.revision for hop in hops}
         kept = moved.union(known)
         gone = [r for r in (*state.applied, *(row.revision for row in state.unfinished)) if r not in kept]
-        stale = [e for e in map(catalog.get, known) if e and e.revision not in moved and self._changed(e, state.rows)]
+        stays = [entry for entry in map(catalog.get, known) if entry and entry.revision not in moved]
+        edited = self._edited([(entry, state.rows[entry.revision]) for entry in stays if entry.revision in state.rows])
+        stale = [entry for entry in stays if entry.revision in edited]
         more = [Hop(entry=catalog.get(r) or _fileless(r), verb="unmark") for r in dict.fromkeys(gone)]
         more += [Hop(entry=entry, verb="mark") for entry in stale]
         return self._plan((*more, *map(_written, hops)), history, target, None)
@@ -119,7 +121,7 @@ class Workspace:
         with blame(self.store, "VersionStore.identity"):
             identity = self.store.value.identity
         expect(self.store, "VersionStore.identity", identity, str)
-        found = status(catalog, state, self._compare, history.facts.database, identity, history.exists)
+        found = status(catalog, state, self._edited, history.facts.database, identity, history.exists)
         found = replace(found, identity=history.facts.identity)
         if not state.resumes:
             return found
@@ -139,7 +141,7 @@ class Workspace:
     def _route(self, history: History, target: str, direction: Direction | None) -> Route:
         catalog, state = self.catalog(history.facts), self._state(history)
         if self.layout.value.route is None:
-            return route(catalog, state, target, direction, self.rules, self._compare)
+            return route(catalog, state, target, direction, self.rules, self._edited)
         with blame(self.layout, "Layout.route"):
             hops = self.layout.value.route(catalog, state, target, direction)
         return Route(expect_all(self.layout, "Layout.route", hops, Hop))
@@ -151,16 +153,20 @@ class Workspace:
         check_state(self.store, state)
         return state if self.store.value.keeps_steps else replace(state, resumes={})
 
-    def _compare(self, entry: Entry, row: HistoryRow) -> str:
-        """The file's checksum if it was edited since the row was written, else nothing."""
-        checksums = _actions.checksums(entry, self._tree, self.layout)
-        edited = called(self.store, "VersionStore.changed", self.store.value.changed, checksums, row.data)
-        expect(self.store, "VersionStore.changed", edited, bool)
-        return next(iter(checksums), "unknown") if edited else ""
-
-    def _changed(self, entry: Entry, rows: Mapping[str, HistoryRow]) -> bool:
-        row = rows.get(entry.revision)
-        return row is not None and bool(self._compare(entry, row))
+    def _edited(self, pairs: Sequence[tuple[Entry, HistoryRow]]) -> dict[str, str]:
+        """Of the entries whose files were edited since their rows were written: revision -> the file's checksum."""
+        checksums = _actions.checksums([entry for entry, _ in pairs], self._tree, self.layout)
+        where, changed = "VersionStore.changed", self.store.value.changed
+        asked = [(found, row.data) for found, (_, row) in zip(checksums, pairs, strict=True)]
+        answers = called(self.store, lambda _: where, lambda one: changed(*one), asked)
+        edited = expect_all(self.store, where, answers, bool)
+        if True not in edited:
+            return {}
+        return {
+            entry.revision: next(iter(found), "unknown")
+            for (entry, _), found, is_edited in zip(pairs, checksums, edited, strict=True)
+            if is_edited
+        }
 
     def _plan(
         self,
@@ -178,8 +184,8 @@ class Workspace:
         return plan
 
 
-def _never(entry: Entry, row: HistoryRow) -> str:  # noqa: ARG001 - the planner's signature
-    return ""
+def _never(pairs: object) -> dict[str, str]:  # noqa: ARG001 - the planner's signature
+    return {}
 
 
 def _written(hop: Hop) -> Hop:

@@ -17,13 +17,10 @@ class Draft(NamedTuple):
     """A revision before its neighbours are known."""
 
     key: Key
+    revision: str
     files: tuple[Named, ...]
     requires: tuple[str, ...] | None
     replaces: tuple[str, ...]
-
-    @property
-    def revision(self) -> str:
-        return self.files[0].revision
 
 
 def expand(drafts: Sequence[Draft]) -> dict[str, tuple[str, ...]]:

@@ -29,7 +29,8 @@ class Named(NamedTuple):
 
 def read_name(file: File, suffix: str) -> Named:
     """What the name says in front of its loader's suffix. Raises `LoadError` if it does not begin with a revision."""
-    stem = file.name.removesuffix(suffix)
+    path = file.path
+    stem = (path if "/" not in path else file.name).removesuffix(suffix)
     if "." not in stem and stem.isascii():  # most are called 0001_title
         head, underscore, title = stem.partition("_")
         if underscore and head.isdigit():

@@ -53,7 +53,12 @@ def plan(  # noqa: PLR0917 - the tests' tables read better
     at = applied if isinstance(applied, State) else state(*applied)
     checksum = "feedfacecafebeef"
     return route(
-        known, at, target, direction, rules or Rules(), lambda entry, row: checksum if entry.revision in edited else ""
+        known,
+        at,
+        target,
+        direction,
+        rules or Rules(),
+        lambda pairs: {entry.revision: checksum for entry, _ in pairs if entry.revision in edited},
     )
 
 

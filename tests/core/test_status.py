@@ -11,8 +11,9 @@ THREE = chain("0001", "0002", "0003")
 
 
 def stand(entries, at: State, edited=(), exists=True) -> Status:
-    changed = lambda entry, row: "feedfacecafe" * (entry.revision in edited)  # noqa: E731
-    return status(catalog(*entries), at, changed, "shop", "public.trek_history", exists)
+    found = dict.fromkeys(edited, "feedfacecafe")
+    asked = lambda pairs: {entry.revision: found[entry.revision] for entry, _ in pairs if entry.revision in found}  # noqa: E731
+    return status(catalog(*entries), at, asked, "shop", "public.trek_history", exists)
 
 
 def states(answer: Status) -> list[tuple[str, str]]:
