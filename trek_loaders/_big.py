@@ -5,12 +5,12 @@ What it makes of a file is what the loader of small ones makes, with statements 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import Body, Copy, Direction, LoadError, Piece, Script, Source, Sql
 from trek_loaders import _statements as tell
+from trek_loaders._big_files import keep_checksum, known_by
 from trek_loaders._bodies import check_runnable, make_body
 from trek_loaders._pieces import Part, make_piece
 from trek_loaders._scanner import Note
@@ -19,6 +19,7 @@ from trek_loaders._sql import Section, contradiction, misplaced, no_statement, s
 from trek_loaders._window import CHUNK, Window
 
 if TYPE_CHECKING:
+    from trek_loaders._digest import State
     from trek_loaders._directives import Directives
 
 PIECE = 1 << 19
@@ -30,9 +31,10 @@ _GROUPED = ("insert", "update", "delete")
 def load_big(source: Source, chunk: int = CHUNK, piece: int = PIECE) -> Script:
     """The script of an SQL file. Raises `LoadError` as `sql.load` does; where there are two mistakes, perhaps another's."""
     with source.open() as stream:
-        window = Window(stream, source.file, chunk)
+        known, window = known_by(stream), Window(stream, source.file, chunk)
         ways = _Ways(source, window, piece)
         ways.read()
+        keep_checksum(known, window.checksum())
     if source.direction is Direction.down:
         return Script(up=None, down=ways.up.body())
     up = ways.up.body()
@@ -87,7 +89,7 @@ class _Open:
     start: int
     end: int
     place: tuple[int, int]
-    digest: hashlib._Hash
+    state: State
     last_line: int = 0
     changes_settings: bool = False
 
@@ -196,7 +198,7 @@ class _Way:
     def _copy(self, seen: Data) -> None:
         begun = self._statements.pop()
         assert isinstance(begun, Copy)  # it comes behind its statement
-        part = Part(self._ways.source, seen.start, seen.end, seen.digest)
+        part = Part(self._ways.source, seen.start, seen.end, seen.state, seen.digest)
         copy = Copy(begun.text, part, begun.file, begun.line, begun.column, begun.offset, seen.line)
         self._statements.append(copy)
 
@@ -205,8 +207,7 @@ class _Way:
         window, piece = self._window, self._open
         if piece is None:
             place = window.line(start), window.column(start)
-            piece = self._open = _Open(start, start, place, hashlib.sha256())
-        piece.digest.update(window.view(piece.end, end))
+            piece = self._open = _Open(start, start, place, window.state(start))
         piece.end, piece.last_line = end, window.line(end)
         piece.changes_settings |= changes_settings
         if end - piece.start >= self._ways.piece:
@@ -216,6 +217,7 @@ class _Way:
         if (piece := self._open) is None:
             return
         self._open = None
-        part = Part(self._ways.source, piece.start, piece.end, piece.digest.digest())
+        digest = self._window.state(piece.end).digest()
+        part = Part(self._ways.source, piece.start, piece.end, piece.state, digest)
         made = make_piece(part, piece.place, piece.last_line, changes_settings=piece.changes_settings)
         self._statements.append(made)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 from typing import TYPE_CHECKING, BinaryIO
 from weakref import WeakKeyDictionary
 
 from trek_core.plugin import LoadError
+from trek_loaders._digest import Checksum
 from trek_loaders._scanner import Scanner
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ CHUNK = 1 << 19
 BOM = b"\xef\xbb\xbf"
 _checksums: WeakKeyDictionary[Tree, dict[File, str]] = WeakKeyDictionary()
 """A plan asks for them, and a run makes two."""
+_loaded: dict[tuple[int, ...], str] = {}
+"""Of the file that was loaded last: a plan loads what it runs, and asks for its checksum right behind that."""
 
 
 def beginning(tree: Tree, file: File) -> bytes:
@@ -41,17 +46,30 @@ def big_checksum(tree: Tree, file: File) -> str:
     known = _checksums.setdefault(tree, {})
     if file not in known:
         with tree.open(file) as stream:
-            known[file] = _checksum(stream)
+            known[file] = _loaded.pop(known_by(stream), "") or _checksum(stream)
     return known[file]
 
 
+def keep_checksum(known: tuple[int, ...], checksum: str) -> None:
+    """For the layout that asks for it next: unless the file changed since it was opened, it need not be read again."""
+    _loaded.clear()
+    if known:
+        _loaded[known] = checksum
+
+
+def known_by(stream: BinaryIO) -> tuple[int, ...]:
+    """What every write to the file changes; empty for a stream that is no file."""
+    try:
+        state = os.fstat(stream.fileno())
+    except io.UnsupportedOperation:
+        return ()
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
 def _checksum(stream: BinaryIO) -> str:
-    digest, held = hashlib.sha256(), b""
+    checksum = Checksum(hashlib.sha256())
     chunk = stream.read(CHUNK).removeprefix(BOM)
     while chunk:
-        chunk = held + chunk
-        held = chunk[-1:] if chunk.endswith(b"\r") else b""  # a line end may be cut in two
-        digest.update(chunk[: len(chunk) - len(held)].replace(b"\r\n", b"\n"))
+        checksum.update(chunk)
         chunk = stream.read(CHUNK)
-    digest.update(held)
-    return digest.hexdigest()
+    return checksum.hexdigest()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import LoadError, Piece, Sql
@@ -12,22 +11,24 @@ from trek_loaders._lexer import split
 
 if TYPE_CHECKING:
     from trek_core.plugin import Source
+    from trek_loaders._digest import State
 
 CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Bytes of a file, from `start` to `end`, and their SHA-256."""
+    """Bytes of a file, from `start` to `end`. The SHA-256 of the file up to the one, and, digested, up to the other."""
 
     source: Source
     start: int
     end: int
+    state: State = field(compare=False, repr=False)
     digest: bytes
 
     def __iter__(self) -> Iterator[bytes]:
         """The bytes, some at a time. Raises `LoadError` at their end if they are others than before."""
-        seen, at = hashlib.sha256(), self.start
+        seen, at = self.state.copy(), self.start
         with self.source.open() as stream:
             stream.seek(at)
             while at < self.end and (chunk := stream.read(min(CHUNK, self.end - at))):

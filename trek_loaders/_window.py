@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import codecs
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from trek_core.plugin import File, LoadError, Source, decode
+from trek_loaders._digest import Digest
 
-CHUNK = 1 << 19
+if TYPE_CHECKING:
+    from trek_loaders._digest import State
+
+CHUNK = 1 << 17
 LINE = 1 << 16
 """Bytes of a line that are kept for what comes behind them on it."""
 BOM = codecs.BOM_UTF8
@@ -20,11 +24,12 @@ class Window:
         self.file, self.chunk = file, chunk
         self._stream, self._decoder = stream, codecs.getincrementaldecoder("utf-8")()
         self.content, self.base, self.last = b"", 0, False
+        self._digest, self._hashed = Digest(), 0
         self._lines, self._counted, self._line_start, self._cut_off = 0, 0, 0, 0
         first = self._read(max(chunk, len(BOM)))
         if first.startswith(BOM):
             first, self.base = first[len(BOM) :], len(BOM)
-            self._counted = self._line_start = self.base
+            self._counted = self._line_start = self._hashed = self.base
         self._take(first)
 
     @property
@@ -35,9 +40,15 @@ class Window:
         """Of the file, from offset to offset: both within the window."""
         return self.content[start - self.base : end - self.base]
 
-    def view(self, start: int, end: int) -> memoryview:
-        """The same without a copy, for whoever keeps nothing of it."""
-        return memoryview(self.content)[start - self.base : end - self.base]
+    def state(self, before: int) -> State:
+        """Of the SHA-256 of all that is before an offset, but the BOM. Asked for with growing offsets, as `line` is."""
+        self._hash(before)
+        return self._digest.state()
+
+    def checksum(self) -> str:
+        """SHA-256 of the file without BOM and with LF ends, once all of it was seen."""
+        self._hash(self.end)
+        return self._digest.checksum()
 
     def need(self, end: int) -> bool:
         """Reads on until the window reaches `end`. False if the file ends before."""
@@ -51,6 +62,7 @@ class Window:
         if before - self.base >= self.chunk // 2:
             if before > self._line_start:
                 self._cut_off += len(self.part(max(self._line_start, self.base), before).decode(errors="replace"))
+            self._hash(before)
             self.content, self.base = self.content[before - self.base :], before
 
     def line_start(self, offset: int) -> int:
@@ -72,6 +84,11 @@ class Window:
     def column(self, offset: int) -> int:
         """The column of the offset whose line was asked for last, in characters from 1."""
         return self._cut_off + len(self.part(max(self._line_start, self.base), offset).decode(errors="replace")) + 1
+
+    def _hash(self, end: int) -> None:
+        if end > self._hashed:
+            self._digest.update(self.content, self._hashed - self.base, end - self.base)
+            self._hashed = end
 
     def _read(self, size: int) -> bytes:
         got = self._stream.read(size)
