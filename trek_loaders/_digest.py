@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    State = hashlib._Hash
+    State = hashlib._Hash  # noqa: SLF001 - it has no other name
 
 
 class Checksum:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
 import random
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.fuzz_lexer import SOUP, Nasty
+from trek_core._blame import Offer
+from trek_core._tree import FolderTree
 from trek_core.errors import LoadError
 from trek_core.model import Body, Copy, Direction, File, Piece, Script, Source, Sql
 from trek_core.testing import MemoryTree
@@ -17,6 +24,7 @@ from trek_loaders import native
 from trek_loaders._big import load_big
 from trek_loaders._big_files import BEGINNING, beginning, big_checksum
 from trek_loaders._runs import is_begun, run_end
+from trek_loaders._window import Window
 from trek_loaders.sql import load, trek_register_loaders
 
 if TYPE_CHECKING:
@@ -227,11 +235,62 @@ def test_the_checksum_is_that_of_a_small_file(text: str):
     assert entry.checksums(small) == entry.checksums(big)
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(("", "\ufeff")),
+    st.lists(st.sampled_from(("\r", "\n", "\r\n", "a", "ü" * 9, "\ufeff")), max_size=30).map("".join),
+    st.sampled_from((1, 2, 3, 7, 1000)),
+)
+def test_the_checksum_made_while_a_file_is_read_is_that_of_a_small_one(bom: str, text: str, chunk: int):
+    content = (bom + text).encode()
+    window = Window(io.BytesIO(content), File("1_a.sql"), chunk)
+    while window.need(window.end + 1):
+        window.line(window.end)
+        window.forget(window.end)
+    (entry,) = native.arrange(MemoryTree({"1_a.sql": content}, LOADERS)).entries
+    assert (window.checksum(),) == entry.checksums(MemoryTree({"1_a.sql": content}, LOADERS))
+
+
+def test_a_file_that_changed_since_it_was_loaded_has_another_checksum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same length, and the same time: what is known of a file is more than that."""
+    monkeypatch.setattr("trek_core._tree.BIG", 100_000)
+    path = tmp_path / "1_a.sql"
+    path.write_text(INSERT * 5000)
+    (entry,) = native.arrange(tree := folder_tree(tmp_path)).entries
+    entry.load(tree)
+    state = path.stat()
+    path.write_text(INSERT.replace("it", "at") * 5000)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert entry.checksums(tree) == entry.checksums(folder_tree(tmp_path))
+    assert entry.checksums(tree) == (hashlib.sha256(path.read_bytes()).hexdigest(),)
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="reads in /proc what was read")
+def test_a_file_is_read_once_for_its_script_and_its_checksum(tmp_path: Path) -> None:
+    path = tmp_path / "1_a.sql"
+    path.write_text("COPY t FROM stdin;\n" + "1\tx\n" * 2_000_000 + "\\.\n" + INSERT * 50_000)
+    (entry,) = native.arrange(tree := folder_tree(tmp_path)).entries
+    before = bytes_read()
+    entry.load(tree)
+    assert entry.checksums(tree) == (hashlib.sha256(path.read_bytes()).hexdigest(),)
+    assert bytes_read() - before < 2.2 * path.stat().st_size  # once by the test itself
+
+
 def test_directives_are_found_behind_however_many_comments():
     text = "-- long\n" * BEGINNING + "-- trek: requires 1\nselect 1;\n" + INSERT
     tree = BigTree({"1_a.sql": "select 1", "2_b.sql": text, "10_c.sql": "select 1"}, LOADERS)
     assert {entry.revision: entry.parents for entry in native.arrange(tree).entries}["2"] == ("1",)
     assert beginning(tree, tree.files[2]).count(b"\n") > BEGINNING
+
+
+def folder_tree(folder: Path) -> FolderTree:
+    return FolderTree(folder, lambda suffix: Offer(LOADERS[0], "trek"))
+
+
+def bytes_read() -> int:
+    return int(re.findall(r"rchar: (\d+)", Path("/proc/self/io").read_text())[0])
 
 
 def test_another_tools_marks_are_seen_at_the_top():
