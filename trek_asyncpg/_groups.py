@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from trek_core.plugin import Action, Record, Sql, script
 
@@ -27,29 +28,37 @@ class Group:
 
 
 class Groups:
-    """The units of a run in groups, in order. Read ahead by one group and the unit after it."""
+    """The units of a run in groups, in order. Read ahead by one group and the unit after it, where asked by two."""
 
     def __init__(self, units: Iterable[Pair], together: Callable[[], int]) -> None:
         """together: how many units a query may carry at most; asked for each of them, as it is read."""
         self._units, self._together = units, together
         self._coming = self._read()
-        self._again: deque[Group] = deque()
+        self._known: deque[Group] = deque()
         self._all_read = False
 
     def __iter__(self) -> Iterator[Group]:
         return self
 
     def __next__(self) -> Group:
-        return self._again.popleft() if self._again else next(self._coming)
+        return self._known.popleft() if self._known else next(self._coming)
 
     @property
     def end(self) -> bool:
         """Whether nothing comes after the group that was taken last. Not known of one that must be alone."""
-        return self._all_read and not self._again
+        return self._all_read and not self._known
 
     def again(self, groups: Iterable[Group]) -> None:
         """What is to come next, instead of the group that was taken last."""
-        self._again.extendleft(reversed([group for group in groups if group.pairs]))
+        self._known.extendleft(reversed([group for group in groups if group.pairs]))
+
+    def ahead(self) -> Group | None:
+        """The group that will be taken next, unless others are put before it. An error is raised when it is taken."""
+        try:
+            self._known.extend(() if self._known else islice(self._coming, 1))
+        except Exception as error:  # noqa: BLE001 - whoever takes the group gets it
+            self._coming = _failing(error)
+        return self._known[0] if self._known else None
 
     def _read(self) -> Iterator[Group]:
         waiting: list[Pair] = []
@@ -74,6 +83,11 @@ class Groups:
         self._all_read = True
         if waiting:
             yield Group(waiting, may_share=True)
+
+
+def _failing(error: Exception) -> Iterator[Group]:
+    raise error
+    yield
 
 
 def _may_share(action: Action, record: Record) -> bool:

@@ -15,6 +15,7 @@ from trek_asyncpg._groups import Group, Groups
 from trek_asyncpg._lock import Held
 from trek_asyncpg._onlooker import Onlooker, Second
 from trek_asyncpg._patience import Patience
+from trek_asyncpg._queries import Queries
 from trek_asyncpg._session import Snapshot
 from trek_asyncpg._settings import RunSettings
 from trek_asyncpg._unit import GONE, Unit, UnitFailed
@@ -69,6 +70,7 @@ class Run:
     async def results(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
         """What `Executor.run` gives."""
         groups = Groups(units, lambda: 1 if self._nested or self._pooled else self._settings.together)
+        queries = Queries(groups, self._one_of_several)
         result: Result | None = None
         try:
             for group in groups:
@@ -76,7 +78,7 @@ class Run:
                 if result is None or result.action is not first:  # else it was begun before, and nothing of it remains
                     result = Started(first, len(group.pairs))
                     yield result
-                work = self._together(group, groups) if group.may_share else self._alone(*group.pairs[0])
+                work = self._together(group, queries) if group.may_share else self._alone(*group.pairs[0])
                 async with contextlib.aclosing(work) as results:
                     async for result in results:
                         yield result
@@ -87,16 +89,19 @@ class Run:
             await self._onlooker.close()
 
     # ----------------------------------------------------------------------- several in one query
-    async def _together(self, group: Group, groups: Groups) -> AsyncGenerator[Result]:
+    async def _together(self, group: Group, queries: Queries) -> AsyncGenerator[Result]:
         """The results of units in one query but the first's `Started`. What must be sent anew is put back.
 
         With the last unit of a run the lock is given up: one round trip less.
         """
         begun = time.monotonic()
         outcome: Outcome[_several.Ended] = Outcome()
-        units = [self._one_of_several(action, record) for action, record in group.pairs]
-        after = self._held.release if groups.end else ()
-        async with contextlib.aclosing(self._watched(units[0], lambda: _several.run(units, after))) as told:
+        query, groups = queries.of(group), queries.groups
+        units, ends = query.units, groups.end
+        after = self._held.release if ends else ()
+        async with contextlib.aclosing(
+            self._watched(units[0], lambda: _several.run(query, after, queries.write_ahead))
+        ) as told:
             async for one in told:
                 if isinstance(one, Blocked):
                     yield one
@@ -104,9 +109,9 @@ class Run:
                     outcome = one
         ended = outcome.value or _several.Ended(0)
         cancelled = outcome.cancelled or outcome.error or ended.cancelled
-        if groups.end and ended.whole:
+        if ends and ended.whole:
             self._held.release = []
-        groups.again(group[part] for part in ended.again)
+        queries.ended(group, ended)
         seconds = time.monotonic() - begun
         try:
             for result in _told(units, ended, seconds, failing=bool(ended.failure or cancelled)):

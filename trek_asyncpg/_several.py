@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import asyncpg
@@ -107,18 +107,21 @@ def set_done(value: str) -> str:
     return f"pg_catalog.set_config('{DONE}', {quote_literal(value)}, false)"
 
 
-async def run(units: Sequence[Unit], after: Iterable[str] = ()) -> Ended:
+async def run(query: Query, after: Iterable[str] = (), meanwhile: Callable[[], object] = int) -> Ended:
     """Never raises what the server says, and leaves no transaction and no marker behind.
 
-    after: statements to run once all of the units are committed.
+    after: statements to run once all of the units are committed. meanwhile: called when the query is sent, while the
+    server works on it; raises nothing.
     """
-    query = Query.of(units)
     message = query.message(after)
+    soon = asyncio.get_running_loop().call_soon(meanwhile)  # `execute` sends before it first waits
     try:
-        await units[0].connection.execute(message.text)
+        await query.units[0].connection.execute(message.text)
     except BaseException as error:  # noqa: BLE001 - it becomes a failure, or is raised once what was done is told
         return await _after(query, message, error)
-    return Ended(len(units), whole=True)
+    finally:
+        soon.cancel()
+    return Ended(len(query.units), whole=True)
 
 
 async def _after(query: Query, message: Message, error: BaseException) -> Ended:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -14,7 +15,8 @@ from trek_asyncpg import AsyncpgBackend, migrate
 from trek_asyncpg._groups import MOST_BYTES, Groups
 from trek_asyncpg._settings import TOGETHER
 from trek_core import Migrator
-from trek_core.events import Started
+from trek_core import plan as plan_of
+from trek_core.events import Done, Started
 from trek_core.plugin import Call, History, Record, Sql
 from trek_core.testing._drive import action
 
@@ -102,6 +104,43 @@ def test_units_that_came_before_an_error_of_their_maker_are_given_first() -> Non
         next(made)
 
 
+def test_the_group_ahead_is_the_one_that_is_taken_next() -> None:
+    taken: list[int] = []
+    made = Groups(counting(taken), lambda: 2)
+    next(made)
+    ahead = made.ahead()
+    assert made.ahead() is ahead
+    assert len(taken) <= 2 + 2 + 1
+    assert not made.end
+    assert next(made) is ahead
+
+
+def test_behind_the_last_group_there_is_none_ahead() -> None:
+    made = Groups([unit("a"), unit("b")], lambda: 1)
+    next(made)
+    last = made.ahead()
+    assert next(made) is last
+    assert made.ahead() is None
+    assert made.end
+    assert list(made) == []
+
+
+def test_an_error_of_the_units_maker_waits_until_their_group_is_taken() -> None:
+    made = Groups(counting([], 2), lambda: 2)
+    next(made)
+    assert made.ahead() is None
+    with pytest.raises(LookupError):
+        next(made)
+
+
+def test_what_is_put_back_comes_before_what_was_read_ahead() -> None:
+    made = Groups([unit(name) for name in "abcd"], lambda: 2)
+    group = next(made)
+    made.ahead()
+    made.again([group[1:]])
+    assert ["".join(action.revision for action, _ in taken.pairs) for taken in made] == ["b", "cd"]
+
+
 def test_what_is_put_back_comes_next_in_its_order() -> None:
     made = Groups([unit(name) for name in "abc"], lambda: TOGETHER)
     group = next(made)
@@ -153,6 +192,29 @@ async def test_marks_in_the_history_share_a_query_and_took_no_time(connection: C
     assert [(ran.verb, ran.together) for ran in report.ran] == [("mark", 4)] * 4
     found = await connection.fetch("SELECT duration, finished_at - started_at < '10 ms' AS at_once FROM trek_history")
     assert {tuple(row) for row in found} == {(0.0, True)}
+
+
+async def test_while_the_server_works_on_a_query_the_next_one_is_made(database: Database, tmp_path: Path) -> None:
+    """When the answer to a query of two comes, the two after it are read, and the one behind those."""
+    connection = await asyncpg.connect(database.dsn)
+    taken: list[int] = []
+    seen: list[int] = []
+    folder = write(tmp_path, {f"{n}_t.sql": f"CREATE TABLE t{n} (id int);" for n in range(6)})
+    async with AsyncpgBackend(connection, together=2).connect() as executor:
+        plan = await plan_of(executor, AsyncpgBackend(connection, together=2), folder)
+
+        def units() -> Iterator[Any]:
+            for number, pair in enumerate(zip(plan.actions, plan.records, strict=True)):
+                taken.append(number)
+                yield pair
+
+        async with executor.lock((), 1.0, nothing), contextlib.aclosing(executor.run(units())) as results:
+            async for result in results:
+                if isinstance(result, Done):
+                    seen.append(len(taken))
+    assert seen == [5, 5, 6, 6, 6, 6]
+    assert await applied(connection) == list("012345")
+    await connection.close()
 
 
 # --------------------------------------------------------------------------- round trips
