@@ -196,9 +196,7 @@ async def test_marks_in_the_history_share_a_query_and_took_no_time(connection: C
 
 async def test_while_the_server_works_on_a_query_the_next_one_is_made(database: Database, tmp_path: Path) -> None:
     """When the answer to a query of two comes, the two after it are read, and the one behind those."""
-    connection = await asyncpg.connect(database.dsn)
-    taken: list[int] = []
-    seen: list[int] = []
+    connection, taken = await asyncpg.connect(database.dsn), list[int]()
     folder = write(tmp_path, {f"{n}_t.sql": f"CREATE TABLE t{n} (id int);" for n in range(6)})
     async with AsyncpgBackend(connection, together=2).connect() as executor:
         plan = await plan_of(executor, AsyncpgBackend(connection, together=2), folder)
@@ -209,9 +207,7 @@ async def test_while_the_server_works_on_a_query_the_next_one_is_made(database: 
                 yield pair
 
         async with executor.lock((), 1.0, nothing), contextlib.aclosing(executor.run(units())) as results:
-            async for result in results:
-                if isinstance(result, Done):
-                    seen.append(len(taken))
+            seen = [len(taken) async for result in results if isinstance(result, Done)]
     assert seen == [5, 5, 6, 6, 6, 6]
     assert await applied(connection) == list("012345")
     await connection.close()
