@@ -69,8 +69,8 @@ def _refuse_statement(offer: Offer[Any], where: str, statement: Statement) -> No
 
 def transaction_words(text: str) -> str:
     """The words that begin or end a transaction, at the beginning of one of the text's statements."""
-    if "--" not in text and "/*" not in text:  # nearly always, and soon told
-        if not (_CONTROLS.search(text) if ";" in text else _CONTROLS.match(text)):
-            return ""
+    begins = _CONTROLS.search if ";" in text else _CONTROLS.match
+    if not begins(text) and "--" not in text and "/*" not in text:  # nearly always, and soon told
+        return ""
     found = _CONTROLS.search(_NO_WORDS.sub(" ", text))
     return " ".join(found[1].upper().split()) if found else ""
