@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from trek_asyncpg import _failure
+from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._reading import ANY
 from trek_asyncpg._session import SNAPSHOT, Snapshot, ask_custom, custom_settings
-from trek_asyncpg._unit import Unit, UnitFailed
+from trek_asyncpg._unit import Unit
 from trek_asyncpg._wire import rows
 
 if TYPE_CHECKING:
@@ -19,14 +20,14 @@ class Before:
     """What a session was when it was given. snapshot: None where the lock's query did not bring it."""
 
     def __init__(self, connection: Connection, snapshot: Snapshot | None, *, pooled: bool) -> None:
-        self._connection, self._snapshot, self._pooled = connection, snapshot, pooled
+        self._connection, self._snapshot, self.pooled = connection, snapshot, pooled
 
     async def restored(self, unit: Unit) -> Unit:
         """The unit with the statements that put the session back. Raises `UnitFailed`: nothing of the unit was sent."""
         names = custom_settings(unit.action.body)
         custom = (await self._asked(ask_custom(names)))[0] if names else {}
         found = await self._found()
-        restore = found.restore(unit.action.body, custom, nested=unit.nested, pooled=self._pooled)
+        restore = found.restore(unit.action.body, custom, nested=unit.nested, pooled=self.pooled)
         return replace(unit, restore=restore, as_found=found.as_found(local=True))
 
     async def timed(self, unit: Unit) -> Unit:

@@ -9,7 +9,8 @@ import contextlib
 from dataclasses import replace
 
 from trek_asyncpg import _failure
-from trek_asyncpg._unit import GONE, Unit, UnitFailed
+from trek_asyncpg._failure import UnitFailed
+from trek_asyncpg._unit import GONE, Unit
 from trek_asyncpg._wire import rows
 from trek_core.plugin import Call, Failure, script
 

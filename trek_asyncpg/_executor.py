@@ -102,8 +102,8 @@ class AsyncpgExecutor(Executor):
     async def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
         from trek_asyncpg import _callbacks  # noqa: PLC0415 - as above
         from trek_asyncpg._before import Before  # noqa: PLC0415
+        from trek_asyncpg._failure import UnitFailed  # noqa: PLC0415
         from trek_asyncpg._lock import Held  # noqa: PLC0415
-        from trek_asyncpg._unit import UnitFailed  # noqa: PLC0415
         from trek_asyncpg._whole import Whole  # noqa: PLC0415
         from trek_asyncpg._whole_query import whole_units  # noqa: PLC0415
 

@@ -18,6 +18,14 @@ BOOTSTRAP_RACE = ("42P07", "42710", "42P06", "42701")  # duplicate table, object
 LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
 
 
+class UnitFailed(Exception):
+    """Carries a failure out of a unit. escaped: the body ended the transaction that was opened for it."""
+
+    def __init__(self, failure: Failure, *, escaped: bool = False) -> None:
+        self.failure, self.escaped = failure, escaped
+        super().__init__(failure.message)
+
+
 def of(error: Exception, *, message: Message | None = None, statement: Statement | None = None) -> Failure:
     """What the driver said, laid at a statement as far as position, message or the caller tells."""
     position: int | None = None

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from trek_asyncpg import _failure, _objects
 from trek_asyncpg._concurrent import Target, target
+from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._objects import Index
-from trek_asyncpg._unit import GONE, Unit, UnitFailed
+from trek_asyncpg._unit import GONE, Unit
 from trek_core.plugin import Failure, Resume, Sql, Statement, quote_literal
 
 DROP_WAIT = "10s"  # a drop that waits longer would stop everybody who comes after it

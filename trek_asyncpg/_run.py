@@ -9,8 +9,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Itera
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from trek_asyncpg import _autocommit, _callbacks, _failure, _patience, _several, _transaction
+from trek_asyncpg import _autocommit, _callbacks, _patience, _several, _transaction
 from trek_asyncpg._before import Before
+from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._groups import Group, Groups
 from trek_asyncpg._lock import Held
 from trek_asyncpg._onlooker import Onlooker, Second
@@ -18,7 +19,7 @@ from trek_asyncpg._patience import Patience
 from trek_asyncpg._queries import Queries
 from trek_asyncpg._session import Snapshot
 from trek_asyncpg._settings import RunSettings
-from trek_asyncpg._unit import GONE, Unit, UnitFailed
+from trek_asyncpg._unit import GONE, Unit, lost_the_race
 from trek_asyncpg._watched import Outcome, kept, watched
 from trek_asyncpg._wire import rows
 from trek_core.plugin import (
@@ -262,10 +263,7 @@ class Run:
 
     def _judged(self, unit: Unit, failed: UnitFailed, patience: Patience) -> Failed | Lost:
         failure = failed.failure
-        in_body = failure.statement is not None and bool(failure.statement.file)
-        guard = unit.record.guard
-        making = not in_body and (unit.mark or _failure.is_about_the_history(failure.cause, guard))
-        if _failure.is_lost_race(failure.cause, guard, bootstrap=making):
+        if lost_the_race(unit, failure):
             return Lost(unit.action, failure)
         if failure.sqlstate in _patience.STOPPED and (patience.attempts > 1 or patience.seen):
             failure = replace(failure, blocked=patience.report(self._unseen))

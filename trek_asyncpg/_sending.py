@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from trek_asyncpg import _failure
+from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import Message
 from trek_core.plugin import Call, Copy, Failure, LoadError, Piece, Sql, Statement
 
@@ -31,14 +32,6 @@ PASSES = ("40", "53", "55", "57", "58")
 """Classes of errors that come of the moment, not of a statement: it might not fail again, or wait as long again."""
 
 
-class SendingFailed(Exception):
-    """Carries a failure out."""
-
-    def __init__(self, failure: Failure) -> None:
-        self.failure = failure
-        super().__init__(failure.message)
-
-
 @dataclass(slots=True)
 class Sending:
     """One body. `since`: what was sent since the last savepoint."""
@@ -49,7 +42,7 @@ class Sending:
     savepoints: int = 0
 
     async def send(self, statements: Sequence[Statement]) -> None:
-        """Runs them in order. Raises `SendingFailed`, with the transaction aborted."""
+        """Runs them in order. Raises `UnitFailed`, with the transaction aborted."""
         for part in _parts(statements):
             if isinstance(part, Copy | Call):
                 await self._alone(part)
@@ -61,7 +54,7 @@ class Sending:
         try:
             await send_alone(self.connection, statement)
         except Exception as error:
-            raise SendingFailed(_failure.of(error, statement=statement)) from error
+            raise UnitFailed(_failure.of(error, statement=statement)) from error
 
     async def _several(self, part: Sequence[Sql] | Piece) -> None:
         try:
@@ -72,7 +65,7 @@ class Sending:
             self.size += len(message.text)
             await self.connection.execute(message.text)
         except Exception as error:
-            raise SendingFailed(await self._found(part, error)) from error
+            raise UnitFailed(await self._found(part, error)) from error
 
     async def _savepoint(self) -> None:
         """One more, never one less: a RELEASE in the body may have taken it away already."""

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trek_asyncpg import _escape, _failure
+from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import WHERE_MARKED, Message, marked
-from trek_asyncpg._unit import GONE, SAVEPOINT, Unit, UnitFailed, only_sql, unknown_if_gone
+from trek_asyncpg._unit import GONE, SAVEPOINT, Unit, only_sql, unknown_if_gone
 from trek_asyncpg._wire import rows, to_the_end
 from trek_core.plugin import Failure, Sql, Statement, script
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from trek_asyncpg import _failure
+from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import Message
-from trek_asyncpg._sending import Sending, SendingFailed, send_alone
+from trek_asyncpg._sending import Sending, send_alone
 from trek_asyncpg._wire import to_the_end
 from trek_core.plugin import Action, Call, Copy, Failure, LoadError, Piece, Record, Sql, Statement, script
 
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
 SAVEPOINT = "trek_migration"
 GONE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 """What a clean-up may meet on a connection that is no longer there: there is nothing left to clean then."""
-
-
-class UnitFailed(Exception):
-    """Carries a failure out of a unit. escaped: the body ended the transaction that was opened for it."""
-
-    def __init__(self, failure: Failure, *, escaped: bool = False) -> None:
-        self.failure, self.escaped = failure, escaped
-        super().__init__(failure.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +84,7 @@ class Unit:
 
     async def send_body(self) -> None:
         """Runs the body inside its transaction. Raises `UnitFailed`, which names the statement also without a position."""
-        try:
-            await Sending(self.connection).send(script.statements(self.action))
-        except SendingFailed as failed:
-            raise UnitFailed(failed.failure) from failed.failure.cause
+        await Sending(self.connection).send(script.statements(self.action))
 
     async def tidy(self) -> None:
         """After what failed: a rollback takes back neither prepared statements nor locks, nor what was committed before it."""
@@ -121,3 +111,11 @@ def unknown_if_gone(unit: Unit, failure: Failure, otherwise: str) -> Failure:
         return failure
     gone = unit.connection.is_closed() or _failure.is_lost_connection(failure.cause)
     return replace(failure, outcome="unknown" if gone else otherwise)
+
+
+def lost_the_race(unit: Unit, failure: Failure) -> bool:
+    """Whether somebody was faster. Without markers (behind a pooler) only the name tells whether the history was being made."""
+    in_body = failure.statement is not None and bool(failure.statement.file)
+    guard = unit.record.guard
+    making = not in_body and (unit.mark or _failure.is_about_the_history(failure.cause, guard))
+    return _failure.is_lost_race(failure.cause, guard, bootstrap=making)

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from trek_asyncpg import _escape, _failure
+from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import Message
-from trek_asyncpg._sending import Sending, SendingFailed
+from trek_asyncpg._sending import Sending
 from trek_asyncpg._several import LEFT, set_done
-from trek_asyncpg._unit import GONE, Unit, UnitFailed
+from trek_asyncpg._unit import GONE, Unit, lost_the_race
 from trek_asyncpg._whole_query import Query, queries
 from trek_asyncpg._wire import rows, to_the_end
 from trek_core.plugin import Call, Done, Failed, Failure, Lost, Result, Sql, Started, script
@@ -150,7 +151,7 @@ class Whole:
             if isinstance(statement, Call):
                 await _escape.check_same(unit, self._number)
         except Exception as error:
-            told = error.failure if isinstance(error, UnitFailed | SendingFailed) else None
+            told = error.failure if isinstance(error, UnitFailed) else None
             failure = told or _failure.of(error, statement=statement)
             await self._clean_up()
             raise self._stopped(number, await _escape.after_failure(unit, self._number, failure)) from error
@@ -186,9 +187,7 @@ class Whole:
     # ----------------------------------------------------------------------- failures
     @staticmethod
     def _judged(unit: Unit, failure: Failure) -> Failed | Lost:
-        in_body = failure.statement is not None and bool(failure.statement.file)
-        lost = _failure.is_lost_race(failure.cause, unit.record.guard, bootstrap=not in_body)
-        return Lost(unit.action, failure) if lost else Failed(unit.action, failure)
+        return Lost(unit.action, failure) if lost_the_race(unit, failure) else Failed(unit.action, failure)
 
     def _stopped(self, number: int, failure: Failure, among: int = 1, *, ends: bool = False) -> Stopped:
         """A lost connection: before the COMMIT nothing remains; with it, nobody knows. among: of so many one failed."""

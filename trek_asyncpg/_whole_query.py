@@ -38,7 +38,7 @@ async def whole_units(
             settings.statement_timeout if body is None or body.statement_timeout is None else body.statement_timeout
         )
         limits, changes = script.limits(lock, statement), script.changes_settings(body)
-        unit = Unit(connection, action, record, (), nested, mark=True, limits=limits)
+        unit = Unit(connection, action, record, (), nested, mark=not before.pooled, limits=limits)
         if limits or changes:
             unit = await (before.restored(unit) if changes else before.timed(unit))
         found.append(unit)

@@ -15,7 +15,7 @@ from trek_core.model import Action, Body, Entry, Hop, Mode, Script, Sql
 if TYPE_CHECKING:
     from trek_core.contracts import Layout, Tree
 
-WRITES_ONLY_HISTORY = ("mark", "unmark", "repair")
+WRITES_ONLY_HISTORY = ("mark", "unmark")
 
 
 def build(hops: Iterable[Hop], tree: Tree, layout: Offer[Layout]) -> tuple[Action, ...]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from trek_core._resuming import since, unfinished
-from trek_core.errors import ConfigError, PlanOutdated, ReadOnly
+from trek_core.errors import ConfigError, MigrationFailed, PlanOutdated, ReadOnly, TrekError
 from trek_core.model import Action, Facts, History
-from trek_core.plans import Plan
+from trek_core.plans import Plan, Ran
 from trek_core.text import quote_ident
+
+UNCHANGED = "Nothing was changed."
 
 
 def writable(plan: Plan, facts: Facts) -> None:
     """Raises `ReadOnly` where the plan cannot run on this session. Nothing was written yet."""
     if problem := _server(facts) or _session(facts) or _rights(plan, facts) or _outside(plan, facts):
-        msg = f"{problem}\nNothing was changed."
+        msg = f"{problem}\n{UNCHANGED}"
         raise ReadOnly(msg, tuple(action.revision for action in plan.actions))
 
 
@@ -173,3 +176,13 @@ def not_shrunk(before: History, now: History) -> None:
             "Nothing was changed. Find out who: rows of the history are never deleted."
         )
         raise PlanOutdated(msg)
+
+
+def done_before(error: BaseException, ran: Sequence[Ran]) -> None:
+    """Has an error that ends a run say what the run did before it, in place of "nothing"."""
+    if not ran or not isinstance(error, TrekError) or isinstance(error, MigrationFailed):  # which tells it already
+        return
+    from trek_core._explain import names  # noqa: PLC0415 - what an error needs is imported when there is one
+
+    done, said = f"Done before it in this run: {names([one.revision for one in ran])}.", str(error)
+    error.args = (said.replace(UNCHANGED, done) if UNCHANGED in said else f"{said}\n{done}",)

@@ -49,7 +49,7 @@ def _others(plan: Plan, action: Action, failure: Failure) -> list[str]:
 def _what(action: Action, failure: Failure, others: Sequence[str]) -> Iterator[str]:
     doing = "reverting" if action.verb == "revert" else "applying"
     place = "" if others else _place(action, failure)
-    what = f"{action.name} and, in the same query, {_names(others)}" if others else action.name
+    what = f"{action.name} and, in the same query, {names(others)}" if others else action.name
     went = "lost its connection" if failure.outcome == "committed" else "failed"
     yield f"{place}{': ' if place else ''}{doing} {what} {went}: {failure.message}"
     if isinstance(failure.statement, Sql | Copy):
@@ -137,7 +137,7 @@ def _source(call: Call, cause: BaseException) -> Iterator[str]:
 
 def _stands(action: Action, failure: Failure, others: Sequence[str], *, nested: bool) -> Iterator[str]:
     if failure.outcome == "unknown" and others:
-        several = _names([action.revision, *others])
+        several = names([action.revision, *others])
         yield f"The connection was lost before the answer came: which of {several} were committed is unknown."
         yield "They run in this order, each whole or not at all."
     elif failure.outcome == "unknown":
@@ -162,15 +162,15 @@ def _rest(plan: Plan, last: int, ran: Sequence[Ran], *, nested: bool) -> Iterato
     """last: the index of the last action that was sent."""
     if ran:
         fate = "to be committed or rolled back by your transaction" if nested else "and committed"
-        yield f"Done before it in this run, {fate}: {_names([r.revision for r in ran])}."
+        yield f"Done before it in this run, {fate}: {names([r.revision for r in ran])}."
     elif plan.as_one and last:
-        yield f"What ran before it in this plan stays too: {_names([other.revision for other in plan.actions[:last]])}."
+        yield f"What ran before it in this plan stays too: {names([other.revision for other in plan.actions[:last]])}."
     after = [other.revision for other in plan.actions if other.index > last]
     if after:
-        yield f"Not begun: {_names(after)}."
+        yield f"Not begun: {names(after)}."
 
 
-def _names(revisions: Sequence[str]) -> str:
+def names(revisions: Sequence[str]) -> str:
     shown = ", ".join(revisions[:8])
     return shown if len(revisions) <= 8 else f"{shown} and {len(revisions) - 8} more"  # noqa: PLR2004
 

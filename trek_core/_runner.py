@@ -115,6 +115,7 @@ class Runner:
             await self._tell(RunStarted(plan))
             await self._under_lock(plan, replan)
         except BaseException as error:
+            _checks.done_before(error, self.ran)
             await self._tell(RunFailed(error))
             raise
         report = self._so_far(plan)

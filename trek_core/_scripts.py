@@ -13,8 +13,8 @@ Mode = Literal["transaction", "autocommit", "message"]
 """transaction: one BEGIN … COMMIT; autocommit: a statement at a time, outside a transaction block;
 message: each `Sql` is one simple query, never cut."""
 
-Verb = Literal["apply", "revert", "rerun", "mark", "unmark", "repair"]
-"""apply, revert and rerun carry a body out; mark, unmark and repair only write the history."""
+Verb = Literal["apply", "revert", "rerun", "mark", "unmark"]
+"""apply, revert and rerun carry a body out; mark and unmark only write the history."""
 
 
 class Direction(enum.Enum):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.run.folders import applied, clean, history, tables, two, write
 from trek_asyncpg import AsyncpgBackend, AsyncpgExecutor, migrate
-from trek_core import MigrationFailed, Migrator, PlanOutdated
+from trek_core import ConnectError, MigrationFailed, Migrator, OutOfOrder, PlanOutdated
 from trek_core.events import Done, Failed, Lost
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.run.folders import Connection
     from tests.support.databases import Database
     from trek_core import Plan
-    from trek_core.events import Result
+    from trek_core.events import Event, Result
 
 COUNTED = {f"{n}_t{n}.sql": f"CREATE TABLE t{n} (id int);" for n in range(1, 6)}
 
@@ -170,6 +170,41 @@ async def test_what_runs_is_what_was_shown_although_the_file_changed_since(
     write(tmp_path, {"2_b.sql": "CREATE TABLE surprise (id int);"})
     await migrator.apply(plan)
     assert await tables(connection) == {"a", "b"}
+
+
+class AnotherTakesTheStep:
+    """When the action begins that revision, somebody else writes the next one's row; told of that, it may end the session."""
+
+    name = "another"
+
+    def __init__(self, other: Connection, *, ends: int | None) -> None:
+        self.other, self.ends = other, ends
+
+    async def notify(self, event: Event) -> None:
+        if isinstance(event, Done) and event.action.revision == "1":
+            await self.other.execute(
+                "INSERT INTO trek_history (seq, revision, verb, title, state) VALUES (3, '9', 'apply', '', 'done')"
+            )
+        if isinstance(event, Lost) and self.ends is not None:
+            await self.other.execute("SELECT pg_terminate_backend($1)", self.ends)
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["the history moved elsewhere", "the session is lost"])
+async def test_what_fails_while_it_looks_again_says_what_the_run_has_done_before(
+    connection: Connection, other: Connection, tmp_path: Path, ends: bool
+) -> None:
+    folder = write(tmp_path, {"0_start.sql": "SELECT 1;"})
+    await migrate(connection, folder)
+    write(
+        tmp_path, {"1_a.sql": "CREATE TABLE a (id int);", "2_b.sql": "CREATE TABLE b (id int);", "9_c.sql": "SELECT 1;"}
+    )
+    observer = AnotherTakesTheStep(other, ends=connection.get_server_pid() if ends else None)
+    backend = AsyncpgBackend(connection, together=1)
+    with pytest.raises(ConnectError if ends else OutOfOrder) as raised:
+        await Migrator(backend, folder, observers=[observer]).migrate()
+    assert "Done before it in this run: 1." in str(raised.value)
+    assert "Nothing was changed" not in str(raised.value)
+    assert await applied(other) == ["0", "1", "9"]
 
 
 async def test_the_same_plan_applied_twice_runs_once(connection: Connection, tmp_path: Path) -> None:

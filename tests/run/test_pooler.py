@@ -144,6 +144,16 @@ async def test_a_table_that_exists_is_the_failure_of_the_migration_and_not_of_th
     assert "History.next" not in str(raised.value)
 
 
+async def test_so_it_is_in_one_transaction_of_the_whole_plan(
+    pooled: str, connection: Connection, tmp_path: Path
+) -> None:
+    await connection.execute("CREATE TABLE taken (id int)")
+    folder = write(tmp_path / "m", {"1_t.sql": "SELECT 1;\nCREATE TABLE taken (id int);", "2_a.sql": "SELECT 1;"})
+    with pytest.raises(MigrationFailed, match=r'relation "taken" already exists') as raised:
+        await migrate(pooled, folder, transaction="plan")
+    assert "History.next" not in str(raised.value)
+
+
 async def test_the_data_of_a_copy_pass_through_it(pooled: str, connection: Connection, tmp_path: Path) -> None:
     """asyncpg asks for the encoding as "utf-8", and PgBouncer repeats what it was asked for."""
     text = "CREATE TABLE c (id int, word text);\nCOPY c FROM stdin;\n1\tü\n2\t漢\n\\.\n"

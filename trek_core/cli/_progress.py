@@ -34,7 +34,6 @@ PAST: dict[Verb, str] = {
     "rerun": "ran again",
     "mark": "marked",
     "unmark": "unmarked",
-    "repair": "repaired",
 }
 PRESENT: dict[Verb, str] = {
     "apply": "applying",
@@ -42,7 +41,6 @@ PRESENT: dict[Verb, str] = {
     "rerun": "running again",
     "mark": "marking",
     "unmark": "unmarking",
-    "repair": "repairing",
 }
 
 
