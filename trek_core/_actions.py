@@ -15,6 +15,8 @@ from trek_core.model import Action, Body, Entry, Hop, Mode, Script, Sql
 if TYPE_CHECKING:
     from trek_core.contracts import Layout, Tree
 
+NAMES_ITS_WAYS = "native"
+"""The plugin whose layout takes `0001_users.down.sql` beside `0001_users.sql`."""
 WRITES_ONLY_HISTORY = ("mark", "unmark")
 
 
@@ -69,7 +71,7 @@ def _body(hop: Hop, tree: Tree, layout: Offer[Layout]) -> Body:
     expect(layout, where, script, Script)
     found = script.down if hop.verb == "revert" else script.up
     if found is None:
-        raise _nothing_to_run(hop, script, tree)
+        raise _nothing_to_run(hop, script, tree, layout)
     return _checked(layout, where, found, hop.entry)
 
 
@@ -80,22 +82,24 @@ def _checked(layout: Offer[Layout], where: str, body: Body, entry: Entry) -> Bod
     return body
 
 
-def _nothing_to_run(hop: Hop, script: Script, tree: Tree) -> Exception:
+def _nothing_to_run(hop: Hop, script: Script, tree: Tree, layout: Offer[Layout]) -> Exception:
     entry, where = hop.entry, _where(hop.entry)
     if hop.verb != "revert":
         return LoadError(where, None, f"revision {entry.revision} has no way up", "Only a way down was found.")
     if script.irreversible:
         why, advice = f"{where} says that it is irreversible", "Migrate forward with a new revision."
     else:
-        why, advice = f"{where} has none", _way_out(entry, tree)
+        why, advice = f"{where} has none", _way_out(entry, tree, layout)
     msg = f"there is no way down from {entry.revision}: {why}.\nNothing was changed. {advice}"
     return Irreversible(msg, (entry.revision,))
 
 
-def _way_out(entry: Entry, tree: Tree) -> str:
+def _way_out(entry: Entry, tree: Tree, layout: Offer[Layout]) -> str:
     """The file that would be the way down: a new one, because the applied one may not change."""
     if not entry.files:
         return "Migrate forward with a new revision."
+    if layout.plugin != NAMES_ITS_WAYS:
+        return "Add one as its format has it, without editing the applied file, or migrate forward with a new revision."
     suffix = tree.suffix(entry.files[0])
     stem = re.sub(r"\.up$", "", entry.files[0].name.removesuffix(suffix), flags=re.IGNORECASE)
     write = f"Write {stem}.down{suffix} beside it (an applied file itself must not be edited)"

@@ -41,6 +41,9 @@ class Migrator:
         observers: Iterable[Observer] = (),
         transaction: TransactionChoice | None = None,
     ) -> None:
+        if not lock_wait >= 0:  # NaN too
+            msg = f"lock_wait is {lock_wait!r}, want seconds, 0 or more"
+            raise ConfigError(msg)
         self.backend, self.directory = backend, directory
         self.rules, self.lock_wait, self.observers = rules, lock_wait, tuple(observers)
         self.transaction: TransactionChoice | None = _transaction(transaction)

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from trek_core.contracts import Executor, VersionStore
+from trek_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from trek_core._host import Offer, PluginHost
@@ -39,6 +40,9 @@ class Backend:
         executor: str = "",
         expect_database: str | None = None,
     ) -> None:
+        if expect_database == "":
+            msg = 'expect_database is empty, want a name, an identity or "same"; None expects nothing. Is a variable not set?'
+            raise ConfigError(msg)
         self.expect_database = expect_database or ""
         self._open, self._host, self._executor = open, host, executor
         self._layout, self._layout_settings = layout or format, layout_settings or {}

@@ -110,3 +110,18 @@ def test_what_a_layout_would_write_elsewhere_or_is_no_text_is_refused(
     assert f"plugin 'mine' (mine 1.2): Layout.new: {problem}" in ended.err
     assert ended.code == 2
     assert not (offline.folder.parent / "x.sql").exists()
+
+
+def test_where_one_of_the_files_is_there_none_is_written(offline: Project) -> None:
+    offline.install(
+        "mine",
+        "from trek_core.plugin import Arrangement, Layout, Provider, hookimpl\n@hookimpl\ndef trek_register_layouts():\n"
+        "    layout = Layout(arrange=lambda tree: Arrangement(()), new=lambda arrangement, title, kind: "
+        "{'t.sql': 'SELECT 1;', 'order.txt': 't.sql'})\n"
+        "    yield Provider('mine', lambda settings: layout)\n",
+    )
+    offline.write({"order.txt": "a.sql\n"})
+    ended = offline.run("new", "t", "--format", "mine")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("migrations/order.txt is there already: trek writes new files only, and wrote none.")
+    assert [path.name for path in (offline.folder / "migrations").iterdir()] == ["order.txt"]

@@ -217,6 +217,17 @@ def puts_a_new_file_first(right: Layout) -> Layout:
     return replace(right, new=lambda arrangement, title, kind: {f"0_kit.{kind}": UP})
 
 
+def writes_a_file_anew(right: Layout) -> Layout:
+    """As one does that keeps an index of its files."""
+
+    def new(arrangement: Arrangement, title: str, kind: str) -> dict[str, str]:
+        assert right.new is not None
+        there = [entry.files[0].path for entry in arrangement.entries if entry.files[0].name.endswith(".sql")]
+        return {**dict.fromkeys(there, UP), **right.new(arrangement, title, kind)}
+
+    return replace(right, new=new)
+
+
 def puts_the_title_into_the_name(right: Layout) -> Layout:
     return replace(right, new=lambda arrangement, title, kind: {f"{_following(arrangement):04}_{title}.{kind}": UP})
 
@@ -306,5 +317,6 @@ ALSO = (
     ("test_a11_checksums_change_with_the_way_up", of_native(keeps_no_checksum)),
     ("test_a13_new_files_are_one_more_revision", of_native(puts_a_new_file_first)),
     ("test_a13_new_files_are_one_more_revision", of_native(puts_the_title_into_the_name)),
+    ("test_a13_new_files_are_one_more_revision", of_native(writes_a_file_anew)),
 )
 """More that a test sees."""

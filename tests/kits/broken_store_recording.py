@@ -140,9 +140,18 @@ class ReplacesTheTable(MemoryStore):
         return (Call(create_or_replace, "create or replace"),) if super().prepare(history) else ()
 
 
-class NamesNoGuard(MemoryStore):
+class GuardsNoWayUp(MemoryStore):
     def record(self, action: Action, history: History) -> Record:
-        return replace(super().record(action, history), guard=None)
+        record = super().record(action, history)
+        return record if action.verb == "revert" else replace(record, guard=None)
+
+
+class GuardsNoWayDown(MemoryStore):
+    """As one does that deletes the row of what is reverted, and writes none."""
+
+    def record(self, action: Action, history: History) -> Record:
+        record = super().record(action, history)
+        return replace(record, guard=None) if action.verb == "revert" else record
 
 
 DIAGONAL: dict[str, type[MemoryStore]] = {
@@ -157,5 +166,6 @@ DIAGONAL: dict[str, type[MemoryStore]] = {
     "test_s26_a_transactional_migration_is_done_when_its_transaction_is": ForgetsFinish,
     "test_s27_a_migration_outside_a_transaction_is_done_after_its_last_statement": HurriesOutside,
     "test_s20_of_two_that_make_the_table_at_once_one_fails": ReplacesTheTable,
-    "test_s24_of_two_that_write_the_same_step_one_loses_before_its_body": NamesNoGuard,
+    "test_s24_of_two_that_write_the_same_step_one_loses_before_its_body": GuardsNoWayUp,
+    "test_s24_of_two_that_revert_at_once_one_loses_before_its_body": GuardsNoWayDown,
 }

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from trek_asyncpg import AsyncpgBackend
 from trek_core import Changed, Irreversible, Migrator, UnknownRevision
+from trek_core.plugin import Layout, Provider, TrekHooks, hookimpl
+from trek_core.testing import memory_backend
+from trek_loaders import native
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tests.support.databases import Connection
@@ -21,6 +26,15 @@ PY = (
     "async def downgrade(connection):\n    await connection.execute('DROP TABLE d')\n",
 )
 SQUASH = "-- trek: replaces {}\nCREATE TABLE a (id int);\nCREATE TABLE b (id int);\n"
+
+
+class Elsewhere(TrekHooks):
+    """A format of its own, by whose names nobody else can go."""
+
+    @hookimpl
+    def trek_register_layouts(self) -> Iterable[Provider[Layout]]:
+        (provider,) = native.trek_register_layouts()
+        yield replace(provider, name="elsewhere")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +58,17 @@ async def test_an_applied_migration_is_given_the_way_down_that_the_message_names
     assert (await again.migrate()).ran == ()
     assert [(ran.revision, ran.verb) for ran in (await again.migrate("base")).ran] == [("0013", "revert")]
     assert await connection.fetchval("SELECT to_regclass('public.d')") is None
+
+
+async def test_of_a_format_whose_names_are_its_own_no_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "0013_d.sql").write_text(SQL[0])
+    migrator = Migrator(memory_backend(layout="elsewhere", plugins=[Elsewhere()]), tmp_path)
+    await migrator.migrate()
+    with pytest.raises(
+        Irreversible, match=r"has none\.\nNothing was changed\. Add one as its format has it, "
+    ) as refused:
+        await migrator.migrate("base")
+    assert ".down" not in str(refused.value)
 
 
 async def test_a_squash_with_a_range_is_edited_after_its_originals_are_gone_and_accepted_again(

@@ -114,3 +114,16 @@ def test_a_setting_that_cannot_be_is_refused_with_its_value(given: dict[str, obj
         RunSettings(**given)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=said):
         AsyncpgBackend("postgresql://nowhere", **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"lock_wait": -1}, "lock_wait is -1, want seconds, 0 or more"),
+        ({"lock_wait": float("nan")}, "lock_wait is nan"),
+        ({"expect_database": ""}, "expect_database is empty"),
+    ],
+)
+async def test_so_is_what_holds_for_any_executor(connection: Connection, given: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        await migrate(connection, "migrations", **given)  # type: ignore[arg-type]

@@ -89,6 +89,11 @@ def _arranged(directory: str, layout: Offer[Layout], name: str, host: PluginHost
 def write_files(folder: Path, contents: Mapping[str, str]) -> list[Path]:
     """Path below the folder -> content; gives the paths. Overwrites nothing. Raises `ConfigError`."""
     paths = [folder / name for name in contents]
+    if taken := next((path for path in paths if path.exists()), None):
+        msg = (
+            f"{taken} is there already: trek writes new files only, and wrote none. Remove it, or choose another name."
+        )
+        raise ConfigError(msg)
     try:
         for path, content in zip(paths, contents.values(), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)

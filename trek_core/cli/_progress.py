@@ -218,10 +218,12 @@ def took(event: Done) -> str:
 
 
 def waits(event: Blocked) -> str:
-    """Which migration waits, how long it has, and for whom."""
+    """Which migration waits, how long it has, and for whom, or why that is not known."""
     phase = f" ({event.phase})" if event.phase else ""
-    who = "; ".join(map(blocker_words, event.blockers)) or event.unseen or "another session"
-    return f"{plain(event.action.name)} waits{phase}, {lasted(event.waited)} so far, for {who}"
+    waiting = f"{plain(event.action.name)} waits{phase}, {lasted(event.waited)} so far"
+    if not event.blockers and event.unseen:
+        return f"{waiting}; nobody knows for whom: {event.unseen}"
+    return f"{waiting}, for {'; '.join(map(blocker_words, event.blockers)) or 'another session'}"
 
 
 def holder(event: LockWaiting) -> str:

@@ -207,6 +207,8 @@ class LayoutSuite(Suite):
                 for title in look.TITLES:
                     with contextlib.suppress(ConfigError, PlanError):
                         more = look.written(case, new(before, title, kind))
+                        there = sorted(files.keys() & more.keys())
+                        assert not there, f"{look.who(case)}: `new` gave {there}, which the folder has already"
                         flaw = look.flaw_of_new(case, before, {**files, **more})
                         assert not flaw, f"{look.who(case)}: with the new {sorted(more)} {flaw}.\n{look.listed(files)}"
                         made += 1

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from trek_core.events import Done, Lost, Result
-from trek_core.model import Action, Call, Record
+from trek_core.model import Action, Call, Mode, Record, Verb
 from trek_core.testing._drive import action, carry_out, told
 from trek_core.testing._store_case import Bench, StoreTests
 from trek_core.testing._suite import needs
@@ -35,22 +35,29 @@ class RaceTests(StoreTests):
 
     @needs("guard")
     async def test_s24_of_two_that_write_the_same_step_one_loses_before_its_body(self) -> None:
-        for mode in (
-            self.modes if "unfinished" not in self.without else self.modes[:1]
-        ):  # a row before the body shows it
-            async with self.bench() as bench:
-                await bench.done(action("a", bench.ground.note("a")))
-                ran: list[str] = []
-                both = [await bench.units(action("b", _busy(ran, name), mode=mode)) for name in ("one", "two")]
-                ended = await _at_once(bench, both)
-                kinds = sorted(type(result).__name__ for result in ended)
-                assert kinds == [Done.__name__, Lost.__name__], (
-                    f"{bench.who}: of two runners of a step in mode {mode!r}, {_ends(ended)}: want a Done and a Lost, "
-                    "by the unique key that `Record.guard` names"
-                )
-                assert len(ran) == 1, (
-                    f"{bench.who}: both runners ran the body before one lost: write the row in `Record.begin`"
-                )
+        modes = self.modes if "unfinished" not in self.without else self.modes[:1]  # a row before the body shows it
+        for mode in modes:
+            await self._race("apply", mode)
+
+    @needs("guard")
+    async def test_s24_of_two_that_revert_at_once_one_loses_before_its_body(self) -> None:
+        await self._race("revert", "transaction")
+
+    async def _race(self, verb: Verb, mode: Mode) -> None:
+        async with self.bench() as bench:
+            await bench.done(action("a", bench.ground.note("a")))
+            ran: list[str] = []
+            step = "b" if verb == "apply" else "a"
+            both = [await bench.units(action(step, _busy(ran, name), verb=verb, mode=mode)) for name in ("one", "two")]
+            ended = await _at_once(bench, both)
+            kinds = sorted(type(result).__name__ for result in ended)
+            assert kinds == [Done.__name__, Lost.__name__], (
+                f"{bench.who}: of two runners that {verb} at once in mode {mode!r}, {_ends(ended)}: want a Done and a Lost, "
+                "by the unique key that `Record.guard` names"
+            )
+            assert len(ran) == 1, (
+                f"{bench.who}: both runners ran the body before one lost: write the row in `Record.begin`"
+            )
 
 
 def _busy(ran: list[str], name: str) -> Call:
