@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from trek_core._resuming import since, unfinished
-from trek_core.errors import ConfigError, MigrationFailed, PlanOutdated, ReadOnly, TrekError
+from trek_core.errors import ConfigError, MigrationFailed, PlanOutdated, PluginError, ReadOnly, TrekError
 from trek_core.model import Action, Facts, History
 from trek_core.plans import Plan, Ran
 from trek_core.text import quote_ident
@@ -179,8 +179,8 @@ def not_shrunk(before: History, now: History) -> None:
 
 
 def done_before(error: BaseException, ran: Sequence[Ran]) -> None:
-    """Has an error that ends a run say what the run did before it, in place of "nothing"."""
-    if not ran or not isinstance(error, TrekError) or isinstance(error, MigrationFailed):  # which tells it already
+    """Has an error that ends a run say what the run did before it, in place of "nothing"; some tell it by themselves."""
+    if not ran or not isinstance(error, TrekError) or isinstance(error, MigrationFailed | PluginError):
         return
     from trek_core._explain import names  # noqa: PLC0415 - what an error needs is imported when there is one
 
