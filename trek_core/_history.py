@@ -71,7 +71,7 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The history as it was read. `next` is the next free key, for stores that count."""
+    """The history as it was read. `next` is the next free key, for stores that count, and whose rows are never deleted."""
 
     exists: bool
     rows: tuple[HistoryRow, ...] = ()
@@ -85,6 +85,8 @@ class History:
     store keeps no such thing, and `expect_database = "same"` is refused."""
     lacks: tuple[str, ...] = ()
     """Columns that the table lacks and `VersionStore.prepare` adds."""
+    schema: str | None = None
+    """Where the table was found, for a store whose table is wherever the search_path says."""
 
 
 @dataclass(frozen=True, slots=True)

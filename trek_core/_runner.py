@@ -29,6 +29,7 @@ log = logging.getLogger("trek")
 Planner = Callable[[History], Plan]
 Opened = Callable[[], AbstractAsyncContextManager[Offer["Executor"]]]
 CONNECTING = 30.0  # seconds beside those for the lock, to ask on another session what became of a lost one
+NO_ROWS = Sql("SELECT '{}'::jsonb WHERE false")
 PAUSES = (0.0, 0.2, 0.5, 1.0)  # seconds before each session that is asked
 
 
@@ -57,6 +58,8 @@ class Runner:
             query = store.value.query()
         expect(store, "VersionStore.query", query, Sql)
         self.facts, rows = await self._read(query)
+        if rows is None and store.value.needs_facts:
+            self.facts, _ = await self._read(NO_ROWS)
         with uncollected(), blame(store, "VersionStore.history"):
             history = store.value.history(rows, self.facts)
         check_history(store, history)
@@ -260,7 +263,7 @@ class Runner:
 def _stand(plan: Plan) -> tuple[object, ...]:
     """What another runner's work changes of the history that a plan was made from."""
     history = plan.history
-    return history.exists, history.next, history.lacks
+    return history.exists, history.next, history.lacks, () if history.next > 1 else history.rows
 
 
 def _named(store: Offer[VersionStore]) -> str:

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.promises.stage import Stage, Watched
-from trek_core import MigrationFailed, Observer, TrekError
+from trek_core import MigrationFailed, Migrator, Observer, TrekError
 from trek_core.cli._progress import Lines, Live
-from trek_core.plugin import Done, PluginHost, RunFailed, RunFinished, RunStarted, Started
+from trek_core.plugin import Done, Facts, History, PluginHost, RunFailed, RunFinished, RunStarted, Started
+from trek_core.testing import MemoryExecutor, MemoryStore, memory_backend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from trek_core.plugin import Event
+    from trek_core.plugin import Event, Lock, Rows, Sql
 
 TWO = {"1_a.told": "one;\n-- trek: down\nback one;\n", "2_b.told": "two;\n-- trek: down\nback two;\n"}
 PLAN = ["state", "record", "record", "prepare"]
@@ -66,6 +67,38 @@ async def test_s1_under_the_lock_a_store_is_asked_again(stage: Stage) -> None:
 async def test_s1_the_executor_runs_what_a_store_gives(stage: Stage) -> None:
     await stage.migrate()
     assert [row["revision"] for row in stage.database.tables["public.trek_history"].rows] == ["1", "2"]
+
+
+@pytest.mark.parametrize("needs", [True, False])
+async def test_s31_a_store_that_needs_facts_is_given_all_of_them_where_there_is_no_table(
+    stage: Stage, needs: bool
+) -> None:
+    class Terse(MemoryExecutor):
+        """Knows little where there is no table, as a driver that was told so by an error."""
+
+        async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
+            if query.text.startswith("SELECT"):
+                return self.facts(), []
+            facts, rows = await super().read(query)
+            return (Facts() if rows is None else facts), rows
+
+    seen: list[Facts] = []
+
+    class Curious(MemoryStore):
+        needs_facts = needs
+
+        def history(self, rows: Rows | None, facts: Facts) -> History:
+            seen.append(facts)
+            return super().history(rows, facts)
+
+        def locks(self, history: History) -> Sequence[Lock]:
+            seen.append(history.facts)
+            return super().locks(history)
+
+    stage.executor = Terse
+    backend = memory_backend(stage.database, layout="told", store=Curious(), plugins=[("stage", stage)], executor=Terse)
+    await Migrator(backend, stage.folder).migrate()
+    assert {facts.database for facts in seen} == ({"shop"} if needs else {""})
 
 
 # --------------------------------------------------------------------------- executors

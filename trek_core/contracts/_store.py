@@ -22,6 +22,10 @@ class VersionStore(ABC):
     keeps_steps: bool = False
     """Whether the rows tell of every statement outside a transaction: trek then goes on by itself with what was left."""
 
+    needs_facts: bool = False
+    """Whether the table's schema, or the lock, depends on the session: trek then asks for the facts where there is no table,
+    which is one round trip more."""
+
     @property
     @abstractmethod
     def identity(self) -> str:
@@ -46,6 +50,7 @@ class VersionStore(ABC):
         S8. The rows come in any order and the history is the same, oldest first.
         S9. A table of another shape is a `ConfigError` that names the table.
         S10. `History.facts` are the facts that were given.
+        S31. trek gives a store with `needs_facts` complete facts also where there is no table.
 
         A table that was made a moment ago may be found although nothing of it, its own row in the catalogue included, is in
         the rows yet: that is no table either.
@@ -77,7 +82,8 @@ class VersionStore(ABC):
     def locks(self, history: History) -> Sequence[Lock]:
         """What to hold during a run, in this order.
 
-        S18. Two stores of one identity have the same locks, and stores of different identities have different ones.
+        S18. Two stores of one identity have the same locks, and stores of different identities have different ones, unless
+            these are another tool's, which excludes itself everywhere.
         """
 
     @abstractmethod

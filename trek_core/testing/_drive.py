@@ -9,6 +9,7 @@ from trek_core._actions import WRITES_ONLY_HISTORY
 from trek_core._blame import GIVEN, Offer, expect, expect_all, raised
 from trek_core._catalog import EntryCatalog, build
 from trek_core._recording import check_history, check_state, records
+from trek_core._runner import NO_ROWS
 from trek_core.contracts import Executor, Tree, VersionStore
 from trek_core.errors import PluginError, TrekError
 from trek_core.events import Failed, Lost, Result
@@ -79,7 +80,10 @@ def told(results: Sequence[Result]) -> str:
 
 async def read(session: Executor, store: VersionStore) -> tuple[Facts, Rows | None]:
     """What the store's query gives now."""
-    return await executing.read(session, query(store))
+    facts, rows = await executing.read(session, query(store))
+    if rows is None and store.needs_facts:
+        facts, _ = await executing.read(session, NO_ROWS)
+    return facts, rows
 
 
 async def history(session: Executor, store: VersionStore) -> History:

@@ -45,6 +45,7 @@ class VersionStoreSuite(ReadingTests, StateTests, RecordingTests, ResumingTests,
 
     capabilities: ClassVar[Mapping[str, str]] = {
         "settings": "its settings can name another table: give StoreCase.other",
+        "locks": "each of its tables has a lock of its own",
         "shape": "a table of another shape can be where its own should be: give StoreCase.other_shape",
         "names": "its revisions are any texts: if not, give StoreCase.revision",
         "rows": "it keeps a row of each applied revision, not only of the one where the database stands",

@@ -71,17 +71,20 @@ class ReadingTests(StoreTests):
 
     async def test_s18_stores_of_one_identity_have_the_same_locks(self) -> None:
         async with self.bench() as bench, self.bench() as again:
-            one, two = (locks(b.store, History(exists=False)) for b in (bench, again))
+            one, two = [
+                locks(b.store, replace(await b.history(), facts=(await bench.history()).facts)) for b in (bench, again)
+            ]
             same = bench.store.identity == again.store.identity
             assert not same or one == two, (
                 f"{bench.who}: two stores of {bench.store.identity!r} lock {one!r} and {two!r}: their runs would not wait for "
                 "one another. Make the lock's key of the identity: advisory_key(self.identity)."
             )
 
-    @needs("settings")
+    @needs("settings", "locks")
     async def test_s18_stores_of_two_identities_share_no_lock(self) -> None:
         async with self.bench() as bench:
-            one, two = (set(locks(store, History(exists=False))) for store in (bench.store, _other(bench)))
+            none = await bench.history()
+            one, two = (set(locks(store, none)) for store in (bench.store, _other(bench)))
             assert not one & two, f"{bench.who}: the stores of two tables share the locks {one & two!r}"
 
     # ----------------------------------------------------------------------- the query

@@ -1,1 +1,50 @@
-"""Formats of other tools: a module each, layout and store together."""
+"""Formats of other tools: a module or a package each, layout and store together, and a line each in `TOOLS`.
+
+A tool's module has `make_layout(settings) -> Layout` and `make_store(settings) -> VersionStore`. It is imported when its
+format is wanted: every run asks what is on offer, and seldom wants one of these. asyncpg-trek has an entry point of its own.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from trek_core.plugin import NoSettings, Provider, hookimpl
+from trek_loaders.formats._settings import TableSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trek_core.plugin import Layout, VersionStore
+
+
+class Tool(NamedTuple):
+    """module: below this package. store, layout: the settings that each takes."""
+
+    module: str
+    store: type = TableSettings
+    layout: type = NoSettings
+
+
+TOOLS = {
+    "dbmate": Tool("dbmate"),
+    "golang-migrate": Tool("golang_migrate"),
+    "goose": Tool("goose"),
+}
+
+
+@hookimpl
+def trek_register_layouts() -> Iterable[Provider[Layout]]:
+    """The folders."""
+    return [Provider(name, partial(_make, tool.module, "make_layout"), tool.layout) for name, tool in TOOLS.items()]
+
+
+@hookimpl
+def trek_register_version_stores() -> Iterable[Provider[VersionStore]]:
+    """The tables."""
+    return [Provider(name, partial(_make, tool.module, "make_store"), tool.store) for name, tool in TOOLS.items()]
+
+
+def _make(module: str, function: str, settings: object) -> Any:
+    return getattr(import_module(f"{__name__}.{module}"), function)(settings)

@@ -1,0 +1,78 @@
+"""What the layouts share: texts, what is no migration, chains of revisions, names of new files."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from trek_core.plugin import Arrangement, ConfigError, Entry, File, Ignored, LoadError, Script, Source, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from trek_core.plugin import Tree
+
+BOM = b"\xef\xbb\xbf"
+
+
+def text_of(tree: Tree, file: File, *, bom: str = "") -> str:
+    """The file's text, line ends as they are. bom: what the tool does with a byte order mark; nothing if it takes it off.
+
+    Raises `LoadError` for what is no text, and for a BOM where the tool's own run would fail of it.
+    """
+    content = tree.read(file)
+    if bom and content.startswith(BOM):
+        raise LoadError(str(file), 1, f"a byte order mark: {bom}", "Save the file as UTF-8 without it.")
+    return decode(Source(file, content))
+
+
+def ignored(tool: str, file: File, pattern: str) -> Ignored:
+    """A file that the tool passes by, too, and why."""
+    if "/" in file.path:
+        return Ignored(file, f"in a sub-folder, where {tool} does not look")
+    return Ignored(file, f"not named {pattern}, and {tool} takes no other")
+
+
+def chain(
+    revisions: Iterable[tuple[str, str, Sequence[File]]], load: Callable[[str, Sequence[File], Tree], Script]
+) -> tuple[Entry, ...]:
+    """Entries in that order, each on the one before it. Of each: revision, title, files."""
+    entries = list[Entry]()
+    before: tuple[str, ...] = ()
+    for revision, title, files in revisions:
+
+        def loaded(tree: Tree, revision: str = revision, files: Sequence[File] = files) -> Script:
+            return load(revision, files, tree)
+
+        entries.append(Entry(revision=revision, title=title, files=tuple(files), parents=before, load=loaded))
+        before = (revision,)
+    return tuple(entries)
+
+
+def line_at(text: str, offset: int) -> int:
+    """The line, from 1, in which a character stands."""
+    return text.count("\n", 0, offset) + 1
+
+
+# --------------------------------------------------------------------------- trek new
+def slug(title: str) -> str:
+    """A title as a part of a file's name. Raises `ConfigError` where nothing of it is left."""
+    found = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:150]
+    if not found:
+        message = f"no file name can be made of the title {title!r}: give it a letter a-z or a digit."
+        raise ConfigError(message)
+    return found
+
+
+def only_sql(tool: str, kind: str) -> None:
+    """Raises `ConfigError` for another kind of new file."""
+    if kind != "sql":
+        message = f"{tool} has no {kind!r} migrations: its files are SQL."
+        raise ConfigError(message)
+
+
+def stamp(arrangement: Arrangement) -> int:
+    """The time of day as 14 digits (UTC), or one more than the last revision if that is later."""
+    now = int(datetime.now(UTC).strftime("%Y%m%d%H%M%S"))
+    return max(now, int(arrangement.entries[-1].revision) + 1) if arrangement.entries else now

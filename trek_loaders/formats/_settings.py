@@ -1,0 +1,13 @@
+"""The settings of the formats: a small class for each kind, since they are made in every run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TableSettings:
+    """Where a tool's history table is. None: in the schema, and under the name, that the tool itself takes by default."""
+
+    schema: str | None = None
+    table: str | None = None

@@ -1,0 +1,131 @@
+"""The SQL of another tool's history table: finding it, reading it, and writing it so that two runners cannot both do so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trek_core.plugin import ConfigError, Guard, History, Sql, create_schema, quote_ident, quote_literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from trek_core.plugin import Facts
+
+KEY = "trek_table"
+"""The key of the one object of `query` that describes the table; all others are rows."""
+MOVED = "trek_history_moved"
+"""The name of the constraint that exists only in the guard's error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the tool. schema None: the one that is current, as `current_schema()` says, which `History.schema` keeps.
+
+    Raises `ConfigError` for what cannot be a name.
+    """
+
+    tool: str
+    name: str
+    schema: str | None = None
+
+    def __post_init__(self) -> None:
+        for setting, value in (("schema", self.schema), ("table", self.name)):
+            if value is not None and (not value or "\0" in value):
+                message = f"store setting {setting} = {value!r} cannot be a name. Leave it out for the default of {self.tool}."
+                raise ConfigError(message)
+
+    @property
+    def identity(self) -> str:
+        """For messages, and for trek's own lock."""
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
+
+    def where(self, history: History) -> str:
+        """The schema that the table is in, or will be made in."""
+        found = self.schema or history.schema or history.facts.schema
+        if found is None:
+            message = (
+                f"No schema of the search_path exists, so {self.tool} has nowhere to keep the table {self.name}. "
+                "Name one with the store setting schema."
+            )
+            raise ConfigError(message)
+        return found
+
+    def named(self, history: History) -> str:
+        """The qualified name, quoted."""
+        return f"{quote_ident(self.where(history))}.{quote_ident(self.name)}"
+
+    # ----------------------------------------------------------------------- reading
+    def query(self) -> Sql:
+        """The table's schema and columns and whether row security hides rows, then every row."""
+        name = quote_ident(self.name) if self.schema is None else f"{quote_ident(self.schema)}.{quote_ident(self.name)}"
+        return Sql(
+            f"SELECT pg_catalog.jsonb_build_object({quote_literal(KEY)}, pg_catalog.jsonb_build_object("
+            "'schema', n.nspname, 'hidden', pg_catalog.row_security_active(c.oid), "
+            "'columns', (SELECT pg_catalog.jsonb_object_agg(a.attname, pg_catalog.format_type(a.atttypid, NULL)) "
+            "FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) "
+            "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+            f"WHERE c.oid = {quote_literal(name)}::pg_catalog.regclass\n"
+            f"UNION ALL SELECT pg_catalog.to_jsonb(t) FROM {name} t"
+        )
+
+    def unfit(self, columns: dict[str, str], wanted: dict[str, tuple[str, ...]]) -> str:
+        """Why columns are not the tool's: name -> type, and name -> the types that it may have, () for any. Or nothing."""
+        if all(name in columns and (not types or columns[name] in types) for name, types in wanted.items()):
+            return ""
+        found = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        need = ", ".join(f"{name} {' or '.join(types)}".rstrip() for name, types in wanted.items())
+        return (
+            f"The table {self.identity} is not {self.tool}'s: it has the columns {found or 'none'}, and {self.tool} needs "
+            f"{need}. It belongs to something else: name another with the store settings schema and table."
+        )
+
+    # ----------------------------------------------------------------------- writing
+    def made(self, history: History, statements: Iterable[str]) -> Sequence[Sql]:
+        """The schema if it is missing, and what makes the table."""
+        return (Sql(create_schema(self.where(history))), *map(Sql, statements))
+
+    def guard(self, history: History) -> Guard:
+        """What `step` and `check` violate."""
+        return Guard(self.where(history), self.name, MOVED)
+
+    def step(self, history: History, condition: str, message: str, *writes: str) -> Sql:
+        """Writes, or loses if the condition does not hold. Under a lock of the table that leaves its readers alone.
+
+        One statement, so that it is atomic in every mode; of two runners one waits for the other, and then loses.
+        """
+        return do(self._lock(history), self._unless(history, condition, message, "23505"), *writes)
+
+    def check(self, history: History, condition: str, message: str) -> Sql:
+        """Loses if the condition does not hold."""
+        return do(self._unless(history, condition, message, "23505"))
+
+    def late(self, history: History, condition: str, message: str, *writes: str) -> Sql:
+        """Writes after a body that ran outside a transaction. Too late to lose: what it finds wrong is a failure."""
+        return do(self._lock(history), self._unless(history, condition, message, "55000"), *writes)
+
+    def _lock(self, history: History) -> str:
+        # Of all modes in which a runner excludes another one and the tool's writes, the one that leaves readers alone.
+        return f"LOCK TABLE {self.named(history)} IN SHARE ROW EXCLUSIVE MODE"
+
+    def _unless(self, history: History, condition: str, message: str, state: str) -> str:
+        place = f"SCHEMA = {quote_literal(self.where(history))}, TABLE = {quote_literal(self.name)}"
+        return (
+            f"IF NOT ({condition}) THEN\n  RAISE EXCEPTION USING ERRCODE = '{state}', MESSAGE = {quote_literal(message)},\n"
+            f"    {place}, CONSTRAINT = {quote_literal(MOVED)};\nEND IF"
+        )
+
+
+def do(*statements: str) -> Sql:
+    """Statements of PL/pgSQL as one of SQL."""
+    block = "BEGIN\n" + "".join(f"{statement};\n" for statement in statements) + "END"
+    return Sql(f"DO {quote_literal(block)}" if "$trek$" in block else f"DO $trek$\n{block}\n$trek$")
+
+
+def refuse_hidden(table: Table, facts: Facts) -> ConfigError:
+    """For rows that the user does not see."""
+    message = (
+        f"Row security hides rows of {table.identity} from the role {facts.user!r}, so trek cannot tell "
+        "where the database stands. Migrate as the table's owner, or give the role BYPASSRLS."
+    )
+    return ConfigError(message)
