@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 FIXTURES = Path(__file__).parent / "fixtures"
 SHAPE = (
     "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity::text,"
-    " pg_get_expr(d.adbin, d.adrelid) FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+    " pg_get_expr(d.adbin, d.adrelid)"
+    " FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
     " WHERE a.attrelid = $1::regclass AND a.attnum > 0 ORDER BY a.attnum"
 )
 KEYS = "SELECT indexdef FROM pg_indexes WHERE schemaname || '.' || tablename = $1 ORDER BY 1"
@@ -46,7 +47,7 @@ class ForeignCase:
     drops it. more_row: its row, without what is volatile. base_rows: what is left in the table at the base. tamper: an
     applied file, where the tool keeps checksums. again: whether the whole fixture can be applied anew by trek.
 
-    The rest is for the table of docs/adopt: files, lock and proof in words.
+    The rest is for the table of docs/adopt: files, read, written, lock and proof in words.
     """
 
     format: str
@@ -69,6 +70,8 @@ class ForeignCase:
     layout_settings: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     files: str = ""
+    read: str = "yes"
+    written: str = "yes"
     lock: str = ""
     proof: str = "recorded fixture"
 

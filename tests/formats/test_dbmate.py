@@ -104,7 +104,8 @@ def test_what_dbmate_would_refuse_is_refused_with_its_line(content: str, line: i
 
 def test_each_way_has_its_own_transaction() -> None:
     script = load("dbmate", {"1_a.sql": "-- migrate:up transaction:false\nVACUUM;\n" + DOWN})
-    assert script.up and script.down
+    assert script.up
+    assert script.down
     assert (script.up.mode, script.down.mode) == ("autocommit", "transaction")
     assert [one.line for one in script.down.statements] == [4]
 

@@ -13,7 +13,27 @@ from trek_core import testing
 from trek_core.testing._sentences import sentences
 from trek_core.testing._suite import Suite
 
-OURS = {"P1", "P2", "P3", "P4", "P5", "P6", "L1", "A1", "S1", "S31", "E1", "O1", "O2", "O3", "O4", "O5", "T1", "T2", "T3"}
+OURS = {
+    "P1",
+    "P2",
+    "P3",
+    "P4",
+    "P5",
+    "P6",
+    "L1",
+    "A1",
+    "S1",
+    "S31",
+    "E1",
+    "O1",
+    "O2",
+    "O3",
+    "O4",
+    "O5",
+    "T1",
+    "T2",
+    "T3",
+}
 """The sentences that no author of a plugin can test: their subject is trek, or a whole installation."""
 _NUMBER = re.compile(r"test_([a-z]\d+)_[a-z]")
 SUITES = [suite for suite in vars(testing).values() if inspect.isclass(suite) and issubclass(suite, Suite)]
