@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pytest
 from asyncpg_trek.asyncpg import AsyncpgBackend as ToolBackend  # type: ignore[import-untyped]
 
 import trek_asyncpg
-from tests.docs.pages import block, blocks, execute
+from tests.docs.pages import ROOT, block, blocks, execute
 from tests.docs.plugin_pages import EXAMPLES
 from tests.docs.plugin_runs import PLUGIN_RUNS, USERS
 from trek_core import Irreversible, MigrationFailed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.docs.conftest import Reader
 
+GOOSE = ROOT / "tests/formats/fixtures/goose"
 OF_THE_TOOL = {
     "20240101_initial_up_people.sql": "CREATE TABLE people (id int);",
     "20240102_people_up_orders.sql": "CREATE TABLE orders (id int);",
@@ -138,6 +140,17 @@ async def a_plan_after_the_tool(text: str, reader: Reader, _: object) -> None:
     assert await reader.history("migrations", "id || to_revision") == ["1people", "2orders"]
 
 
+# --------------------------------------------------------------------------- other tools
+async def one_call_after_goose(text: str, reader: Reader, _: object) -> None:
+    """Its folder and its table, as goose left them, and a further file."""
+    shutil.copytree(GOOSE / "migrations", reader.folder / "migrations", dirs_exist_ok=True)
+    await reader.connection.execute((GOOSE / "history.sql").read_text())
+    await reader.connection.execute("RESET ALL")
+    reader.has({"20250101000000_more.sql": "-- +goose Up\nSELECT 1;\n"})
+    start = (await execute(text, "adopt"))["start"]
+    assert [ran.revision for ran in (await start(reader.connection)).ran] == ["20250101000000"]
+
+
 RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("README.md", 1): one_call,
     ("README.md", 2): plan_and_execute,
@@ -147,6 +160,7 @@ RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("docs/embedded.md", 1): by_its_dsn,
     ("docs/embedded.md", 2): by_serve,
     ("docs/embedded.md", 3): as_a_fixture,
+    ("docs/adopt/README.md", 1): one_call_after_goose,
     ("docs/asyncpg-trek.md", 1): one_call_after_the_tool,
     ("docs/asyncpg-trek.md", 2): a_plan_after_the_tool,
 }

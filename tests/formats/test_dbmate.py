@@ -30,6 +30,7 @@ CASE = ForeignCase(
     more_row={"version": "20240103000000"},
     keys=lambda database: (48372615,),
     files="`<digits>….sql` with one `migrate:up` and one `migrate:down`, `transaction:false`",
+    proof="real tool run",
     lock="shared, where dbmate is run with `--migration-lock`",
 )
 UP, DOWN = "-- migrate:up\nCREATE TABLE a (i int);\n", "-- migrate:down\nDROP TABLE a;\n"
