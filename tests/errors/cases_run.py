@@ -244,7 +244,7 @@ SETTINGS = (
     Case(
         "unknown-format",
         ConfigError,
-        ("'gooose'", "On offer: asyncpg-trek, native"),
+        ("'gooose'", "Did you mean 'goose'?", "On offer: asyncpg-trek"),
         USERS,
         act=options(format="gooose"),
     ),
