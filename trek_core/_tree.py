@@ -82,7 +82,7 @@ class FolderTree:
         if self._big and file in self._big:
             return None
         try:
-            found = _content(str(file))
+            found = _content(f"{file.root}/{file.path}" if file.root else file.path)
         except OSError as error:
             raise LoadError(str(file), None, f"it cannot be read: {error.strerror}") from error
         if isinstance(found, bytes):

@@ -75,7 +75,16 @@ class Workspace:
         """Raises `PlanError` and `LoadError`."""
         with uncollected():
             found = self._route(history, target, direction)
-            return self._plan(found.hops, history, target, direction, found.warnings)
+            plan = self._plan(found.hops, history, target, direction, found.warnings)
+            del found
+            if not plan:
+                self._forget()
+            return plan
+
+    def _forget(self) -> None:
+        """Who has nothing to run needs no files. They go while the collector is paused: it would look at all of them first."""
+        self._catalog = None
+        del self._tree
 
     def told(self, plan: Plan, facts: Facts) -> Plan:
         """The same plan, recorded with facts that were not known when it was made."""

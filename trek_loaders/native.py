@@ -7,7 +7,6 @@ order; `requires` makes it a graph and `replaces` a squash.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -69,16 +68,19 @@ def arrange(tree: Tree) -> Arrangement:
     Raises `LoadError` for a file that looks like a migration and cannot be one, `Duplicate` for two files of one
     revision, `UnknownRevision` for a range of `replaces` without its ends.
     """
-    ignored, groups = [], defaultdict[Key, list[Named]](list)
+    ignored: list[Ignored] = []
+    groups: dict[Key, tuple[Named, ...]] = {}
     for file in tree.files:
         suffix, path = tree.suffix(file), file.path
         usual = suffix and path[:1].isdigit() and "/" not in path
         if not usual and (reason := _reason_to_ignore(file, suffix)) is not None:
             ignored.append(Ignored(file, reason))
-        else:
-            named = read_name(file, suffix)
-            groups[natural_key(named.revision)].append(named)
-    drafts = [_draft(tree, key, pair_up(files)) for key, files in sorted(groups.items(), key=itemgetter(0))]
+            continue
+        named = (read_name(file, suffix),)
+        others = groups.setdefault(key := natural_key(named[0].revision), named)
+        if others is not named:
+            groups[key] = others + named
+    drafts = [_draft(tree, key, named) for key, named in sorted(groups.items(), key=itemgetter(0))]
     return Arrangement(tuple(_entries(drafts)), tuple(ignored))
 
 
@@ -101,26 +103,22 @@ def _reason_to_ignore(file: File, taken: str) -> str | None:
     return f"{kind}, and it is not named like a migration"
 
 
-def _draft(tree: Tree, key: Key, files: tuple[Named, ...]) -> Draft:
-    said = _directives(tree, files[0])
-    return Draft(key, files[0].revision, files, said.requires, said.replaces)
+def _draft(tree: Tree, key: Key, named: tuple[Named, ...]) -> Draft:
+    files = named if len(named) == 1 and named[0].direction is None else pair_up(named)
+    file, revision, _, direction = files[0]
+    said = _directives(tree, file, direction)
+    return Draft(key, revision, files, said.requires, said.replaces)
 
 
-def _directives(tree: Tree, named: Named) -> Directives:
+def _directives(tree: Tree, file: File, direction: Direction | None) -> Directives:
     """What the file says about its place. A file that cannot say anything is read for this, but not parsed."""
-    file = named.file
     content = _beginning(tree, file) if tree.big(file) else tree.read(file)
     if file.path.endswith(".py"):
         mentioned = b"requires" in content or b"replaces" in content
-        return read_constants(Source(file, content, named.direction)) if mentioned else _NOTHING
-    if (
-        content[:1].isalpha()
-        or _COLON not in content
-        or b"trek" not in content.lower()
-        or not _MENTIONED.search(content)
-    ):
+        return read_constants(Source(file, content, direction)) if mentioned else _NOTHING
+    if content[:1].isalpha() or _COLON not in content or b"trek" not in content.lower():
         return _NOTHING
-    return read_directives(decode(Source(file, content)), str(file))
+    return read_directives(decode(Source(file, content)), str(file)) if _MENTIONED.search(content) else _NOTHING
 
 
 def _beginning(tree: Tree, file: File) -> bytes:
@@ -133,16 +131,15 @@ def _beginning(tree: Tree, file: File) -> bytes:
 def _entries(drafts: Sequence[Draft]) -> Iterator[Entry]:
     replaced = expand(drafts)
     before = parents(drafts, replaced)
-    for draft in drafts:
-        revision, files = draft.revision, draft.files
-        first = files[0]
+    for _, revision, files, _, _ in drafts:
+        file, _, title, _ = files[0]
         yield Entry(
             revision=revision,
-            title=first.title,
+            title=title,
             parents=before[revision],
-            files=(first.file, files[1].file) if len(files) > 1 else (first.file,),
+            files=(file, files[1].file) if len(files) > 1 else (file,),
             load=partial(_load, files),
-            checksums=partial(_checksums, first.file),
+            checksums=partial(_checksums, file),
             replaces=replaced.get(revision, ()),
         )
 
