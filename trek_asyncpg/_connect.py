@@ -21,7 +21,7 @@ from trek_core.plugin import ConfigError, ConnectError, Executor, redact_dsn
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection, Database, Pool
 
-_PIECES = (re.compile(r"""[^'"\\]+"""), re.compile(r"(?<=, )\d+(?=\))"))  # what a driver quotes, and its port
+_PIECES = (r"""[^'"\\]+""", r"(?<=, )\d+(?=\))")  # what a driver quotes, and its port
 SCHEMES = ("postgresql", "postgres")
 AGAIN = 0.2  # seconds until a server that is starting is asked again
 
@@ -103,15 +103,17 @@ async def from_dsn(dsn: str, settings: ConnectSettings | None = None) -> AsyncIt
 
 
 async def _open(dsn: str, settings: ConnectSettings) -> asyncpg.Connection[Any]:
-    shown = redact_dsn(dsn)
     try:
         return await _patiently(dsn, settings)
     except (asyncpg.PostgresError, socket.gaierror, OSError, TimeoutError) as error:
         # a driver's message may hold the DSN: its text is redacted, and the cause is not chained
-        msg = f"cannot connect to {shown}: {type(error).__name__}: {_reason(error, dsn)}\n{_advice(error)}"
+        msg = f"cannot connect to {redact_dsn(dsn)}: {type(error).__name__}: {_reason(error, dsn)}\n{_advice(error)}"
         raise ConnectError(msg) from None
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError) as error:
-        msg = f"the DSN {shown} is not usable: {_reason(error, dsn)}\nIt looks like postgresql://user:password@host:5432/database"
+        msg = (
+            f"the DSN {redact_dsn(dsn)} is not usable: {_reason(error, dsn)}\n"
+            "It looks like postgresql://user:password@host:5432/database"
+        )
         raise ConfigError(msg) from None
 
 
@@ -142,7 +144,7 @@ def _reason(error: Exception, dsn: str) -> str:
         return "***" if secret and piece[0] not in shown else piece[0]
 
     for pattern in _PIECES:
-        said = pattern.sub(hidden, said)
+        said = re.sub(pattern, hidden, said)
     return redact_dsn(said)
 
 

@@ -9,27 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from trek_asyncpg import _reading
 from trek_asyncpg._settings import RunSettings
-from trek_core.plugin import (
-    Action,
-    Done,
-    Executor,
-    Facts,
-    Failed,
-    Lock,
-    Locked,
-    LockWaiting,
-    Record,
-    Result,
-    Rows,
-    Sql,
-    Started,
-)
+from trek_core.plugin import Executor, Facts, Rows, Sql
 
 if TYPE_CHECKING:
     from trek_asyncpg._lock import Held
     from trek_asyncpg._onlooker import Second
     from trek_asyncpg._session import Snapshot
     from trek_asyncpg._types import Connection
+    from trek_core.plugin import Action, Lock, Locked, LockWaiting, Record, Result
 
 
 class AsyncpgExecutor(Executor):
@@ -67,6 +54,7 @@ class AsyncpgExecutor(Executor):
         """Polled. Behind a pooler there is no session lock that could be relied on: the history's guard alone decides."""
         from trek_asyncpg import _lock  # noqa: PLC0415 - what writes is imported when there is something to write
         from trek_asyncpg._session import Snapshot  # noqa: PLC0415
+        from trek_core.plugin import Locked  # noqa: PLC0415
 
         if self._facts is None or not self._facts.database:  # what the driver knew without asking
             self._facts = await _reading.facts(self._connection)
@@ -106,6 +94,7 @@ class AsyncpgExecutor(Executor):
         from trek_asyncpg._lock import Held  # noqa: PLC0415
         from trek_asyncpg._whole import Whole  # noqa: PLC0415
         from trek_asyncpg._whole_query import whole_units  # noqa: PLC0415
+        from trek_core.plugin import Done, Failed, Started  # noqa: PLC0415
 
         pooled = self._facts is not None and self._facts.pooled
         pairs, before = list(units), Before(self._connection, self._snapshot, pooled=pooled)

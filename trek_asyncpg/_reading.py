@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from trek_asyncpg import _failure
 from trek_asyncpg._wire import rows
 from trek_core.plugin import ConfigError, ConnectError, Facts, Rows, Sql
 
@@ -130,6 +129,8 @@ def _other(told: object) -> str:
 
 
 def _lost(connection: Connection, error: Exception, when: str) -> ConnectError | None:
+    from trek_asyncpg import _failure  # noqa: PLC0415 - what an error needs is imported when there is one
+
     confused = isinstance(error, asyncpg.InternalClientError)  # the driver, when the server's farewell comes between
     if confused or _failure.is_lost_connection(error) or connection.is_closed():
         advice = "Nothing was changed. Look whether the server is up, and run again on a new connection."

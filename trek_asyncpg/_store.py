@@ -10,18 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from trek_asyncpg._history import HistoryTable
 from trek_core.plugin import (
-    Action,
-    Advisory,
     Catalog,
     Facts,
-    Guard,
     History,
-    Lock,
-    Record,
     Rows,
     Sql,
     State,
@@ -29,9 +24,11 @@ from trek_core.plugin import (
     VersionStore,
     advisory_key,
     quote_literal,
-    script,
     state_of,
 )
+
+if TYPE_CHECKING:
+    from trek_core.plugin import Action, Guard, Lock, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +63,8 @@ class NativeStore(VersionStore):
         return state_of(history, catalog)
 
     def locks(self, history: History) -> Sequence[Lock]:  # noqa: ARG002
+        from trek_core.plugin import Advisory  # noqa: PLC0415 - what writes is imported when there is something to write
+
         return (Advisory(advisory_key(f"trek\0{self.identity}")),)
 
     def prepare(self, history: History) -> Sequence[Statement]:
@@ -75,6 +74,8 @@ class NativeStore(VersionStore):
 
     # ----------------------------------------------------------------------- writing
     def record(self, action: Action, history: History) -> Record:
+        from trek_core.plugin import Guard, Record  # noqa: PLC0415 - as above
+
         seq = history.next
         guard = Guard(self._table.schema, self._table.table, self._table.key)
         if action.body is None:  # only the history is written
@@ -90,6 +91,8 @@ class NativeStore(VersionStore):
 
     def _outside(self, action: Action, history: History, guard: Guard) -> Record:
         """Rows around each statement; of an action that resumes around the rest."""
+        from trek_core.plugin import Record, script  # noqa: PLC0415 - as above
+
         seq, state = history.next, "claim" if action.resume else "started"
         also = () if action.resume else self._released(action, seq + 1, history)
         begin = (self._insert(history, action, state, finished=False, step=0), *also, *self._abandoned(action, history))

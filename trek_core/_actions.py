@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from trek_core._blame import Offer, blame, called, expect, expect_all
+from trek_core._blame import Offer, blame, expect
 from trek_core._bodies import check_body, transaction_words
+from trek_core._catalog import checksums
 from trek_core._resuming import refuse_uncertain
 from trek_core.errors import Irreversible, LoadError
 from trek_core.model import Action, Body, Entry, Hop, Mode, Script, Sql
@@ -23,21 +24,6 @@ WRITES_ONLY_HISTORY = ("mark", "unmark")
 def build(hops: Iterable[Hop], tree: Tree, layout: Offer[Layout]) -> tuple[Action, ...]:
     """Raises `LoadError`, `Irreversible`, and `PluginError` for what the layout or a loader did wrong."""
     return tuple(_action(hop, index, tree, layout) for index, hop in enumerate(hops))
-
-
-def checksums(entries: Sequence[Entry], tree: Tree, layout: Offer[Layout]) -> list[tuple[str, ...]]:
-    """Each entry's checksums, the one that is written first. Raises `PluginError`."""
-
-    def where(entry: Entry) -> str:
-        return f"Entry.checksums({entry.revision})"
-
-    found = called(layout, where, lambda entry: entry.checksums(tree), entries)
-    return [
-        texts
-        if type(texts) is tuple and len(texts) == 1 and type(texts[0]) is str  # nearly always
-        else expect_all(layout, where(entry), texts, str)
-        for entry, texts in zip(entries, found, strict=True)
-    ]
 
 
 def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:

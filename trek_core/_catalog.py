@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import filterfalse
 from typing import Any, NoReturn
 
-from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
+from trek_core._blame import Offer, blame, breach, called, expect, expect_all, shown
 from trek_core._dataclass import dataclass, field, replace
 from trek_core._graph import Edges, find_cycle, in_order
 from trek_core.contracts import Layout, Tree
@@ -66,6 +66,21 @@ def smell(layout: Offer[Layout], tree: Tree) -> str | None:
         found = layout.value.smells(tree)
     expect(layout, "Layout.smells", found, str | None)
     return found
+
+
+def checksums(entries: Sequence[Entry], tree: Tree, layout: Offer[Layout]) -> list[tuple[str, ...]]:
+    """Each entry's checksums, the one that is written first. Raises `PluginError`."""
+
+    def where(entry: Entry) -> str:
+        return f"Entry.checksums({entry.revision})"
+
+    found = called(layout, where, lambda entry: entry.checksums(tree), entries)
+    return [
+        texts
+        if type(texts) is tuple and len(texts) == 1 and type(texts[0]) is str  # nearly always
+        else expect_all(layout, where(entry), texts, str)
+        for entry, texts in zip(entries, found, strict=True)
+    ]
 
 
 def arrange(layout: Offer[Layout], tree: Tree) -> Arrangement:

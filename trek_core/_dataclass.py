@@ -1,32 +1,39 @@
 """`dataclass`, `field` and `replace` of the library, for classes with slots, at a tenth of what a class costs to make.
 
 The library's writes and compiles six methods a class, a millisecond each class: more than half of a run that finds nothing to
-do. Here `__init__` is compiled when the first object is made, and the other methods are the same functions for all classes.
-To type checkers it is the library's, and `fields`, `asdict`, `signature`, copy, pickle and match work as with it.
+do. Here `__init__` is compiled when a class turns out to have many objects, and the other methods are the same functions for
+all classes. To type checkers it is the library's, and `fields`, `asdict`, `signature`, copy, pickle and match work as with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from operator import attrgetter
 from reprlib import recursive_repr
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 _NOTHING: Any = object()
+_SPEC = "__trek_dataclass__"
 
 
-class _Field(NamedTuple):
+class _Field:
     """What is said of a field."""
 
-    default: Any = _NOTHING
-    default_factory: Any = _NOTHING
-    repr: bool = True
-    compare: bool = True
+    __slots__ = ("compare", "default", "default_factory", "repr")
+
+    def __init__(
+        self,
+        default: Any = _NOTHING,
+        default_factory: Any = _NOTHING,
+        repr: bool = True,  # noqa: A002 - the library's names
+        compare: bool = True,
+    ) -> None:
+        self.default, self.default_factory, self.repr, self.compare = default, default_factory, repr, compare
 
 
 def _replace(instance: Any, /, **changes: Any) -> Any:
-    return type(instance)(**{name: getattr(instance, name) for name in type(instance).__slots__} | changes)
+    kind = type(instance)
+    return kind(**{name: getattr(instance, name) for name in getattr(kind, _SPEC).fields} | changes)
 
 
 def _dataclass(cls: type | None = None, /, *, frozen: bool = False, slots: bool = True, kw_only: bool = False) -> Any:  # noqa: ARG001
@@ -41,39 +48,104 @@ else:
     dataclass, field, replace = _dataclass, _Field, _replace
 
 
+class _Spec:
+    """What was said of a class: its fields, those it inherits first."""
+
+    __slots__ = ("_known", "_objects", "_twin", "fields", "frozen", "kw_only", "made", "plain", "shown")
+
+    def __init__(self, plain: type, fields: Mapping[str, _Field], frozen: bool, kw_only: bool) -> None:
+        self.plain, self.fields, self.frozen, self.kw_only = plain, fields, frozen, kw_only
+        self.shown = [name for name, said in fields.items() if said.repr]
+        self.made: Any = plain
+        self._objects = 0
+        self._twin: Any = None
+
+    def begin(self, instance: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """Instead of a compiled `__init__`, for the first objects: most classes have only a few."""
+        self._objects += 1
+        values = self._values(given, named) if self._objects <= _FEW else None
+        if values is None:
+            self.made.__init__ = _compiled(self)
+            self.made.__init__(instance, *given, **named)
+            return
+        for name, value in values.items():
+            object.__setattr__(instance, name, value)
+        if hasattr(instance, "__post_init__"):
+            instance.__post_init__()
+
+    def _values(self, given: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any] | None:
+        """The value of each field; None for a call that is wrong, which a compiled `__init__` tells best."""
+        values = dict(zip(self.fields, given))  # noqa: B905 - too many are seen below
+        if len(given) > len(values) or (given and self.kw_only) or not values.keys().isdisjoint(named):
+            return None
+        values |= named
+        for name in self.fields.keys() - values.keys():
+            said = self.fields[name]
+            if said.default is _NOTHING and said.default_factory is _NOTHING:
+                return None
+            values[name] = said.default_factory() if said.default is _NOTHING else said.default
+        return values if len(values) == len(self.fields) else None
+
+    @property
+    def twin(self) -> Any:
+        """The class as the library makes it."""
+        if self._twin is None:
+            import dataclasses  # noqa: PLC0415 - the library is imported when it is wanted
+
+            space: dict[str, Any] = {"__module__": self.plain.__module__, "__annotations__": _annotations(self)}
+            for name, said in self.fields.items():
+                given = {key: value for key in _Field.__slots__ if (value := getattr(said, key)) is not _NOTHING}
+                space[name] = dataclasses.field(**given)
+            kind = type(self.plain.__name__, (), space)
+            self._twin = dataclasses.dataclass(frozen=self.frozen, kw_only=self.kw_only)(kind)
+        return self._twin
+
+
+_FEW = 3
+
+
 def _make(cls: type, frozen: bool, kw_only: bool) -> type:
     """The class again, with slots and methods."""
-    space = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
-    fields = {name: _said(space.pop(name, _NOTHING)) for name in cls.__annotations__}
-    space["__slots__"], space["__match_args__"] = tuple(fields), () if kw_only else tuple(fields)
-    for name, method in _methods(fields, frozen).items():
-        space.setdefault(name, method)
-    twin = cache(lambda: _twin(cls, fields, frozen, kw_only))
-    space["__dataclass_fields__"] = _Lazy(lambda: twin().__dataclass_fields__)
-    space["__dataclass_params__"] = _Lazy(lambda: twin().__dataclass_params__)
-    space["__signature__"] = _Lazy(lambda: _signature(twin()))
-    made: Any = type(cls)(cls.__name__, cls.__bases__, space)
+    space = dict(vars(cls))
+    for name in ("__dict__", "__weakref__"):
+        space.pop(name, None)
+    own = {name: _said(space.pop(name, _NOTHING)) for name in space.get("__annotations__", ())}
+    fields: dict[str, _Field] = {}
+    for base in cls.__bases__:
+        if (inherited := getattr(base, _SPEC, None)) is not None:
+            fields |= inherited.fields
+    fields |= own
+    space[_SPEC] = spec = _Spec(cls, fields, frozen, kw_only)
+    space["__slots__"], space["__match_args__"] = tuple(own), () if kw_only else tuple(fields)
+    space = _SHARED | (_FROZEN if frozen else {}) | _compared(fields, frozen) | space
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - until there are many objects
+        spec.begin(self, args, kwargs)
+
+    space["__init__"] = __init__
+    made = spec.made = type(cls)(cls.__name__, cls.__bases__, space)
     made.__qualname__ = cls.__qualname__
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - until the first object is made
-        made.__init__ = _compiled(made, fields, frozen, kw_only)
-        made.__init__(self, *args, **kwargs)
-
-    made.__init__ = __init__
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def _said(value: Any) -> _Field:
     return value if isinstance(value, _Field) else _Field(value)
 
 
-def _compiled(made: type, fields: Mapping[str, _Field], frozen: bool, kw_only: bool) -> Any:
-    """`__init__`."""
-    known: dict[str, Any] = {"nothing": _NOTHING}
-    arguments, values = ["self", "*"] if kw_only and fields else ["self"], {}
-    for name, said in fields.items():
+def _annotations(spec: _Spec) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for kind in reversed(spec.made.__mro__):
+        found |= {name: said for name, said in vars(kind).get("__annotations__", {}).items() if name in spec.fields}
+    return {name: found[name] for name in spec.fields}
+
+
+# --------------------------------------------------------------------------- __init__
+def _compiled(spec: _Spec) -> Any:
+    made, known = spec.made, {"nothing": _NOTHING}
+    arguments, values = ["self", "*"] if spec.kw_only and spec.fields else ["self"], {}
+    for name, said in spec.fields.items():
         known |= {
-            f"set_{name}": vars(made)[name].__set__,
+            f"set_{name}": getattr(made, name).__set__,
             f"default_{name}": said.default,
             f"new_{name}": said.default_factory,
         }
@@ -81,7 +153,9 @@ def _compiled(made: type, fields: Mapping[str, _Field], frozen: bool, kw_only: b
         default = "=nothing" if factory else "" if said.default is _NOTHING else f"=default_{name}"
         arguments.append(name + default)
         values[name] = f"new_{name}() if {name} is nothing else {name}" if factory else name
-    lines = _frozen_lines(made, values, known) if frozen else _plain_lines(values)
+    lines = _frozen_lines(made, values, known) if spec.frozen else _plain_lines(values)
+    if hasattr(made, "__post_init__"):
+        lines.append("self.__post_init__()")
     exec(f"def __init__({', '.join(arguments)}):\n  " + "\n  ".join(lines), known)  # noqa: S102 - as the library does
     known["__init__"].__qualname__ = f"{made.__qualname__}.__init__"
     return known["__init__"]
@@ -109,13 +183,10 @@ _MANY = 6
 _BECOME = vars(object)["__class__"].__set__
 
 
-def _methods(fields: Mapping[str, _Field], frozen: bool) -> dict[str, Any]:
-    key = _getter([name for name, said in fields.items() if said.compare])
-    shown = [name for name, said in fields.items() if said.repr]
-
-    @recursive_repr()
-    def __repr__(self: Any) -> str:  # noqa: N807
-        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+# --------------------------------------------------------------------------- the other methods
+def _compared(fields: Mapping[str, _Field], frozen: bool) -> dict[str, Any]:
+    names = [name for name, said in fields.items() if said.compare]
+    key: Callable[[Any], Any] = attrgetter(*names) if names else lambda instance: ()
 
     def __eq__(self: Any, other: object) -> Any:  # noqa: N807
         return key(self) == key(other) if other.__class__ is self.__class__ else NotImplemented
@@ -123,60 +194,52 @@ def _methods(fields: Mapping[str, _Field], frozen: bool) -> dict[str, Any]:
     def __hash__(self: Any) -> int:  # noqa: N807
         return hash(key(self))
 
-    methods = {
-        "__repr__": __repr__,
-        "__eq__": __eq__,
-        "__hash__": __hash__ if frozen else None,
-        "__replace__": _replace,
-    }
-    return methods | _FROZEN if frozen else methods
+    return {"__eq__": __eq__, "__hash__": __hash__ if frozen else None}
 
 
-def _getter(names: list[str]) -> Callable[[Any], Any]:
-    return attrgetter(*names) if names else lambda instance: ()
+@recursive_repr()
+def _repr(self: Any) -> str:
+    shown = getattr(self, _SPEC).shown
+    return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
 
 def _refuse(self: Any, name: str, *_: object) -> NoReturn:
-    from dataclasses import FrozenInstanceError  # noqa: PLC0415 - the library is imported when it is wanted
+    from dataclasses import FrozenInstanceError  # noqa: PLC0415 - as above
 
     msg = f"cannot change {name!r} of {type(self).__name__}"
     raise FrozenInstanceError(msg)
 
 
 def _state(self: Any) -> list[Any]:
-    return [getattr(self, name) for name in self.__slots__]
+    return [getattr(self, name) for name in getattr(self, _SPEC).fields]
 
 
 def _set_state(self: Any, state: list[Any]) -> None:
-    for name, value in zip(self.__slots__, state, strict=True):
+    for name, value in zip(getattr(self, _SPEC).fields, state, strict=True):
         object.__setattr__(self, name, value)
 
 
-_FROZEN = {"__setattr__": _refuse, "__delattr__": _refuse, "__getstate__": _state, "__setstate__": _set_state}
-
-
 class _Lazy:
-    """What only introspection asks for."""
+    """What only introspection asks for, of the class as the library makes it."""
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self.make = make
+    def __init__(self, get: Callable[[Any], Any]) -> None:
+        self.get = get
 
     def __get__(self, instance: object, owner: type) -> Any:
-        return self.make()
-
-
-def _twin(cls: type, fields: Mapping[str, _Field], frozen: bool, kw_only: bool) -> Any:
-    """The class as the library makes it."""
-    import dataclasses  # noqa: PLC0415
-
-    space: dict[str, Any] = {"__annotations__": cls.__annotations__, "__module__": cls.__module__}
-    for name, said in fields.items():
-        given = {key: value for key, value in said._asdict().items() if value is not _NOTHING}
-        space[name] = dataclasses.field(**given)
-    return dataclasses.dataclass(frozen=frozen, kw_only=kw_only)(type(cls.__name__, (), space))
+        return self.get(getattr(owner, _SPEC).twin)
 
 
 def _signature(twin: type) -> Any:
-    import inspect  # noqa: PLC0415
+    import inspect  # noqa: PLC0415 - as above
 
     return inspect.signature(twin)
+
+
+_SHARED = {
+    "__repr__": _repr,
+    "__replace__": _replace,
+    "__dataclass_fields__": _Lazy(attrgetter("__dataclass_fields__")),
+    "__dataclass_params__": _Lazy(attrgetter("__dataclass_params__")),
+    "__signature__": _Lazy(_signature),
+}
+_FROZEN = {"__setattr__": _refuse, "__delattr__": _refuse, "__getstate__": _state, "__setstate__": _set_state}

@@ -7,7 +7,6 @@ distributions (a zip, the finder of a frozen program) it is asked itself.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,7 +15,6 @@ from importlib.machinery import PathFinder
 from typing import NamedTuple
 
 _INFO = {".dist-info": "METADATA", ".egg-info": "PKG-INFO"}
-_PLAIN = re.compile(r"\w+(?:\.\w+)*", re.ASCII)
 
 
 class Point(NamedTuple):
@@ -30,7 +28,7 @@ class Point(NamedTuple):
 
     def load(self) -> object:
         """What it names, imported."""
-        if _PLAIN.fullmatch(self.value):
+        if all(map(str.isidentifier, self.value.split("."))):
             return import_module(self.value)
         from importlib.metadata import EntryPoint  # noqa: PLC0415
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from itertools import filterfalse
 from types import NoneType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from trek_core import script
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
-from trek_core._bodies import transaction_words
 from trek_core._dataclass import replace
-from trek_core.contracts import VersionStore
-from trek_core.model import Action, History, HistoryRow, Record, Resume, Sql, State, Statement
+from trek_core._door import later
+from trek_core.model import History, HistoryRow, Resume, Sql, State, Statement
+
+if TYPE_CHECKING:
+    from trek_core import _bodies, _records, script
+    from trek_core.contracts import VersionStore
+    from trek_core.model import Action, Record
+else:
+    _bodies, _records, script = later("_bodies", "_records", "script")
 
 Phase = Literal["begin", "done", "whole"]
 Progress = Callable[[int, Phase], tuple[Statement, ...]]
@@ -88,7 +93,7 @@ def _refuse_row(store: Offer[VersionStore], where: str, row: HistoryRow) -> None
 
 def _check(store: Offer[VersionStore], action: Action, record: Record) -> Record:
     where = "VersionStore.record"
-    expect(store, where, record, Record)
+    expect(store, where, record, _records.Record)
     expect(store, f"{where}: history", record.history, History)
     for name in ("begin", "finish", "failed"):
         _checked(store, f"{where}: {name}", getattr(record, name))
@@ -118,7 +123,7 @@ def _blamed(store: Offer[VersionStore], progress: Progress) -> Progress:
 def _checked(store: Offer[VersionStore], where: str, given: object) -> tuple[Statement, ...]:
     statements = expect_all(store, where, given, Statement)
     for statement in statements:
-        if isinstance(statement, Sql) and (word := transaction_words(statement.text)):
+        if isinstance(statement, Sql) and (word := _bodies.transaction_words(statement.text)):
             problem = (
                 f"gave the statement {word}: the executor begins and ends transactions, so that a row and its "
                 "migration are one.\nA store only writes its rows: leave that statement out."

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from trek_core._catalog import EntryCatalog, files_of
 from trek_core._dataclass import dataclass, field, replace
+from trek_core._door import later
 from trek_core._lineage import Lineage, versioned
-from trek_core._resuming import since, unfinished
 from trek_core._targets import listing
 from trek_core.errors import Changed, Missing, OutOfOrder, PlanError
 from trek_core.model import Choice, Entry, HistoryRow, Hop, Rules, State
+
+if TYPE_CHECKING:
+    from trek_core import _resuming
+else:
+    (_resuming,) = later("_resuming")
 
 Edited = Callable[[Sequence[tuple[Entry, HistoryRow]]], Mapping[str, str]]
 """Of the entries whose files were edited since their rows were written: revision -> the file's checksum."""
@@ -80,7 +86,7 @@ class Judge:
 def refuse_unfinished(state: State) -> None:
     """Begun outside a transaction, never completed, and no row tells how far it came. Raises `Unfinished`."""
     if left := [row for row in state.unfinished if row.revision not in state.resumes]:
-        raise unfinished(left, [since(row) for row in left])
+        raise _resuming.unfinished(left, [_resuming.since(row) for row in left])
 
 
 def resumed(catalog: EntryCatalog, state: State, hops: Sequence[Hop], target: str) -> list[Hop]:
@@ -92,7 +98,9 @@ def resumed(catalog: EntryCatalog, state: State, hops: Sequence[Hop], target: st
         doing = "reverting" if row.verb == "revert" else "applying"
         if at is None:
             reason = f"{doing} it is not on the way to {target!r}"
-            raise unfinished([row], [f"{since(row, resume)}: {reason}; a target that needs it goes on with it"])
+            raise _resuming.unfinished(
+                [row], [f"{_resuming.since(row, resume)}: {reason}; a target that needs it goes on with it"]
+            )
         hops[at] = replace(hops[at], resume=resume)
     return hops
 

@@ -11,19 +11,23 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from trek_core import _aftermath, _checks
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
+from trek_core._door import later
 from trek_core._pause import uncollected
 from trek_core._recording import check_history
 from trek_core._session import Session
 from trek_core.errors import ConfigError, ConnectError, MigrationFailed, TrekError, Unfinished, plugin_words
-from trek_core.events import Done, Event, Failed, Lost, RunFailed, RunFinished, RunStarted
-from trek_core.model import Facts, History, Lock, Locked, Rows, Sql
+from trek_core.model import Facts, History, Rows, Sql
 from trek_core.plans import Plan, Ran, Report
 
 if TYPE_CHECKING:
+    from trek_core import _aftermath, _checks, _records, events
     from trek_core._workspace import Workspace
     from trek_core.contracts import Executor, Observer, VersionStore
+    from trek_core.events import Event, Failed, Lost
+    from trek_core.model import Locked
+else:
+    _aftermath, _checks, _records, events = later("_aftermath", "_checks", "_records", "events")
 
 log = logging.getLogger("trek")
 Planner = Callable[[History], Plan]
@@ -115,14 +119,14 @@ class Runner:
         if plan.as_one:
             self.session.check_runs_as_one()
         try:
-            await self._tell(RunStarted(plan))
+            await self._tell(events.RunStarted(plan))
             await self._under_lock(plan, replan)
         except BaseException as error:
             _checks.done_before(error, self.ran)
-            await self._tell(RunFailed(error))
+            await self._tell(events.RunFailed(error))
             raise
         report = self._so_far(plan)
-        await self._tell(RunFinished(report))
+        await self._tell(events.RunFinished(report))
         return report
 
     async def _under_lock(self, plan: Plan, replan: Planner) -> None:
@@ -142,7 +146,7 @@ class Runner:
     def _lock(self, history: History) -> AbstractAsyncContextManager[Locked]:
         with blame(self.workspace.store, "VersionStore.locks"):
             locks = self.workspace.store.value.locks(history)
-        locks = expect_all(self.workspace.store, "VersionStore.locks", locks, Lock)
+        locks = expect_all(self.workspace.store, "VersionStore.locks", locks, _records.Lock)
         return self.session.lock(locks, self.lock_wait, self._tell)
 
     async def _again(self, plan: Plan, replan: Planner) -> Plan:
@@ -152,7 +156,8 @@ class Runner:
         return replan(history)
 
     def _expect(self, history: History) -> None:
-        _checks.expected(self.workspace.expect_database, self.facts, history)
+        if self.workspace.expect_database:
+            _checks.expected(self.workspace.expect_database, self.facts, history)
 
     async def _after_loss(self, plan: Plan, lost: Lost, replan: Planner) -> Plan:
         """Somebody was faster, which the history must show; if it does not, the failure was the migration's own."""
@@ -162,22 +167,22 @@ class Runner:
         if _stand(fresh) != _stand(plan):
             _checks.not_resumed_at_once(fresh)
             return fresh
-        raise self._failed(plan, Failed(lost.action, lost.failure), _taken(self.workspace.store))
+        raise self._failed(plan, events.Failed(lost.action, lost.failure), _taken(self.workspace.store))
 
     async def _carry_out(self, plan: Plan) -> Lost | None:
         units = tuple(zip(plan.actions, plan.records, strict=True))
         async with contextlib.aclosing(self.session.run(units, as_one=plan.as_one)) as results:
             async for result in results:
-                if isinstance(result, Failed) and result.failure.outcome == "unknown":
+                if isinstance(result, events.Failed) and result.failure.outcome == "unknown":
                     raise await self._after_death(plan, result)
-                if isinstance(result, Done):
+                if isinstance(result, events.Done):
                     action = result.action
                     ran = Ran(action.revision, action.entry.title, action.verb, result.seconds, result.together)
                     self.ran.append(ran)
                 await self._tell(result)
-                if isinstance(result, Lost):
+                if isinstance(result, events.Lost):
                     return result
-                if isinstance(result, Failed):
+                if isinstance(result, events.Failed):
                     raise self._failed(plan, result)
         return None
 

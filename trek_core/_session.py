@@ -5,20 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trek_core._blame import Offer, blame, breach, expect, shown
+from trek_core._door import later
 from trek_core.contracts import Executor
 from trek_core.errors import ConfigError, plugin_words
-from trek_core.events import Done, Failed, LockWaiting, Lost, Result
-from trek_core.model import Action, Facts, Lock, Locked, Record, Rows, Sql
+from trek_core.model import Facts, Rows, Sql
+
+if TYPE_CHECKING:
+    from trek_core import _records, events
+    from trek_core.events import LockWaiting, Result
+    from trek_core.model import Action, Lock, Locked, Record
+
+    Units = Sequence[tuple[Action, Record]]
+else:
+    _records, events = later("_records", "events")
 
 log = logging.getLogger("trek")
 T = TypeVar("T")
 QUERY = (
     "either it did not decode the row, or the store's query does not give one JSON object a row, as to_jsonb(t) does"
 )
-Units = Sequence[tuple[Action, Record]]
 
 
 class Session:
@@ -54,7 +62,7 @@ class Session:
             expect(self._offer, where, manager, AbstractAsyncContextManager)
             return manager
 
-        return inside(self._offer, (where, f"{where}: releasing"), begin, Locked)
+        return inside(self._offer, (where, f"{where}: releasing"), begin, _records.Locked)
 
     def check_runs_as_one(self) -> None:
         """Raises `ConfigError` for an executor that commits each migration by itself, and has nothing else."""
@@ -74,7 +82,7 @@ class Session:
         ended: BaseException | None = None
         try:
             while (result := await self._next(where, results)) is not None:
-                done, last = done + isinstance(result, Done), result
+                done, last = done + isinstance(result, events.Done), result
                 yield result
         except BaseException as error:
             ended = error
@@ -82,14 +90,14 @@ class Session:
         finally:
             with _ending(self._offer, f"{where}: closing", ended):
                 await results.aclose()
-        if done < len(units) and not isinstance(last, Failed | Lost):
+        if done < len(units) and not isinstance(last, events.Failed | events.Lost):
             breach(self._offer, where, _stopped(done, len(units), last))
 
     async def _next(self, where: str, results: AsyncGenerator[Result]) -> Result | None:
         with blame(self._offer, where):
             result = await anext(results, None)
         if result is not None:
-            expect(self._offer, where, result, Result)
+            expect(self._offer, where, result, events.Result)
         return result
 
 

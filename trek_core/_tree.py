@@ -8,16 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from trek_core._big import BIG, BigSource, Known, known_by, open_file, open_known
 from trek_core._blame import Offer, blame, expect
-from trek_core._bodies import check_body
+from trek_core._door import later
 from trek_core.errors import ConfigError, LoadError
 from trek_core.model import Direction, Facts, File, Script, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from trek_core import _big, _bodies
+    from trek_core._big import Known
     from trek_core.contracts import Loader
+else:
+    _big, _bodies = later("_big", "_bodies")
 
 Folder = str | os.PathLike[str]
 _BACKUPS = ("~", ".swp")
@@ -75,7 +78,7 @@ class FolderTree:
 
     def open(self, file: File) -> BinaryIO:
         """The file's bytes as a stream. Raises `LoadError` when it cannot be read, or changed since it was first seen."""
-        return open_known(file, self._big[file]) if self.big(file) else io.BytesIO(self.read(file))
+        return _big.open_known(file, self._big[file]) if self.big(file) else io.BytesIO(self.read(file))
 
     def _look(self, file: File) -> bytes | None:
         """The content, which is kept; None for a big one."""
@@ -119,7 +122,7 @@ class FolderTree:
     def _load_big(self, offer: Offer[Loader], file: File, direction: Direction | None) -> Script:
         """Once for all plans of a run: it takes its time. What is read later is compared with what was read here."""
         if (file, direction) not in self._scripts:
-            script = self._load(offer, BigSource(file, partial(open_file, file), direction))
+            script = self._load(offer, _big.BigSource(file, partial(_big.open_file, file), direction))
             self.open(file).close()  # it must be the file that was hashed
             self._scripts[file, direction] = script
         return self._scripts[file, direction]
@@ -132,7 +135,7 @@ class FolderTree:
         expect(offer, where, script, Script)
         for body in (script.up, script.down):
             if body is not None:
-                check_body(offer, where, body)
+                _bodies.check_body(offer, where, body)
         return script
 
 
@@ -157,8 +160,8 @@ def _content(path: str) -> bytes | Known:
         content = os.read(descriptor, _PIECE)
         if not (more := os.read(descriptor, _PIECE)):  # a short answer is no end of the file everywhere
             return content
-        if (state := os.fstat(descriptor)).st_size > BIG:
-            return known_by(state)
+        if (state := os.fstat(descriptor)).st_size > _big.BIG:
+            return _big.known_by(state)
         return b"".join((content, more, *iter(lambda: os.read(descriptor, _PIECE), b"")))
     finally:
         os.close(descriptor)

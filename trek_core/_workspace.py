@@ -7,14 +7,13 @@ from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
-from trek_core import _actions, _as_one
 from trek_core._blame import blame, called, expect, expect_all
-from trek_core._catalog import EntryCatalog, arrange, build, smell
+from trek_core._catalog import EntryCatalog, arrange, build, checksums, smell
 from trek_core._dataclass import replace
+from trek_core._door import later
 from trek_core._pause import uncollected
 from trek_core._planner import route
 from trek_core._recording import check_state, records
-from trek_core._resuming import came
 from trek_core._tree import FolderTree
 from trek_core.errors import ConfigError, TrekError, UnknownRevision
 from trek_core.model import (
@@ -31,11 +30,13 @@ from trek_core.model import (
     TransactionChoice,
 )
 from trek_core.plans import Plan, RevisionStatus, Status
-from trek_core.script import statements
 
 if TYPE_CHECKING:
+    from trek_core import _actions, _as_one, _resuming, script
     from trek_core.backend import Backend
     from trek_core.contracts import Tree
+else:
+    _actions, _as_one, _resuming, script = later("_actions", "_as_one", "_resuming", "script")
 
 LENIENT = Rules(out_of_order="allow", missing="allow", changed="allow")
 
@@ -143,8 +144,10 @@ class Workspace:
             return one
         with contextlib.suppress(TrekError):
             hops = [Hop(entry=entry, verb=resume.begun.verb)] if entry else []
-            total = sum(len(statements(action)) for action in _actions.build(hops, self._tree, self.layout)) or None
-        return replace(one, progress=came(resume, total))
+            total = (
+                sum(len(script.statements(action)) for action in _actions.build(hops, self._tree, self.layout)) or None
+            )
+        return replace(one, progress=_resuming.came(resume, total))
 
     # ----------------------------------------------------------------------- parts
     def _route(self, history: History, target: str, direction: Direction | None) -> Route:
@@ -164,16 +167,16 @@ class Workspace:
 
     def _edited(self, pairs: Sequence[tuple[Entry, HistoryRow]]) -> dict[str, str]:
         """Of the entries whose files were edited since their rows were written: revision -> the file's checksum."""
-        checksums = _actions.checksums([entry for entry, _ in pairs], self._tree, self.layout)
+        now = checksums([entry for entry, _ in pairs], self._tree, self.layout)
         where, changed = "VersionStore.changed", self.store.value.changed
-        asked = [(found, row.data) for found, (_, row) in zip(checksums, pairs, strict=True)]
+        asked = [(found, row.data) for found, (_, row) in zip(now, pairs, strict=True)]
         answers = called(self.store, lambda _: where, lambda one: changed(*one), asked)
         edited = expect_all(self.store, where, answers, bool)
         if True not in edited:
             return {}
         return {
             entry.revision: next(iter(found), "unknown")
-            for (entry, _), found, is_edited in zip(pairs, checksums, edited, strict=True)
+            for (entry, _), found, is_edited in zip(pairs, now, edited, strict=True)
             if is_edited
         }
 
@@ -185,7 +188,8 @@ class Workspace:
         direction: Direction | None,
         warnings: tuple[str, ...] = (),
     ) -> Plan:
-        actions = _actions.build(hops, self._tree, self.layout)
+        hops = tuple(hops)
+        actions = _actions.build(hops, self._tree, self.layout) if hops else ()
         told, transaction = (*history.warnings, *warnings), self.rules.transaction
         plan = Plan(target, actions, records(self.store, actions, history), told, direction, history, self, transaction)
         if plan.as_one:

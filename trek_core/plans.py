@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from trek_core._dataclass import dataclass, field
-from trek_core.model import Action, Direction, History, HistoryRow, Record, TransactionChoice
+from trek_core.model import Direction, History, HistoryRow, TransactionChoice
 
 if TYPE_CHECKING:
     from trek_core._workspace import Workspace
+    from trek_core.model import Action, Record
 
 
 @dataclass(frozen=True, slots=True)

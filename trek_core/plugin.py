@@ -11,7 +11,9 @@ A plugin is a module (or an object) with functions marked `@hookimpl`, found by 
 Subclass `TrekHooks` instead to have a type checker compare the signatures.
 """
 
-from trek_core import script
+from typing import TYPE_CHECKING
+
+from trek_core._door import door
 from trek_core._folding import state_of
 from trek_core._hooks import TrekHooks, hookimpl
 from trek_core._host import PluginHost
@@ -41,25 +43,7 @@ from trek_core.errors import (
     TrekError,
     UnknownRevision,
 )
-from trek_core.events import (
-    Blocked,
-    Blocker,
-    Done,
-    Event,
-    Failed,
-    Failure,
-    LockWaiting,
-    Lost,
-    Result,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    Started,
-    StatementDone,
-)
 from trek_core.model import (
-    Action,
-    Advisory,
     Arrangement,
     Body,
     Call,
@@ -68,19 +52,14 @@ from trek_core.model import (
     Entry,
     Facts,
     File,
-    Guard,
     History,
     HistoryRow,
     Hop,
     Ignored,
-    Lock,
-    Locked,
     Mode,
     Piece,
-    Record,
     Resume,
     Row,
-    RowLock,
     Rows,
     Rules,
     Script,
@@ -93,6 +72,38 @@ from trek_core.model import (
 )
 from trek_core.plans import Plan, Report
 from trek_core.text import advisory_key, create_schema, decode, quote_ident, quote_literal, redact_dsn
+
+if TYPE_CHECKING:
+    from trek_core import script
+    from trek_core.events import (
+        Blocked,
+        Blocker,
+        Done,
+        Event,
+        Failed,
+        Failure,
+        LockWaiting,
+        Lost,
+        Result,
+        RunFailed,
+        RunFinished,
+        RunStarted,
+        Started,
+        StatementDone,
+    )
+    from trek_core.model import Action, Advisory, Guard, Lock, Locked, Record, RowLock
+else:
+    __getattr__ = door(  # what a run that finds nothing to do has no use for
+        __name__,
+        {
+            "trek_core.events": (
+                "Blocked Blocker Done Event Failed Failure LockWaiting Lost Result RunFailed RunFinished RunStarted"
+                " Started StatementDone"
+            ),
+            "trek_core.model": "Action Advisory Guard Lock Locked Record RowLock",
+            "trek_core.script": "script",
+        },
+    )
 
 __all__ = [
     "Action",

@@ -77,11 +77,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 # --------------------------------------------------------------------------- secrets
-_URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
-_HOSTS = re.compile(r"(\[[^\]]*\]|[^:,\[\]]*)(:\d*)?(,(\[[^\]]*\]|[^:,\[\]]*)(:\d*)?)*")
+# Compiled when a DSN is shown: most runs show none.
+_URL = r"\s*[A-Za-z][A-Za-z0-9+.-]*://"
+_HOSTS = r"(\[[^\]]*\]|[^:,\[\]]*)(:\d*)?(,(\[[^\]]*\]|[^:,\[\]]*)(:\d*)?)*"
 _KEY = r"(?i:password|passwd|pwd)\s*=\s*"
-_PARAMETER = re.compile(rf"{_KEY}(?P<value>[^&]*)")
-_KEYWORD = re.compile(rf"{_KEY}(?P<value>'(?:\\.|[^'\\])*(?:'|\\?$)|(?:\\.|\S)*)", re.DOTALL)
+_PARAMETER = rf"{_KEY}(?P<value>[^&]*)"
+_KEYWORD = rf"(?s){_KEY}(?P<value>'(?:\\.|[^'\\])*(?:'|\\?$)|(?:\\.|\S)*)"
 
 
 def redact_dsn(dsn: str) -> str:
@@ -90,8 +91,8 @@ def redact_dsn(dsn: str) -> str:
     Finds it in a URL (user:password@), in its query and in the form "host=… password=…". A malformed DSN, such as one
     whose password holds a raw @, : or /, may lose more than the password, never less.
     """
-    url = _URL.match(dsn)
-    parameters = (_PARAMETER if url else _KEYWORD).finditer(dsn)
+    url = re.match(_URL, dsn)
+    parameters = re.finditer(_PARAMETER if url else _KEYWORD, dsn)
     secrets = [match.span("value") for match in parameters]
     secrets.append(_after_user(dsn, url.end() if url else 0, bool(url)))
     text, done = "", 0
@@ -117,6 +118,6 @@ def _after_user(dsn: str, start: int, is_url: bool) -> tuple[int, int]:
     if at > colon >= 0:
         return colon + 1, at
     authority = re.split(r"[/?#]", dsn[start:], maxsplit=1)[0]
-    if is_url and at < 0 <= colon < start + len(authority) and not _HOSTS.fullmatch(authority):
+    if is_url and at < 0 <= colon < start + len(authority) and not re.fullmatch(_HOSTS, authority):
         return colon + 1, len(dsn)
     return 0, 0

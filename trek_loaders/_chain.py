@@ -19,8 +19,8 @@ class Draft(NamedTuple):
     key: Key
     revision: str
     files: tuple[Named, ...]
-    requires: tuple[str, ...] | None
-    replaces: tuple[str, ...]
+    requires: tuple[str, ...] | None = None
+    replaces: tuple[str, ...] = ()
 
 
 def expand(drafts: Sequence[Draft]) -> dict[str, tuple[str, ...]]:

@@ -6,14 +6,12 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from trek_core.plugin import Direction, Duplicate, File, LoadError
-from trek_loaders._directives import REVISION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Key = tuple[tuple[int, int, str], ...]
 
-RUNS = re.compile(r"[0-9]+|[^0-9]+")
 _RESERVED = ("head", "base", "initial")
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
@@ -35,6 +33,8 @@ def read_name(file: File, suffix: str) -> Named:
         head, underscore, title = stem.partition("_")
         if underscore and head.isdigit():
             return Named(file, head, title, None)
+    from trek_loaders._directives import REVISION  # noqa: PLC0415 - most are
+
     front, _, end = stem.rpartition(".")
     direction = _DIRECTIONS.get(end.lower()) if front else None
     head, underscore, title = (front if direction else stem).partition("_")
@@ -81,5 +81,10 @@ def natural_key(revision: str) -> Key:
     if revision.isascii() and revision.isdigit():
         number = revision.lstrip("0")
         return ((0, len(number), number),)
-    runs = ((run.isdigit(), run.lstrip("0") if run.isdigit() else run) for run in RUNS.findall(revision))
-    return tuple((0, len(run), run) if digits else (1, 0, run) for digits, run in runs)
+    found = ((run.isdigit(), run.lstrip("0") if run.isdigit() else run) for run in runs(revision))
+    return tuple((0, len(run), run) if digits else (1, 0, run) for digits, run in found)
+
+
+def runs(revision: str) -> list[str]:
+    """Its digits and what is between them: "rc12" is "rc", "12"."""
+    return re.findall(r"[0-9]+|[^0-9]+", revision)

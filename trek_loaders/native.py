@@ -29,29 +29,28 @@ from trek_core.plugin import (
     hookimpl,
 )
 from trek_loaders._chain import Draft, expand, parents
-from trek_loaders._directives import Directives, read_directives
-from trek_loaders._names import RUNS, Key, Named, natural_key, pair_up, read_name
-from trek_loaders.python import read_constants
+from trek_loaders._names import Key, Named, natural_key, pair_up, read_name, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from trek_core.plugin import Tree
+    from trek_loaders._directives import Directives
 
-_MIGRATION = re.compile(r"[0-9][A-Za-z0-9.]*_")
-_MENTIONED = re.compile(rb"trek\s*:", re.IGNORECASE)
-_NOTHING = Directives()
 _RETURN, _COLON, _PLUS = b"\r:+"
 """As numbers, which are looked for in a fifth of the time of a text: what has none of them needs no closer look."""
+# Patterns are texts: a run that finds nothing to do needs none, and to compile them takes as long as to read 20 files.
+_MIGRATION = r"[0-9][A-Za-z0-9.]*_"
+_MENTIONED = rb"(?i)trek\s*:"
 
 _SMELLS_BY_NAME = (
-    ("flyway", re.compile(r"(?:[VUB][0-9][0-9._]*|R)__.*\.(?i:sql)", re.DOTALL)),
-    ("asyncpg-trek", re.compile(r"[0-9]{8}_initial_up_\w+\.(?:sql|py)")),
+    ("flyway", r"(?s)(?:[VUB][0-9][0-9._]*|R)__.*\.(?i:sql)"),
+    ("asyncpg-trek", r"[0-9]{8}_initial_up_\w+\.(?:sql|py)"),
 )
 _SMELLS_BY_CONTENT = (
-    ("goose", b"+goose", re.compile(rb"^[ \t]*--[ \t]*\+goose[^\r\n]*", re.MULTILINE)),
-    ("dbmate", b"migrate:up", re.compile(rb"^--[ \t]*migrate:up[^\r\n]*", re.MULTILINE)),
-    ("sql-migrate", b"+migrate", re.compile(rb"^--[ \t]*\+migrate[^\r\n]*", re.MULTILINE)),
+    ("goose", b"+goose", rb"(?m)^[ \t]*--[ \t]*\+goose[^\r\n]*"),
+    ("dbmate", b"migrate:up", rb"(?m)^--[ \t]*migrate:up[^\r\n]*"),
+    ("sql-migrate", b"+migrate", rb"(?m)^--[ \t]*\+migrate[^\r\n]*"),
 )
 
 
@@ -97,7 +96,7 @@ def _reason_to_ignore(file: File, taken: str) -> str | None:
         return None
     _, dot, suffix = name.rpartition(".")
     kind = f"no loader takes '.{suffix}'" if dot else "no loader takes a name without a suffix"
-    if _MIGRATION.match(name):
+    if re.match(_MIGRATION, name):
         advice = "It is named like a migration: install or enable a loader for it, rename it, or move it away."
         raise LoadError(str(file), None, kind, advice)
     return f"{kind}, and it is not named like a migration"
@@ -107,18 +106,25 @@ def _draft(tree: Tree, key: Key, named: tuple[Named, ...]) -> Draft:
     files = named if len(named) == 1 and named[0].direction is None else pair_up(named)
     file, revision, _, direction = files[0]
     said = _directives(tree, file, direction)
-    return Draft(key, revision, files, said.requires, said.replaces)
+    return Draft(key, revision, files, said.requires, said.replaces) if said else Draft(key, revision, files)
 
 
-def _directives(tree: Tree, file: File, direction: Direction | None) -> Directives:
+def _directives(tree: Tree, file: File, direction: Direction | None) -> Directives | None:
     """What the file says about its place. A file that cannot say anything is read for this, but not parsed."""
     content = _beginning(tree, file) if tree.big(file) else tree.read(file)
     if file.path.endswith(".py"):
-        mentioned = b"requires" in content or b"replaces" in content
-        return read_constants(Source(file, content, direction)) if mentioned else _NOTHING
+        if b"requires" not in content and b"replaces" not in content:
+            return None
+        from trek_loaders.python import read_constants  # noqa: PLC0415 - most files say nothing
+
+        return read_constants(Source(file, content, direction))
     if content[:1].isalpha() or _COLON not in content or b"trek" not in content.lower():
-        return _NOTHING
-    return read_directives(decode(Source(file, content)), str(file)) if _MENTIONED.search(content) else _NOTHING
+        return None
+    if not re.search(_MENTIONED, content):
+        return None
+    from trek_loaders._directives import read_directives  # noqa: PLC0415 - as above
+
+    return read_directives(decode(Source(file, content)), str(file))
 
 
 def _beginning(tree: Tree, file: File) -> bytes:
@@ -211,13 +217,13 @@ def smells(tree: Tree) -> str | None:
 
 
 def _smell_of_name(file: File) -> str | None:
-    tool = next((tool for tool, pattern in _SMELLS_BY_NAME if pattern.fullmatch(file.name)), None)
+    tool = next((tool for tool, pattern in _SMELLS_BY_NAME if re.fullmatch(pattern, file.name)), None)
     return tool and f"looks like {tool} because a file is named {file.path}"
 
 
 def _smell_of_content(file: File, content: bytes) -> str | None:
     for tool, mark, line in _SMELLS_BY_CONTENT:
-        if mark in content and (found := line.search(content)):
+        if mark in content and (found := re.search(line, content)):
             return f"looks like {tool} because {file.path} holds {found[0].strip().decode(errors='replace')!r}"
     return None
 
@@ -238,14 +244,14 @@ def new(arrangement: Arrangement, title: str, kind: str) -> Mapping[str, str]:
 
 def _next(last: str) -> str:
     """The last revision with its last number raised by one; after a timestamp the time, if that is later."""
-    runs = RUNS.findall(last)
-    at = max((at for at, run in enumerate(runs) if run.isdigit()), default=None)
+    parts = runs(last)
+    at = max((at for at, run in enumerate(parts) if run.isdigit()), default=None)
     if at is None:
         return f"{last}1"
-    raised = str(int(runs[at]) + 1).zfill(len(runs[at]))
+    raised = str(int(parts[at]) + 1).zfill(len(parts[at]))
     if re.fullmatch(r"[0-9]{14}", last):
         return max(raised, datetime.now(UTC).strftime("%Y%m%d%H%M%S"))
-    return "".join((*runs[:at], raised, *runs[at + 1 :]))
+    return "".join((*parts[:at], raised, *parts[at + 1 :]))
 
 
 _TEMPLATES = {

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING
 from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from trek_core.plugin import Failure, LockWaiting, RunStarted, StatementDone
+from trek_core.plugin import (
+    Done,
+    Failed,
+    Failure,
+    LockWaiting,
+    Lost,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    Started,
+    StatementDone,
+)
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -20,7 +31,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
     from opentelemetry.util.types import AttributeValue
 
-    from trek_core.plugin import Action
+    from trek_core.plugin import Action, Event
 
 SYSTEM = {"db.system.name": "postgresql"}
 _nested: ContextVar[bool] = ContextVar("trek_run_is_current", default=False)
@@ -149,3 +160,36 @@ class Run:
         span.end()
         if self._tokens:
             context.detach(self._tokens.pop())
+
+
+# --------------------------------------------------------------------------- events
+def hear(
+    event: Event, run: Run | None, provider: TracerProvider | None, attributes: Mapping[str, AttributeValue]
+) -> Run | None:
+    """Tells of an event; gives the run that the next event is of, if there is one."""
+    if isinstance(event, RunStarted):
+        return Run(provider, attributes, event, run)
+    if run is None:
+        return None
+    _tell(run, event)
+    return run.outer if isinstance(event, RunFinished | RunFailed) else run
+
+
+def _tell(run: Run, event: Event) -> None:
+    match event:
+        case Started(action):
+            run.begin(action)
+        case StatementDone():
+            run.statement(event)
+        case Done():
+            run.done(event.together)
+        case Failed(_, failure):
+            run.failed(failure)
+        case Lost():
+            run.lost()
+        case LockWaiting():
+            run.waiting(event)
+        case RunFinished():
+            run.end()
+        case RunFailed(error):
+            run.end_with(error)

@@ -5,31 +5,19 @@ Needs the extra: `pip install 'trek-migrate[opentelemetry]'`. Without it nothing
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import (
-    Done,
-    Event,
-    Failed,
-    LockWaiting,
-    Lost,
-    Observer,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    Started,
-    StatementDone,
-    hookimpl,
-)
+from trek_core.plugin import Observer, hookimpl
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
     from opentelemetry.util.types import AttributeValue
 
+    from trek_core.plugin import Event
     from trek_observers._spans import Run
 
 NONE: Mapping[str, AttributeValue] = MappingProxyType({})
@@ -62,43 +50,15 @@ class _Telling:
         self._run: ContextVar[Run | None] = ContextVar("trek_run", default=None)
 
     async def notify(self, event: Event) -> None:
-        run = self._run.get()
-        if isinstance(event, RunStarted):
-            self._run.set(self._begin(event, run))
-        elif run is not None:
-            _tell(run, event)
-            if isinstance(event, RunFinished | RunFailed):
-                self._run.set(run.outer)
+        from trek_observers._spans import hear  # noqa: PLC0415 - with the first event: a run that does nothing has none
 
-    def _begin(self, event: RunStarted, outer: Run | None) -> Run:
-        from trek_observers._spans import Run  # noqa: PLC0415 - with the first event: a run that does nothing has none
-
-        return Run(self._provider, self._attributes, event, outer)
-
-
-def _tell(run: Run, event: Event) -> None:
-    match event:
-        case Started(action):
-            run.begin(action)
-        case StatementDone():
-            run.statement(event)
-        case Done():
-            run.done(event.together)
-        case Failed(_, failure):
-            run.failed(failure)
-        case Lost():
-            run.lost()
-        case LockWaiting():
-            run.waiting(event)
-        case RunFinished():
-            run.end()
-        case RunFailed(error):
-            run.end_with(error)
+        self._run.set(hear(event, self._run.get(), self._provider, self._attributes))
 
 
 def _installed() -> bool:
     """`opentelemetry` alone says nothing: it is a namespace that many distributions share."""
     try:
-        return find_spec("opentelemetry.trace") is not None
+        import opentelemetry  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
         return False
+    return any(finder.find_spec("opentelemetry.trace", opentelemetry.__path__) for finder in sys.meta_path)

@@ -76,7 +76,7 @@ def test_t1_a_file_is_read_when_it_is_first_asked_for(stage: Stage, opened: Coun
 def test_t3_a_big_file_is_opened_and_refused_when_it_changed_meanwhile(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trek_core._tree.BIG", 10)
+    monkeypatch.setattr("trek_core._big.BIG", 10)
     stage.write({"1_a.told": "x" * (1 << 17)})
     tree = FolderTree(stage.folder, lambda name: None)
     assert [tree.big(file) for file in tree.files] == [True, False]

@@ -31,7 +31,6 @@ WORKER = Path(__file__).with_name("big_worker.py")
 def _soon_big(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of three pieces shows what one of eight would; the tests of memory have real ones."""
     monkeypatch.setattr("trek_core._big.BIG", BIG)
-    monkeypatch.setattr("trek_core._tree.BIG", BIG)
 
 
 def insert(number: int) -> str:
@@ -83,7 +82,7 @@ async def test_a_small_file_and_a_big_one_of_the_same_content_have_the_same_chec
 ) -> None:
     folder = big(tmp_path, TABLE + inserts())
     await migrate(connection, folder)
-    monkeypatch.setattr("trek_core._tree.BIG", 1 << 30)
+    monkeypatch.setattr("trek_core._big.BIG", 1 << 30)
     assert not await migrate(connection, folder)
 
 

@@ -7,10 +7,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Seque
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
-from trek_core.model import Action, Facts, Lock, Locked, Record, Rows, Sql
+from trek_core.model import Facts, Rows, Sql
 
 if TYPE_CHECKING:
     from trek_core.events import LockWaiting, Result
+    from trek_core.model import Action, Lock, Locked, Record
 
 
 class Executor(ABC):
