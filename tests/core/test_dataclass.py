@@ -90,3 +90,34 @@ def test_one_of_many_fields_is_as_frozen_as_others_and_what_inherits_from_it_too
     assert (type(made), made.a, made.e, made.f) == (cls, 1, 5, [6])
     with pytest.raises(FrozenInstanceError):
         made.b = 3  # type: ignore[misc]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    size: int = 1
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            msg = f"size is {self.size}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes(Wish):
+    colour: str = "red"
+
+
+def test_fields_and_checks_are_inherited():
+    assert repr(Wishes(2)) == "Wishes(size=2, colour='red')"
+    assert [field.name for field in dataclasses.fields(Wishes)] == ["size", "colour"]
+    assert dataclasses.replace(Wishes(2), colour="blue") == Wishes(2, "blue") == copy.copy(Wishes(2, "blue"))
+
+
+def test_the_first_objects_and_the_later_ones_are_made_alike():
+    """Only the later ones by a constructor that was compiled."""
+    assert {Wishes(size, colour="blue") for size in (3, 4, 5, 6, 7, 3)} == {Wishes(n, "blue") for n in range(3, 8)}
+    for _ in range(5):
+        with pytest.raises(ValueError, match="size is 0"):
+            Wishes(0)
+    with pytest.raises(TypeError, match=r"Wish.__init__\(\) got multiple values for argument 'size'"):
+        Wish(1, size=2)

@@ -255,7 +255,7 @@ def test_a_file_that_changed_since_it_was_loaded_has_another_checksum(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same length, and the same time: what is known of a file is more than that."""
-    monkeypatch.setattr("trek_core._tree.BIG", 100_000)
+    monkeypatch.setattr("trek_core._big.BIG", 100_000)
     path = tmp_path / "1_a.sql"
     path.write_text(INSERT * 5000)
     (entry,) = native.arrange(tree := folder_tree(tmp_path)).entries
