@@ -29,7 +29,7 @@ class RaceTests(StoreTests):
                 "and the others fail: CREATE TABLE without IF NOT EXISTS, in `prepare`."
             )
             applied = await bench.applied()
-            assert list(applied) == done, (
+            assert list(applied)[-1:] == done, (  # a history of one version has applied those before it as well
                 f"{bench.who}: of those that made the table {done} won, and applied is {applied}"
             )
 
