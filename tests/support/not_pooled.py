@@ -70,6 +70,7 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
         "run/test_groups.py::test_a_value_of_an_enum_may_be_used_by_the_next_one",
         "run/test_groups.py::test_marks_in_the_history_share_a_query_and_took_no_time",
         "run/test_groups.py::test_round_trips_of_small_migrations",
+        "run/test_groups.py::test_while_the_server_works_on_a_query_the_next_one_is_made",
         f"{_SEVERAL}_all_of_them_are_done_in_order_and_say_what_was_measured",
         f"{_PLAN}_round_trips_are_those_of_one_migration_and_one_more_for_every_hundred",
     ),
@@ -79,6 +80,7 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
     ),
     _LOST: (
         "run/test_lost_server.py",
+        "run/test_guard.py::test_what_fails_while_it_looks_again_says_what_the_run_has_done_before[the session is lost",
         "run/test_lock_timeouts.py::test_a_session_that_dies_while_it_waits_is_not_tried_again",
         f"{_SEVERAL}_of_a_lost_connection_nothing_is_claimed_and_a_later_run_is_right",
         f"{_PLAN}_a_connection_lost_with_the_commit_leaves_it_unknown",
