@@ -55,10 +55,16 @@ class Table:
         """The qualified name, quoted."""
         return f"{quote_ident(self.where(history))}.{quote_ident(self.name)}"
 
+    @property
+    def as_written(self) -> str:
+        """The quoted name, qualified where the settings name a schema."""
+        name = quote_ident(self.name)
+        return name if self.schema is None else f"{quote_ident(self.schema)}.{name}"
+
     # ----------------------------------------------------------------------- reading
     def query(self) -> Sql:
         """The table's schema and columns and whether row security hides rows, then every row."""
-        name = quote_ident(self.name) if self.schema is None else f"{quote_ident(self.schema)}.{quote_ident(self.name)}"
+        name = self.as_written
         return Sql(
             f"SELECT pg_catalog.jsonb_build_object({quote_literal(KEY)}, pg_catalog.jsonb_build_object("
             "'schema', n.nspname, 'hidden', pg_catalog.row_security_active(c.oid), "
@@ -103,6 +109,10 @@ class Table:
     def late(self, history: History, condition: str, message: str, *writes: str) -> Sql:
         """Writes after a body that ran outside a transaction. Too late to lose: what it finds wrong is a failure."""
         return do(self._lock(history), self._unless(history, condition, message, "55000"), *writes)
+
+    def confirm(self, history: History, condition: str, message: str) -> Sql:
+        """Fails if the condition does not hold after the body."""
+        return do(self._unless(history, condition, message, "55000"))
 
     def _lock(self, history: History) -> str:
         # Of all modes in which a runner excludes another one and the tool's writes, the one that leaves readers alone.

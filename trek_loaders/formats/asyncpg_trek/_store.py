@@ -22,7 +22,6 @@ from trek_core.plugin import (
     Catalog,
     ConfigError,
     Facts,
-    Guard,
     History,
     HistoryRow,
     Lock,
@@ -36,6 +35,7 @@ from trek_core.plugin import (
     VersionStore,
     advisory_key,
 )
+from trek_loaders.formats._table import KEY, Table, refuse_hidden
 from trek_loaders.formats.asyncpg_trek import _sql
 from trek_loaders.formats.asyncpg_trek._edges import INITIAL
 from trek_loaders.formats.asyncpg_trek._graph import ways_down
@@ -61,20 +61,20 @@ class AsyncpgTrekStore(VersionStore):
     """asyncpg-trek's table in one schema."""
 
     def __init__(self, schema: str) -> None:
-        self._schema = schema
+        self._schema, self._place = schema, Table("asyncpg-trek", _sql.TABLE, schema)
 
     @property
     def identity(self) -> str:
-        return f"{self._schema}.{_sql.TABLE}"
+        return self._place.identity
 
     def query(self) -> Sql:
-        return _sql.query(self._schema)
+        return _sql.query(self._schema, self._place.as_written)
 
     def history(self, rows: Rows | None, facts: Facts) -> History:
         if rows is None:
             return History(exists=False, facts=facts)
-        self._refuse_unfit([row[_sql.TABLE_KEY] for row in rows if _sql.TABLE_KEY in row], facts)
-        raw = sorted((row for row in rows if _sql.TABLE_KEY not in row), key=lambda row: row["id"])
+        self._refuse_unfit([row[KEY] for row in rows if KEY in row], facts)
+        raw = sorted((row for row in rows if KEY not in row), key=lambda row: row["id"])
         path, lines = {INITIAL: None}, list[HistoryRow]()
         for row in raw:
             lines.append(_line(row, back=_node(row["to_revision"]) in path))
@@ -96,7 +96,7 @@ class AsyncpgTrekStore(VersionStore):
         return (Advisory(advisory_key(f"trek asyncpg-trek {self.identity}")),)
 
     def prepare(self, history: History) -> Sequence[Sql]:
-        return () if history.exists else _sql.create(self._schema)
+        return () if history.exists else self._place.made(history, _sql.create(self._place.named(history)))
 
     def record(self, action: Action, history: History) -> Record:
         """In a transaction the row comes first; outside one, after the body.
@@ -105,12 +105,20 @@ class AsyncpgTrekStore(VersionStore):
         """
         before, after = _standing(history), _one(action)
         following = _advanced(history, action, before, after)
-        guard = Guard(self._schema, _sql.TABLE, _sql.MOVED)
+        place, name = self._place, self._place.named(history)
+        guard, row = place.guard(history), _sql.insert(name, before, after)
+        stands, moved = _sql.stands(name, before), f"the history moved on from {before}: another runner was faster"
         if action.mode == "transaction":
-            begin, finish = _sql.advance(self._schema, before, after), _sql.confirm(self._schema, after)
-            return Record(begin=(begin,), finish=(finish,), guard=guard, history=following)
-        begin, finish = _sql.check(self._schema, before), _sql.advance_late(self._schema, before, after, action.name)
+            begin, finish = place.step(history, stands, moved, row), self._confirm(history, after)
+        else:
+            begin = place.check(history, stands, moved)
+            finish = place.late(history, stands, _too_late(action, before), row)
         return Record(begin=(begin,), finish=(finish,), guard=guard, history=following)
+
+    def _confirm(self, history: History, after: str) -> Sql:
+        """Fails if the body changed the history under its own row."""
+        message = f"the migration itself changed the history: it no longer ends at {after}. Leave that table to trek."
+        return self._place.confirm(history, _sql.stands(self._place.named(history), after), message)
 
     def _refuse_unfit(self, described: Sequence[Row], facts: Facts) -> None:
         if not described:
@@ -129,11 +137,14 @@ class AsyncpgTrekStore(VersionStore):
             )
             raise ConfigError(message)
         if described[0]["hidden"]:
-            message = (
-                f"Row security hides rows of {self.identity} from the role {facts.user!r}, so trek cannot tell "
-                "where the database stands. Migrate as the table's owner, or give the role BYPASSRLS."
-            )
-            raise ConfigError(message)
+            raise refuse_hidden(self._place, facts)
+
+
+def _too_late(action: Action, before: str) -> str:
+    return (
+        f"{action.name} ran outside a transaction, and meanwhile the history moved on from {before}: nothing was recorded. "
+        "Look at what both did to the database, then set the history right with trek stamp."
+    )
 
 
 def _node(revision: str | None) -> str:
