@@ -246,12 +246,18 @@ def _follows(catalog: EntryCatalog) -> bool:
 
 
 def _refuse_cycle(catalog: EntryCatalog) -> None:
-    rank, edges = catalog.rank, catalog.parents
+    edges = catalog.parents
     if catalog.replaced:
-        edges = {revision: _present(catalog, revision) for revision in rank}
-    order = in_order(edges.keys(), edges, rank)
+        edges = {revision: _present(catalog, revision) for revision in catalog.rank}
+    ordered(catalog, edges)
+
+
+def ordered(catalog: EntryCatalog, edges: Edges) -> list[str]:
+    """Each name after those that it names. Raises `Cycle`."""
+    order = in_order(edges.keys(), edges, catalog.rank)
     if len(order) < len(edges):
         refuse_cycle(catalog, find_cycle(edges.keys(), edges, order))
+    return order
 
 
 def _present(catalog: EntryCatalog, revision: str) -> list[str]:

@@ -51,7 +51,7 @@ def _rights(plan: Plan, facts: Facts) -> str:
 
 def expected(wanted: str, facts: Facts, history: History) -> None:
     """Raises `ConfigError` unless the database is the one that was named: by its name, its identity, or by the history."""
-    if not wanted or not facts.database:
+    if not facts.database:
         return
     problem = _moved(facts, history) if wanted == SAME else _named_otherwise(wanted, facts)
     if problem:

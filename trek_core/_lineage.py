@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
-from trek_core._catalog import EntryCatalog, refuse_cycle
+from trek_core._catalog import EntryCatalog, ordered
 from trek_core._dataclass import dataclass
-from trek_core._graph import Edges, Heads, find_cycle, in_order, turned
+from trek_core._graph import Edges, Heads, turned
 from trek_core._squash import Squashes, settle
 from trek_core.model import Entry, HistoryRow, State
 
@@ -69,19 +69,11 @@ def trace(catalog: EntryCatalog, state: State, wanted: str | None = None) -> Lin
     rows = {name if name in catalog.rank else catalog.canonical(name): state.rows.get(name) for name in state.applied}
     squashes = settle(catalog, rows.keys(), wanted)
     raw = _raw(catalog, squashes)
-    parents, bridges, loose = _bridged(catalog, squashes, raw, _order(catalog, raw), rows)
+    order = raw.keys() if catalog.follows else ordered(catalog, raw)
+    parents, bridges, loose = _bridged(catalog, squashes, raw, order, rows)
     sequence = _sequence(squashes, rows)
     applied = {name: rows.get(name) for name in sequence if name in parents}
     return Lineage(catalog, squashes, parents, bridges, loose, sequence, applied, rows)
-
-
-def _order(catalog: EntryCatalog, raw: Edges) -> Collection[str]:
-    if catalog.follows:
-        return raw.keys()
-    order = in_order(raw.keys(), raw, catalog.rank)
-    if len(order) < len(raw):
-        refuse_cycle(catalog, find_cycle(raw.keys(), raw, order))
-    return order
 
 
 def _raw(catalog: EntryCatalog, squashes: Squashes) -> Edges:
