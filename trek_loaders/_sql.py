@@ -64,7 +64,7 @@ class Section:
     def line_of(self, name: str) -> int:
         """The line of a directive, or of the section's first line."""
         at = next((note.start for note in self.notes if name_of(note) == name), self.start)
-        return _line(self.text, at)
+        return line_at(self.text, at)
 
 
 def _load(section: Section, statements: list[Sql | Copy]) -> tuple[Directives, Body]:
@@ -86,7 +86,8 @@ def name_of(note: Note) -> str:
     return note.words[0].lower() if note.words else ""
 
 
-def _line(text: str, offset: int) -> int:
+def line_at(text: str, offset: int) -> int:
+    """The line, from 1, in which a character stands."""
     return text.count("\n", 0, offset) + 1
 
 
@@ -96,14 +97,14 @@ def _down_line(text: str, file: str, found: list[Note], direction: Direction | N
     for note in found:
         if name_of(note) != "down":
             continue
-        line = _line(text, note.start)
+        line = line_at(text, note.start)
         if problem := misplaced(text, note):
             raise LoadError(file, line, problem, "Write `-- trek: down` on a line of its own, and nothing else on it.")
         if direction is not None:
             problem = f"`-- trek: down` in a file whose name says that it is the way {direction.value}"
             raise LoadError(file, line, problem, "Remove the line, or put both ways into one file.")
         if down is not None:
-            problem = f"a second `-- trek: down`; the first is in line {_line(text, down.start)}"
+            problem = f"a second `-- trek: down`; the first is in line {line_at(text, down.start)}"
             raise LoadError(file, line, problem, "Keep one: everything after it is the way back.")
         down = note
     return down
@@ -119,7 +120,7 @@ def misplaced(text: str, note: Note) -> str:
 
 def section_directives(section: Section) -> Directives:
     """What stands above the first statement. Raises `LoadError` for what is wrong, or out of place."""
-    found = read_directives(section.text[section.start :], section.file, _line(section.text, section.start))
+    found = read_directives(section.text[section.start :], section.file, line_at(section.text, section.start))
     first = next(Scanner(section.text, section.file, section.start), None)
     for note in section.notes:
         if first and note.start > first.start:
@@ -135,7 +136,7 @@ def section_directives(section: Section) -> Directives:
 
 def too_late(section: Section, note: Note) -> LoadError:
     """A directive where nobody looks for it. Raises `LoadError` for one that is none."""
-    line = _line(section.text, note.start)
+    line = line_at(section.text, note.start)
     read_directives(section.text[note.start : note.end], section.file, line)  # an unknown one is better named so
     problem = f"the directive {name_of(note)!r} stands after the first statement, where nobody looks for it"
     return LoadError(section.file, line, problem, "Move it to the top of its section, above the first statement.")

@@ -85,9 +85,9 @@ def message(text: str, file: str, statements: Sequence[Sql]) -> Sql:
     )
 
 
-def moved(statements: Iterable[Sql], lines: int, offset: int = 0) -> tuple[Sql, ...]:
-    """Statements of a part of a file with their places in the whole."""
-    return tuple(replace(one, line=one.line + lines, offset=one.offset + offset) for one in statements)
+def moved(statements: Iterable[Sql], lines: int) -> tuple[Sql, ...]:
+    """Statements of a part of a file with their lines in the whole."""
+    return tuple(replace(one, line=one.line + lines) for one in statements)
 
 
 def _outside(statement: Sql) -> bool:

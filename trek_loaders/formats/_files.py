@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from trek_core.plugin import Tree
 
-BOM = b"\xef\xbb\xbf"
-
 
 def text_of(tree: Tree, file: File, *, bom: str = "") -> str:
     """The file's text, line ends as they are. bom: what the tool does with a byte order mark; nothing if it takes it off.
@@ -22,7 +21,7 @@ def text_of(tree: Tree, file: File, *, bom: str = "") -> str:
     Raises `LoadError` for what is no text, and for a BOM where the tool's own run would fail of it.
     """
     content = tree.read(file)
-    if bom and content.startswith(BOM):
+    if bom and content.startswith(BOM_UTF8):
         raise LoadError(str(file), 1, f"a byte order mark: {bom}", "Save the file as UTF-8 without it.")
     return decode(Source(file, content))
 
@@ -30,8 +29,13 @@ def text_of(tree: Tree, file: File, *, bom: str = "") -> str:
 def ignored(tool: str, file: File, pattern: str) -> Ignored:
     """A file that the tool passes by, too, and why."""
     if "/" in file.path:
-        return Ignored(file, f"in a sub-folder, where {tool} does not look")
+        return Ignored(file, below(tool))
     return Ignored(file, f"not named {pattern}, and {tool} takes no other")
+
+
+def below(tool: str) -> str:
+    """Why a file is passed by that is not in the folder itself."""
+    return f"in a sub-folder, where {tool} does not look"
 
 
 def chain(
@@ -48,11 +52,6 @@ def chain(
         entries.append(Entry(revision=revision, title=title, files=tuple(files), parents=before, load=loaded))
         before = (revision,)
     return tuple(entries)
-
-
-def line_at(text: str, offset: int) -> int:
-    """The line, from 1, in which a character stands."""
-    return text.count("\n", 0, offset) + 1
 
 
 # --------------------------------------------------------------------------- trek new

@@ -23,8 +23,9 @@ from trek_core.plugin import (
     Script,
     quote_literal,
 )
+from trek_loaders._sql import line_at
 from trek_loaders.formats._bodies import in_transaction, one_query
-from trek_loaders.formats._files import chain, ignored, line_at, only_sql, slug, stamp, text_of
+from trek_loaders.formats._files import chain, ignored, only_sql, slug, stamp, text_of
 from trek_loaders.formats._store import RowStore
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from trek_core.plugin import Arrangement, Body, Duplicate, File, Ignored, Layout, LoadError, NoSettings, Rules, Script
 from trek_loaders.formats._bodies import in_transaction_of, message, moved, outside, read
-from trek_loaders.formats._files import chain, only_sql, slug, stamp, text_of
+from trek_loaders.formats._files import below, chain, only_sql, slug, stamp, text_of
 from trek_loaders.formats.goose._parse import Parsed, Piece, parse
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def arrange(tree: Tree) -> Arrangement:
 
 def _reason_to_ignore(file: File) -> str:
     if "/" in file.path:
-        return "in a sub-folder, where goose does not look"
+        return below(NAME)
     if file.name.endswith(".go"):
         if file.name[:1].isdigit() and "_" in file.name and not file.name.endswith("_test.go"):
             advice = "Rewrite it in SQL under the same number, or go on with goose for this folder."
@@ -85,8 +85,7 @@ def _body(parsed: Parsed, pieces: Sequence[Piece], file: str) -> Body:
     if parsed.transaction:
         return in_transaction_of(NAME, [one for some in statements for one in some])
     kept = [(piece, some) for piece, some in zip(pieces, statements, strict=True) if some]
-    whole = [moved((message(piece.text, file, read(NAME, piece.text, file)),), piece.line - 1)[0] for piece, _ in kept]
-    return outside([some for _, some in kept], whole)
+    return outside([some for _, some in kept], [message(piece.text, file, some) for piece, some in kept])
 
 
 def _statements(piece: Piece, file: str) -> tuple[Sql, ...]:

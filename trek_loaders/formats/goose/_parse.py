@@ -80,10 +80,7 @@ class _Reader:
     def end(self) -> Parsed:
         if not self.way:
             raise self._error(1, "no line `-- +goose Up`", "goose wants one in front of everything else.")
-        if self.block:
-            raise self._error(
-                self.block, "StatementBegin without StatementEnd", "Write `-- +goose StatementEnd` behind it."
-            )
+        self._refuse_open_block()
         self._refuse_rest()
         return self.parsed
 
@@ -112,10 +109,7 @@ class _Reader:
             self._block(word, number)
 
     def _turn(self, word: str, number: int) -> None:
-        if self.block:
-            raise self._error(
-                self.block, "StatementBegin without StatementEnd", "Write `-- +goose StatementEnd` behind it."
-            )
+        self._refuse_open_block()
         if word == "up" and self.way:
             raise self._error(number, "`-- +goose Up` a second time, or behind `Down`", "Write it once, as the first.")
         if word == "down" and self.way != "up":
@@ -135,6 +129,12 @@ class _Reader:
             return
         self.block = 0
         self._keep()
+
+    def _refuse_open_block(self) -> None:
+        if self.block:
+            raise self._error(
+                self.block, "StatementBegin without StatementEnd", "Write `-- +goose StatementEnd` behind it."
+            )
 
     # ----------------------------------------------------------------------- statements
     def _keep(self) -> None:
