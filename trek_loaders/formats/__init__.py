@@ -31,6 +31,7 @@ TOOLS = {
     "dbmate": Tool("dbmate"),
     "golang-migrate": Tool("golang_migrate"),
     "goose": Tool("goose"),
+    "sqlx": Tool("sqlx"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -39,9 +40,14 @@ def below(tool: str) -> str:
 
 
 def chain(
-    revisions: Iterable[tuple[str, str, Sequence[File]]], load: Callable[[str, Sequence[File], Tree], Script]
+    revisions: Iterable[tuple[str, str, Sequence[File]]],
+    load: Callable[[str, Sequence[File], Tree], Script],
+    checksum: Callable[[Sequence[File], Tree], str] | None = None,
 ) -> tuple[Entry, ...]:
-    """Entries in that order, each on the one before it. Of each: revision, title, files."""
+    """Entries in that order, each on the one before it. Of each: revision, title, files.
+
+    checksum: of the files of one, where the tool keeps any.
+    """
     entries = list[Entry]()
     before: tuple[str, ...] = ()
     for revision, title, files in revisions:
@@ -49,7 +55,11 @@ def chain(
         def loaded(tree: Tree, revision: str = revision, files: Sequence[File] = files) -> Script:
             return load(revision, files, tree)
 
-        entries.append(Entry(revision=revision, title=title, files=tuple(files), parents=before, load=loaded))
+        def summed(tree: Tree, files: Sequence[File] = files) -> tuple[str, ...]:
+            return (checksum(files, tree),) if checksum else ()
+
+        entry = Entry(revision=revision, title=title, files=tuple(files), parents=before, load=loaded)
+        entries.append(replace(entry, checksums=summed) if checksum else entry)
         before = (revision,)
     return tuple(entries)
 
