@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import replace
 
 from trek_asyncpg import _failure, _looking
 from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._sending import named
 from trek_asyncpg._unit import GONE, Unit, unknown_if_gone
 from trek_asyncpg._wire import to_the_end
-from trek_core.plugin import Failure, Piece, Resume, Sql, Statement, StatementDone, script
+from trek_core.plugin import Failure, Piece, Resume, Sql, Statement, StatementDone, replace, script
 
 
 async def run(unit: Unit) -> AsyncGenerator[StatementDone]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from trek_asyncpg import _failure
@@ -11,6 +10,7 @@ from trek_asyncpg._reading import ANY
 from trek_asyncpg._session import SNAPSHOT, Snapshot, ask_custom, custom_settings
 from trek_asyncpg._unit import Unit
 from trek_asyncpg._wire import rows
+from trek_core.plugin import replace
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection

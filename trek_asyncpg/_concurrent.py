@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from trek_core.plugin import dataclass
 
 _TOKEN = re.compile(
     r"""\s+ | --[^\n]* | /\*(?:(?!/\*|\*/).)*\*/

@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -16,7 +15,7 @@ import asyncpg
 
 from trek_asyncpg._executor import AsyncpgExecutor
 from trek_asyncpg._settings import RunSettings
-from trek_core.plugin import ConfigError, ConnectError, Executor, redact_dsn
+from trek_core.plugin import ConfigError, ConnectError, Executor, dataclass, redact_dsn
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection, Database, Pool

@@ -6,13 +6,12 @@ SQL is asked before it runs: a file with COMMIT or ROLLBACK is refused while pla
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 
 from trek_asyncpg import _failure
 from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._unit import GONE, Unit
 from trek_asyncpg._wire import rows
-from trek_core.plugin import Call, Failure, script
+from trek_core.plugin import Call, Failure, replace, script
 
 NUMBER = "SELECT pg_catalog.to_jsonb(pg_catalog.pg_current_xact_id()::text)"
 """Assigns one: a store that keeps its history elsewhere has written nothing."""

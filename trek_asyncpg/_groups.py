@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
-from trek_core.plugin import Action, Record, Sql, script
+from trek_core.plugin import Action, Record, Sql, dataclass, script
 
 Pair = tuple[Action, Record]
 

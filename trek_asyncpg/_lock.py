@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -20,7 +19,7 @@ import asyncpg
 from trek_asyncpg._reading import asked
 from trek_asyncpg._session import DONE, SNAPSHOT
 from trek_asyncpg._wire import to_the_end
-from trek_core.plugin import Advisory, Lock, LockTimeout, LockWaiting
+from trek_core.plugin import Advisory, Lock, LockTimeout, LockWaiting, dataclass, field
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection

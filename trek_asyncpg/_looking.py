@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 
 from trek_asyncpg import _failure, _objects
 from trek_asyncpg._concurrent import Target, target
 from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._objects import Index
 from trek_asyncpg._unit import GONE, Unit
-from trek_core.plugin import Failure, Resume, Sql, Statement, quote_literal
+from trek_core.plugin import Failure, Resume, Sql, Statement, dataclass, quote_literal, replace
 
 DROP_WAIT = "10s"  # a drop that waits longer would stop everybody who comes after it
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from trek_core.plugin import Sql, script
+from trek_core.plugin import Sql, dataclass, script
 
 MARKER_CLASS = 0x7472656B  # "trek"
 

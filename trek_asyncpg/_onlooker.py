@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from trek_asyncpg._wire import rows, to_the_end
-from trek_core.plugin import Blocker, redact_dsn
+from trek_core.plugin import Blocker, dataclass, redact_dsn
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection, Pool

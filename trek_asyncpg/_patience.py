@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Action, Blocked, Failure
+from trek_core.plugin import Action, Blocked, Failure, dataclass, field
 
 if TYPE_CHECKING:
     from trek_asyncpg._onlooker import Seen

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from trek_asyncpg import _autocommit, _callbacks, _patience, _several, _transaction
@@ -34,6 +33,7 @@ from trek_core.plugin import (
     Started,
     StatementDone,
     quote_ident,
+    replace,
     script,
 )
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from trek_asyncpg import _failure
 from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import Message
-from trek_core.plugin import Call, Copy, Failure, LoadError, Piece, Sql, Statement
+from trek_core.plugin import Call, Copy, Failure, LoadError, Piece, Sql, Statement, dataclass, field, replace
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from trek_asyncpg._leftovers import FOUND, clear
-from trek_core.plugin import Body, Call, Piece, Sql, Statement, quote_ident, quote_literal
+from trek_core.plugin import Body, Call, Piece, Sql, Statement, dataclass, quote_ident, quote_literal
 
 SNAPSHOT = (
     "pg_catalog.jsonb_build_object('role', pg_catalog.current_setting('role'), 'login', session_user, 'values',"

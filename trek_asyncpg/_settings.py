@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import TypedDict
 
-from trek_core.plugin import ConfigError
+from trek_core.plugin import ConfigError, dataclass
 
 TOGETHER = 100
 """More saves nothing that could be measured, and an observer waits longer for news."""
@@ -27,7 +26,7 @@ class RunSettings:
     statement_timeout: float | None = None
 
     def __post_init__(self) -> None:
-        wrong = next((f.name for f in fields(RunSettings) if not _sound(f.name, getattr(self, f.name))), None)
+        wrong = next((name for name in _WANTED if not _sound(name, getattr(self, name))), None)
         if wrong:
             msg = f"{wrong.replace('_', '-')} is {getattr(self, wrong)!r}, want {_WANTED[wrong]}"
             raise ConfigError(msg)

@@ -9,7 +9,6 @@ the dead run, should it still be at work, can then write no step, and not its en
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from trek_asyncpg._history import HistoryTable
@@ -23,7 +22,9 @@ from trek_core.plugin import (
     Statement,
     VersionStore,
     advisory_key,
+    dataclass,
     quote_literal,
+    replace,
     state_of,
 )
 

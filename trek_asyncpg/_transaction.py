@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trek_asyncpg import _escape, _failure
@@ -12,7 +11,7 @@ from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import WHERE_MARKED, Message, marked
 from trek_asyncpg._unit import GONE, SAVEPOINT, Unit, only_sql, unknown_if_gone
 from trek_asyncpg._wire import rows, to_the_end
-from trek_core.plugin import Failure, Sql, Statement, script
+from trek_core.plugin import Failure, Sql, Statement, replace, script
 
 if TYPE_CHECKING:
     from asyncpg.transaction import Transaction

@@ -3,6 +3,7 @@
 The library's writes and compiles six methods a class, a millisecond each class: more than half of a run that finds nothing to
 do. Here `__init__` is compiled when a class turns out to have many objects, and the other methods are the same functions for
 all classes. To type checkers it is the library's, and `fields`, `asdict`, `signature`, copy, pickle and match work as with it.
+Not here: classes without slots, ClassVar, InitVar, order.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from reprlib import recursive_repr
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 _NOTHING: Any = object()
 _SPEC = "__trek_dataclass__"
@@ -33,7 +34,11 @@ class _Field:
 
 def _replace(instance: Any, /, **changes: Any) -> Any:
     kind = type(instance)
-    return kind(**{name: getattr(instance, name) for name in getattr(kind, _SPEC).fields} | changes)
+    if (spec := getattr(kind, _SPEC, None)) is None:
+        import dataclasses  # noqa: PLC0415 - the library is imported when it is wanted
+
+        return dataclasses.replace(instance, **changes)
+    return kind(**{name: getattr(instance, name) for name in spec.fields} | changes)
 
 
 def _dataclass(cls: type | None = None, /, *, frozen: bool = False, slots: bool = True, kw_only: bool = False) -> Any:  # noqa: ARG001
@@ -51,46 +56,18 @@ else:
 class _Spec:
     """What was said of a class: its fields, those it inherits first."""
 
-    __slots__ = ("_known", "_objects", "_twin", "fields", "frozen", "kw_only", "made", "plain", "shown")
+    __slots__ = ("_twin", "fields", "frozen", "kw_only", "made", "plain")
 
     def __init__(self, plain: type, fields: Mapping[str, _Field], frozen: bool, kw_only: bool) -> None:
         self.plain, self.fields, self.frozen, self.kw_only = plain, fields, frozen, kw_only
-        self.shown = [name for name, said in fields.items() if said.repr]
         self.made: Any = plain
-        self._objects = 0
         self._twin: Any = None
-
-    def begin(self, instance: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
-        """Instead of a compiled `__init__`, for the first objects: most classes have only a few."""
-        self._objects += 1
-        values = self._values(given, named) if self._objects <= _FEW else None
-        if values is None:
-            self.made.__init__ = _compiled(self)
-            self.made.__init__(instance, *given, **named)
-            return
-        for name, value in values.items():
-            object.__setattr__(instance, name, value)
-        if hasattr(instance, "__post_init__"):
-            instance.__post_init__()
-
-    def _values(self, given: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any] | None:
-        """The value of each field; None for a call that is wrong, which a compiled `__init__` tells best."""
-        values = dict(zip(self.fields, given))  # noqa: B905 - too many are seen below
-        if len(given) > len(values) or (given and self.kw_only) or not values.keys().isdisjoint(named):
-            return None
-        values |= named
-        for name in self.fields.keys() - values.keys():
-            said = self.fields[name]
-            if said.default is _NOTHING and said.default_factory is _NOTHING:
-                return None
-            values[name] = said.default_factory() if said.default is _NOTHING else said.default
-        return values if len(values) == len(self.fields) else None
 
     @property
     def twin(self) -> Any:
         """The class as the library makes it."""
         if self._twin is None:
-            import dataclasses  # noqa: PLC0415 - the library is imported when it is wanted
+            import dataclasses  # noqa: PLC0415 - as above
 
             space: dict[str, Any] = {"__module__": self.plain.__module__, "__annotations__": _annotations(self)}
             for name, said in self.fields.items():
@@ -101,15 +78,12 @@ class _Spec:
         return self._twin
 
 
-_FEW = 3
-
-
-def _make(cls: type, frozen: bool, kw_only: bool) -> type:
+def _make(cls: type, frozen: bool, kw_only: bool) -> Any:
     """The class again, with slots and methods."""
     space = dict(vars(cls))
     for name in ("__dict__", "__weakref__"):
         space.pop(name, None)
-    own = {name: _said(space.pop(name, _NOTHING)) for name in space.get("__annotations__", ())}
+    own = {name: _said(space.pop(name, _NOTHING)) for name in cls.__annotations__}
     fields: dict[str, _Field] = {}
     for base in cls.__bases__:
         if (inherited := getattr(base, _SPEC, None)) is not None:
@@ -119,11 +93,12 @@ def _make(cls: type, frozen: bool, kw_only: bool) -> type:
     space["__slots__"], space["__match_args__"] = tuple(own), () if kw_only else tuple(fields)
     space = _SHARED | (_FROZEN if frozen else {}) | _compared(fields, frozen) | space
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - until there are many objects
-        spec.begin(self, args, kwargs)
+    def __init__(self: Any, *given: Any, **named: Any) -> None:  # noqa: N807 - many classes never have an object
+        made.__init__ = _uncompiled(spec)
+        made.__init__(self, *given, **named)
 
     space["__init__"] = __init__
-    made = spec.made = type(cls)(cls.__name__, cls.__bases__, space)
+    made = spec.made = cast("Any", type(cls)(cls.__name__, cls.__bases__, space))
     made.__qualname__ = cls.__qualname__
     return made
 
@@ -135,11 +110,42 @@ def _said(value: Any) -> _Field:
 def _annotations(spec: _Spec) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for kind in reversed(spec.made.__mro__):
-        found |= {name: said for name, said in vars(kind).get("__annotations__", {}).items() if name in spec.fields}
+        found |= {name: said for name, said in getattr(kind, "__annotations__", {}).items() if name in spec.fields}
     return {name: found[name] for name in spec.fields}
 
 
 # --------------------------------------------------------------------------- __init__
+_FEW = 128  # until then a compiled one saves less time than it takes
+
+
+def _uncompiled(spec: _Spec) -> Any:
+    """For the first objects: most classes have no more. A call that is wrong is told best by a compiled one."""
+    made, after, size = spec.made, hasattr(spec.made, "__post_init__"), len(spec.fields)
+    put = {name: getattr(made, name).__set__ for name in spec.fields}
+    plain = {name: said.default for name, said in spec.fields.items() if said.default is not _NOTHING}
+    others = [(name, new) for name, said in spec.fields.items() if (new := said.default_factory) is not _NOTHING]
+    places, objects = () if spec.kw_only else tuple(spec.fields), 0
+
+    def __init__(self: Any, *given: Any, **named: Any) -> None:  # noqa: N807
+        nonlocal objects
+        objects += 1
+        values = {**plain, **dict(zip(places, given)), **named} if given else {**plain, **named}  # noqa: B905 - as below
+        for name, new in others:
+            if name not in values:
+                values[name] = new()
+        whole = len(values) == size and len(given) <= len(places) and named.keys().isdisjoint(places[: len(given)])
+        if objects > _FEW or not whole or not values.keys() <= put.keys():
+            made.__init__ = _compiled(spec)
+            made.__init__(self, *given, **named)
+            return
+        for name, value in values.items():
+            put[name](self, value)
+        if after:
+            self.__post_init__()
+
+    return __init__
+
+
 def _compiled(spec: _Spec) -> Any:
     made, known = spec.made, {"nothing": _NOTHING}
     arguments, values = ["self", "*"] if spec.kw_only and spec.fields else ["self"], {}
@@ -199,7 +205,7 @@ def _compared(fields: Mapping[str, _Field], frozen: bool) -> dict[str, Any]:
 
 @recursive_repr()
 def _repr(self: Any) -> str:
-    shown = getattr(self, _SPEC).shown
+    shown = [name for name, said in getattr(self, _SPEC).fields.items() if said.repr]
     return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
 

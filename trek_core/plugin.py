@@ -13,6 +13,7 @@ Subclass `TrekHooks` instead to have a type checker compare the signatures.
 
 from typing import TYPE_CHECKING
 
+from trek_core._dataclass import dataclass, field, replace
 from trek_core._door import door
 from trek_core._folding import state_of
 from trek_core._hooks import TrekHooks, hookimpl
@@ -180,11 +181,14 @@ __all__ = [
     "VersionStore",
     "advisory_key",
     "create_schema",
+    "dataclass",
     "decode",
+    "field",
     "hookimpl",
     "quote_ident",
     "quote_literal",
     "redact_dsn",
+    "replace",
     "script",
     "state_of",
 ]

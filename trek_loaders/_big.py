@@ -5,10 +5,9 @@ What it makes of a file is what the loader of small ones makes, with statements 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Body, Copy, Direction, LoadError, Piece, Script, Source, Sql
+from trek_core.plugin import Body, Copy, Direction, LoadError, Piece, Script, Source, Sql, dataclass
 from trek_loaders import _statements as tell
 from trek_loaders._big_files import keep_checksum, known_by
 from trek_loaders._bodies import check_runnable, make_body

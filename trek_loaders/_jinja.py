@@ -11,14 +11,13 @@ import re
 import traceback
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import jinja2
 from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from trek_core.plugin import LoadError
+from trek_core.plugin import LoadError, dataclass
 
 _MARK = re.compile("\0([0-9]{1,9})([+=])\0")  # a file holds no NUL, so none is its own
 _LINE_END = re.compile(r"\r\n|\r|\n")  # as Jinja counts lines; to the rest of trek a lone CR ends none

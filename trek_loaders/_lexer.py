@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Copy, Sql
+from trek_core.plugin import Copy, Sql, dataclass, field
 from trek_loaders._plain import PLAIN, words_of
 from trek_loaders._scanner import Note, Scanner, Token
 from trek_loaders._statements import TELLING, changes_settings, controls_transaction, reads_stdin, refuses_block

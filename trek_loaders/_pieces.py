@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import LoadError, Piece, Sql
+from trek_core.plugin import LoadError, Piece, Sql, dataclass, field, replace
 from trek_loaders._lexer import split
 
 if TYPE_CHECKING:

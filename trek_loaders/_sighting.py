@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import LoadError
+from trek_core.plugin import LoadError, dataclass
 from trek_loaders._lexer import REST_OF_LINE, check_guards, read
 from trek_loaders._runs import BLANKS, is_begun, run_end, tells
 from trek_loaders._scanner import Scanner

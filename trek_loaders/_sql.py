@@ -6,10 +6,9 @@ there is nothing to do on it; without one there is no way back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Body, Direction, LoadError, Script, Source, decode
+from trek_core.plugin import Body, Direction, LoadError, Script, Source, dataclass, decode
 from trek_loaders._bodies import make_body, shorten
 from trek_loaders._directives import NOTHING, read_directives
 from trek_loaders._lexer import split, split_and_notes

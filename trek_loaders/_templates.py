@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from trek_core.plugin import Body, Copy, LoadError, Script, Source, Sql, Statement, decode
+from trek_core.plugin import Body, Copy, LoadError, Script, Source, Sql, Statement, decode, replace
 from trek_loaders import sql
 from trek_loaders._directives import read_directives
 

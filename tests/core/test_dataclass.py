@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from trek_core._dataclass import dataclass, field
+from trek_core._dataclass import _FEW, dataclass, field, replace
 from trek_core.model import Entry, Facts, File, HistoryRow
 from trek_core.plans import Plan
 
@@ -18,6 +18,11 @@ def test_the_library_takes_them_for_its_own():
     assert [field.name for field in dataclasses.fields(File)] == ["path", "root"]
     assert dataclasses.asdict(File("a", "b")) == {"path": "a", "root": "b"}
     assert dataclasses.replace(File("a", "b"), root="c") == File("a", "c")
+
+
+def test_replace_takes_the_librarys_as_well():
+    assert replace(File("a", "b"), root="c") == File("a", "c")
+    assert replace(dataclasses.make_dataclass("Point", ["x", "y"])(1, 2), x=3).x == 3
 
 
 def test_they_are_frozen_and_have_slots():
@@ -113,11 +118,44 @@ def test_fields_and_checks_are_inherited():
     assert dataclasses.replace(Wishes(2), colour="blue") == Wishes(2, "blue") == copy.copy(Wishes(2, "blue"))
 
 
-def test_the_first_objects_and_the_later_ones_are_made_alike():
+@pytest.mark.parametrize("before", [0, _FEW])
+def test_the_first_objects_and_the_later_ones_are_made_alike(before: int):
     """Only the later ones by a constructor that was compiled."""
-    assert {Wishes(size, colour="blue") for size in (3, 4, 5, 6, 7, 3)} == {Wishes(n, "blue") for n in range(3, 8)}
-    for _ in range(5):
-        with pytest.raises(ValueError, match="size is 0"):
-            Wishes(0)
-    with pytest.raises(TypeError, match=r"Wish.__init__\(\) got multiple values for argument 'size'"):
-        Wish(1, size=2)
+
+    @dataclass(frozen=True)
+    class Wish:
+        size: int
+        colour: str = "red"
+        places: list[int] = field(default_factory=list)
+
+        def __post_init__(self) -> None:
+            if self.size < 1:
+                msg = f"size is {self.size}"
+                raise ValueError(msg)
+
+    for _ in range(before):
+        Wish(1)
+    assert Wish(2) == Wish(2, "red", []) == Wish(size=2, places=[]) == Wish(2, places=[], colour="red")
+    assert Wish(2).places is not Wish(2).places
+    with pytest.raises(ValueError, match="size is 0"):
+        Wish(0)
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "said"),
+    [
+        ((), {"b": 2}, "missing 1 required positional argument: 'a'"),
+        ((1,), {"a": 1}, "got multiple values for argument 'a'"),
+        ((1,), {"z": 1}, "got an unexpected keyword argument 'z'"),
+        ((), {"z": 1}, "got an unexpected keyword argument 'z'"),
+        ((1, 2, 3, 4, 5, [], 7), {}, "takes from 2 to 7 positional arguments but 8 were given"),
+    ],
+)
+def test_every_wrong_call_is_told_as_a_function_tells_it(given: tuple, named: dict, said: str):
+    with pytest.raises(TypeError, match=said):
+        Wide(*given, **named)
+
+
+def test_a_class_whose_objects_are_given_by_name_takes_none_by_place():
+    with pytest.raises(TypeError, match=r"Facts.__init__\(\) takes 1 positional argument but 2 were given"):
+        Facts("shop")

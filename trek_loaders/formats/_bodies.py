@@ -8,10 +8,9 @@ and the history's row is in it. What cannot run there is sent as the tool sends 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Body, Copy, LoadError, Sql
+from trek_core.plugin import Body, Copy, LoadError, Sql, replace
 from trek_loaders._bodies import check_runnable
 from trek_loaders._lexer import split
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import (
@@ -23,6 +22,7 @@ from trek_core.plugin import (
     State,
     VersionStore,
     advisory_key,
+    replace,
     state_of,
 )
 from trek_loaders.formats._table import KEY, Table, refuse_hidden

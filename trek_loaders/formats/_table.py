@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import ConfigError, Guard, History, Sql, create_schema, quote_ident, quote_literal
+from trek_core.plugin import ConfigError, Guard, History, Sql, create_schema, dataclass, quote_ident, quote_literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

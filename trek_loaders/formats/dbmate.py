@@ -6,7 +6,6 @@ Source: dbmate 2.35, pkg/dbmate/migration.go and pkg/driver/postgres; its lock b
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import (
@@ -21,6 +20,7 @@ from trek_core.plugin import (
     PlanError,
     Rules,
     Script,
+    dataclass,
     quote_literal,
 )
 from trek_loaders._sql import line_at

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import zlib
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import (
@@ -28,6 +27,7 @@ from trek_core.plugin import (
     Row,
     Script,
     State,
+    replace,
 )
 from trek_loaders.formats._bodies import one_query
 from trek_loaders.formats._files import chain, ignored, only_sql, slug, text_of

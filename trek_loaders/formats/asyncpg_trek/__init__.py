@@ -8,10 +8,9 @@ refuses a transaction block runs outside one, and files that the tool skips in s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Layout, NoSettings, Provider, VersionStore, hookimpl
+from trek_core.plugin import Layout, NoSettings, Provider, VersionStore, dataclass, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,10 +8,9 @@ same way: both tools must see the same edges. The date is decoration and may be 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Direction, Duplicate, File, Ignored, LoadError
+from trek_core.plugin import Direction, Duplicate, File, Ignored, LoadError, dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,7 +13,6 @@ carried out after it, even if trek has done the same. Let one of them finish bef
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import (
@@ -34,6 +33,7 @@ from trek_core.plugin import (
     Verb,
     VersionStore,
     advisory_key,
+    replace,
 )
 from trek_loaders.formats._table import KEY, Table, refuse_hidden
 from trek_loaders.formats.asyncpg_trek import _sql

@@ -6,10 +6,9 @@ Outside of StatementBegin and StatementEnd a statement ends with a line whose la
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import LoadError
+from trek_core.plugin import LoadError, dataclass, field
 from trek_loaders.formats.goose._environment import expand
 
 if TYPE_CHECKING:
