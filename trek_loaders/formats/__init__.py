@@ -29,6 +29,7 @@ class Tool(NamedTuple):
 
 TOOLS = {
     "dbmate": Tool("dbmate"),
+    "diesel": Tool("diesel"),
     "drizzle": Tool("drizzle"),
     "golang-migrate": Tool("golang_migrate"),
     "goose": Tool("goose"),
