@@ -244,7 +244,7 @@ SETTINGS = (
     Case(
         "unknown-format",
         ConfigError,
-        ("'gooose'", "Did you mean 'goose'?", "On offer: asyncpg-trek"),
+        ("'gooose'", "Did you mean 'goose'?", "On offer: alembic, asyncpg-trek"),
         USERS,
         act=options(format="gooose"),
     ),

@@ -8,7 +8,7 @@ import pytest
 
 from trek_core.plugin import PluginHost
 from trek_core.testing import MemoryTree
-from trek_loaders import formats
+from trek_loaders import formats, python, sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,5 +37,5 @@ def make_store(name: str, **settings: Any) -> VersionStore:
 
 def load(name: str, files: Mapping[str, str], **settings: Any) -> Script:
     """The script of the last entry of a folder."""
-    tree = MemoryTree(files)
+    tree = MemoryTree(files, [*sql.trek_register_loaders(), *python.trek_register_loaders()])
     return make_layout(name, **settings).arrange(tree).entries[-1].load(tree)

@@ -85,10 +85,10 @@ class Bench:
 
     # ----------------------------------------------------------------------- migrating
     def placed(self, *actions: Action) -> list[Action]:
-        """The actions as steps of one plan: each says where it stands in it, and the heads before and after."""
+        """The actions as steps of one plan: each builds on the one before it, and says the heads before and after."""
         path, found = self._path, list[Action]()
         for index, action in enumerate(actions):
-            action = replace(action, entry=self._named(action.entry))  # noqa: PLW2901
+            action = replace(action, entry=self._built_on(self._named(action.entry), path))  # noqa: PLW2901
             after = _moved(path, action)
             found.append(replace(action, index=index, before=path[-1:], after=after[-1:]))
             self._entries[action.revision] = action.entry
@@ -120,6 +120,10 @@ class Bench:
         last = results[-1] if results else None
         right = isinstance(last, Failed) and last.failure.sqlstate == sqlstate
         assert right, f"{self.who}: {told(results)}, and its body should have failed with {sqlstate}"
+
+    def _built_on(self, entry: Entry, path: tuple[str, ...]) -> Entry:
+        known = self._entries.get(entry.revision)
+        return replace(entry, parents=known.parents if known else path[-1:])
 
     # ----------------------------------------------------------------------- names of revisions
     def _named(self, entry: Entry) -> Entry:

@@ -28,6 +28,7 @@ class Tool(NamedTuple):
 
 
 TOOLS = {
+    "alembic": Tool("alembic"),
     "dbmate": Tool("dbmate"),
     "diesel": Tool("diesel"),
     "drizzle": Tool("drizzle"),

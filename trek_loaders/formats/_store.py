@@ -138,7 +138,7 @@ class RowStore(ToolStore):
             step = self.place.step(history, still, message, *writes)
             return Record(begin=(step,), guard=guard, history=following)
         check = self.place.check(history, still, message)
-        late = self.place.late(history, still, _too_late(action), *writes)
+        late = self.place.late(history, still, too_late(action), *writes)
         return Record(begin=(check,), finish=(late,), guard=guard, history=following)
 
     @abstractmethod
@@ -154,7 +154,8 @@ class RowStore(ToolStore):
         """The INSERT of the row that says that the action's revision is applied."""
 
 
-def _too_late(action: Action) -> str:
+def too_late(action: Action) -> str:
+    """Of a body that ran outside a transaction, and could not be recorded."""
     return (
         f"{action.name} ran outside a transaction, and meanwhile another runner recorded the same: nothing was recorded. "
         "Look at what both did to the database, then set the history right with trek stamp."
