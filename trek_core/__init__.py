@@ -1,5 +1,8 @@
 """Door 1: what a user of trek calls. Importing it imports neither pluggy nor a driver."""
 
+from typing import TYPE_CHECKING
+
+from trek_core._door import door
 from trek_core._migrator import Migrator, execute, plan
 from trek_core.contracts import Observer
 from trek_core.errors import (
@@ -28,7 +31,13 @@ from trek_core.errors import (
 from trek_core.model import Direction, Rules
 from trek_core.plans import Plan, Report, Status
 
+if TYPE_CHECKING:
+    from trek_core._adopt import Adoption, adopt
+else:
+    __getattr__ = door(__name__, {"trek_core._adopt": "Adoption adopt"})
+
 __all__ = [
+    "Adoption",
     "Changed",
     "ConfigError",
     "ConnectError",
@@ -57,6 +66,7 @@ __all__ = [
     "TrekError",
     "Unfinished",
     "UnknownRevision",
+    "adopt",
     "execute",
     "plan",
 ]

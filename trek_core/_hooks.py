@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from trek_core.contracts import ExecutorProvider, Layout, Loader, Observer, Provider, VersionStore
+
+if TYPE_CHECKING:
+    from trek_core._signs import Signs
 
 PROJECT = "trek"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -48,4 +52,9 @@ class TrekHooks:
     @hookspec
     def trek_register_observers(self) -> Iterable[Observer]:
         """Observers, told of every event of every run."""
+        return ()
+
+    @hookspec
+    def trek_register_signs(self) -> Iterable[Provider[Sequence[Signs]]]:
+        """By what `trek adopt` knows a tool; created only when it asks."""
         return ()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from trek_core import _found, _trace
-from trek_core._blame import GIVEN, Offer, blame, breach, expect, shown
+from trek_core._blame import GIVEN, Offer, blame, breach, expect, expect_all, shown
 from trek_core._dataclass import dataclass
 from trek_core._entry_points import Point, entry_points
 from trek_core._hooks import PROJECT, TrekHooks
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from trek_core._found import Found
+    from trek_core._signs import Signs
 
 T = TypeVar("T")
 DISTRIBUTION = "trek-migrate"
@@ -107,6 +109,22 @@ class PluginHost:
     def observers(self) -> tuple[Offer[Observer], ...]:
         """All observers, by name."""
         return tuple(self._index["observer", name] for name in self._names("observer"))
+
+    def has_format(self, name: str) -> bool:
+        """Whether there are both a layout and a version store of that name."""
+        return all((kind, name) in self._index for kind in ("layout", "store"))
+
+    def signs(self) -> tuple[Signs, ...]:
+        """All by which tools are known, those of trek first."""
+        from trek_core._signs import Signs  # noqa: PLC0415 - for `adopt`, and for nobody else
+
+        found = list[Signs]()
+        for (kind, name), offer in self._index.items():
+            if kind == "signs":
+                where = f"signs {name}"
+                made = self._create(offer, NO_SETTINGS, Sequence, where)
+                found += expect_all(made, where, made.value, Signs)
+        return tuple(found)
 
     def session(self, executor: str, session: Executor) -> Offer[Executor]:
         """The session under the plugin that offers the executor of that name, if there is one."""

@@ -164,4 +164,5 @@ KINDS = {
     "trek_register_version_stores": Kind("store", Provider, (_NAME, _CREATE, _SETTINGS)),
     "trek_register_executors": Kind("executor", ExecutorProvider, _EXECUTOR),
     "trek_register_observers": Kind("observer", Observer, _OBSERVER),
+    "trek_register_signs": Kind("signs", Provider, (_NAME, _CREATE, _SETTINGS)),
 }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trek_core._workspace import Workspace
     from trek_core.contracts import Executor, Observer, VersionStore
     from trek_core.events import Event, Failed, Lost
-    from trek_core.model import Locked
+    from trek_core.model import Lock, Locked
 else:
     _aftermath, _checks, _records, events = later("_aftermath", "_checks", "_records", "events")
 
@@ -143,11 +143,14 @@ class Runner:
             while plan and (lost := await self._carry_out(plan)):
                 plan = await self._after_loss(plan, lost, replan)
 
-    def _lock(self, history: History) -> AbstractAsyncContextManager[Locked]:
+    def locks(self, history: History) -> Sequence[Lock]:
+        """What a run on that history holds."""
         with blame(self.workspace.store, "VersionStore.locks"):
             locks = self.workspace.store.value.locks(history)
-        locks = expect_all(self.workspace.store, "VersionStore.locks", locks, _records.Lock)
-        return self.session.lock(locks, self.lock_wait, self._tell)
+        return expect_all(self.workspace.store, "VersionStore.locks", locks, _records.Lock)
+
+    def _lock(self, history: History) -> AbstractAsyncContextManager[Locked]:
+        return self.session.lock(self.locks(history), self.lock_wait, self._tell)
 
     async def _again(self, plan: Plan, replan: Planner) -> Plan:
         history = await self.history()

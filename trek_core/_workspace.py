@@ -15,7 +15,7 @@ from trek_core._pause import uncollected
 from trek_core._planner import route
 from trek_core._recording import check_state, records
 from trek_core._tree import FolderTree
-from trek_core.errors import ConfigError, TrekError, UnknownRevision
+from trek_core.errors import ConfigError, LoadError, TrekError, UnknownRevision
 from trek_core.model import (
     Direction,
     Entry,
@@ -136,6 +136,18 @@ class Workspace:
         if not state.resumes:
             return found
         return replace(found, revisions=tuple(self._with_progress(one, state, catalog) for one in found.revisions))
+
+    def unreadable(self, history: History) -> tuple[LoadError, ...]:
+        """What the layout, or a loader, refuses of single files when they are loaded, whether they are applied or not."""
+        refused = []
+        for entry in self.catalog(history.facts).entries:
+            if entry.skip is None:
+                try:
+                    with blame(self.layout, f"Entry.load({entry.revision})"):
+                        entry.load(self._tree)
+                except LoadError as error:
+                    refused.append(error)
+        return tuple(refused)
 
     def _with_progress(self, one: RevisionStatus, state: State, catalog: EntryCatalog) -> RevisionStatus:
         """Of an unfinished one, how far it came; of how many statements, if its file can be read."""

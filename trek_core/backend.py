@@ -63,6 +63,24 @@ class Backend:
     def layout(self) -> Offer[Layout]:
         return self.host.layout(self._layout, self._layout_settings)
 
+    def speaking(
+        self,
+        format: str,  # noqa: A002
+        store_settings: Mapping[str, object] | None = None,
+    ) -> Backend:
+        """The same database in another format. Of its own format the settings stay, and these go on top."""
+        layouts = self._layout_settings if self._layout == format else {}
+        stores = self._store_settings if self._store == format else {}
+        return Backend(
+            self._open,
+            format=format,
+            layout_settings=layouts,
+            store_settings={**stores, **(store_settings or {})},
+            host=self.host,
+            executor=self._executor,
+            expect_database=self.expect_database or None,
+        )
+
     def offered(self, session: Executor) -> Offer[Executor]:
         """The session, and whose fault it is what it does wrong."""
         return self.host.session(self._executor, session)

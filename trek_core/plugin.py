@@ -76,6 +76,7 @@ from trek_core.text import advisory_key, create_schema, decode, quote_ident, quo
 
 if TYPE_CHECKING:
     from trek_core import script
+    from trek_core._signs import FileSign, Signs, TableSign
     from trek_core.events import (
         Blocked,
         Blocker,
@@ -97,6 +98,7 @@ else:
     __getattr__ = door(  # what a run that finds nothing to do has no use for
         __name__,
         {
+            "trek_core._signs": "FileSign Signs TableSign",
             "trek_core.events": (
                 "Blocked Blocker Done Event Failed Failure LockWaiting Lost Result RunFailed RunFinished RunStarted"
                 " Started StatementDone"
@@ -131,6 +133,7 @@ __all__ = [
     "Failed",
     "Failure",
     "File",
+    "FileSign",
     "Guard",
     "History",
     "HistoryRow",
@@ -166,12 +169,14 @@ __all__ = [
     "RunFinished",
     "RunStarted",
     "Script",
+    "Signs",
     "Source",
     "Sql",
     "Started",
     "State",
     "Statement",
     "StatementDone",
+    "TableSign",
     "TransactionChoice",
     "Tree",
     "TrekError",

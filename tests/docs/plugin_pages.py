@@ -38,6 +38,7 @@ HOOK_ON = {
     "trek_register_version_stores": "version-store.md",
     "trek_register_executors": "executor.md",
     "trek_register_observers": "observer.md",
+    "trek_register_signs": "layout.md",
 }
 _CONTRACT = re.compile(r"<!-- contract: ([\w.]+) -->\n(.*?)<!-- /contract -->\n", re.DOTALL)
 _KIT = re.compile(r"<!-- kit: (\w+) -->\n(.*?)<!-- /kit -->\n", re.DOTALL)

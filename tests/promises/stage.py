@@ -93,6 +93,11 @@ class Stage(TrekHooks):
         self.hooks.append("observers")
         return [Observer("told", self.hear)]
 
+    @hookimpl
+    def trek_register_signs(self) -> list[Any]:
+        self.hooks.append("signs")
+        return []
+
     async def hear(self, event: Event) -> None:
         self.calls.append(type(event).__name__)
         self.heard.append(event)

@@ -77,7 +77,7 @@ async def test_p2_every_hook_is_called_once_a_host_when_the_first_object_is_want
     assert stage.hooks == []
     await migrator.plan()
     hooks = sorted(stage.hooks)
-    assert hooks == ["executors", "layouts", "loaders", "observers", "version_stores"]
+    assert hooks == ["executors", "layouts", "loaders", "observers", "signs", "version_stores"]
     await migrator.migrate()
     await migrator.status()
     assert sorted(stage.hooks) == hooks
@@ -91,6 +91,7 @@ async def test_p2_every_hook_is_called_once_a_host_when_the_first_object_is_want
         ("version_stores", Provider("mine", lambda settings: MemoryStore())),
         ("executors", ExecutorProvider("mine", ("mine",), lambda dsn, settings: None)),  # type: ignore[arg-type,return-value]
         ("observers", Observer("mine", notify)),
+        ("signs", Provider("mine", lambda settings: [])),
     ],
 )
 def test_p3_a_hook_gives_objects_of_its_type_and_nothing_else(hook: str, right: object) -> None:

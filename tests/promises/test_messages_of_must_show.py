@@ -26,7 +26,8 @@ MESSAGES = {
     "misspelled hook": (
         "plugin 'sqlx' (shop-sqlx 1.2): registering: no hook is named 'trek_register_loader'. "
         "Did you mean 'trek_register_loaders'? Hooks: trek_register_layouts, trek_register_loaders, "
-        "trek_register_version_stores, trek_register_executors, trek_register_observers" + without("sqlx")
+        "trek_register_version_stores, trek_register_executors, trek_register_observers, "
+        "trek_register_signs" + without("sqlx")
     ),
     "wrong return type": (
         "plugin 'sqlx' (shop-sqlx 1.2): hook trek_register_loaders: gave the Loader 'sqlx', want an iterable of Loader: "

@@ -14,9 +14,9 @@ from trek_core.plugin import NoSettings, Provider, hookimpl
 from trek_loaders.formats._settings import TableSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from trek_core.plugin import Layout, VersionStore
+    from trek_core.plugin import Layout, Signs, VersionStore
 
 
 class Tool(NamedTuple):
@@ -48,6 +48,12 @@ def trek_register_layouts() -> Iterable[Provider[Layout]]:
 def trek_register_version_stores() -> Iterable[Provider[VersionStore]]:
     """The tables."""
     return [Provider(name, partial(_make, tool.module, "make_store"), tool.store) for name, tool in TOOLS.items()]
+
+
+@hookimpl
+def trek_register_signs() -> Iterable[Provider[Sequence[Signs]]]:
+    """By what the tools are known, those too whose format is not here."""
+    return [Provider("formats", lambda _: import_module(f"{__name__}._signs").SIGNS)]
 
 
 def _make(module: str, function: str, settings: object) -> Any:

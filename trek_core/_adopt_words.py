@@ -1,0 +1,76 @@
+"""What `trek adopt` says of what it found."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from trek_core._recognise import OWN_TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from trek_core._adopt import Adoption
+    from trek_core._recognise import Candidate
+    from trek_core._signs import Signs
+
+_NEXT = {
+    "current": "Nothing is pending: `trek status --check`.",
+    "unfinished": "Finish or undo by hand what was begun, then `trek repair REVISION --applied` or `--not-applied`.",
+    "changed": "Look at the files that changed; `trek repair REVISION --applied` takes one as it is.",
+    "ahead": "Restore the files that are missing, or `trek repair REVISION --not-applied`; then `trek plan`.",
+}
+
+
+def configuration(tool: str, directory: str, settings: Mapping[str, object]) -> str:
+    """The lines for pyproject.toml."""
+    lines = ["[tool.trek]", f"directory = {_text(directory)}", f"format = {_text(tool)}"]
+    if settings:
+        lines += ["", "[tool.trek.store-settings]", *(f"{name} = {_text(value)}" for name, value in settings.items())]
+    return "\n".join(lines)
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def advice(seen: Adoption, instead: str = "") -> str:
+    """What to do next."""
+    tool, status = seen.tool, seen.status
+    if not seen.available:
+        return instead or f"trek has no format for {tool} yet: let {tool} go on."
+    if seen.refused:
+        return f"Correct what is refused, as {tool} too takes it, or let {tool} run it; then `trek adopt` again."
+    if seen.problem:
+        return "Settle that first, then `trek adopt` again."
+    if status is None:
+        return "Name the folder of its files with --dir."
+    if status.state == "uninitialised" and seen.tables:
+        return "If the tables here came of these files, `trek stamp REVISION` says so. Else `trek plan`, then `trek migrate`."
+    return _NEXT.get(status.state, "`trek plan`, then `trek migrate`.")
+
+
+def warnings(found: Sequence[Candidate], directory: str, given: str, tables: int) -> Iterator[str]:
+    if not directory:
+        yield f"There is no folder {given!r}, nor one of those that tools usually have."
+    if not tables:
+        yield "The database is empty: it has no table at all."
+    elif not any(one.table for one in found):
+        yield f"The database has {tables} table{'s' * (tables > 1)}, and none is the history of a tool that trek knows."
+    if not found:
+        return
+    best, others = found[0], [one for one in found[1:] if one.weight[1] >= OWN_TABLE]
+    if best.table is None and others:
+        told = "; ".join(f"{one.tool}: {one.tables[0]}" for one in others)
+        yield f"The files are {best.tool}'s, and the database has no table of it, but one of another tool: {told}."
+    if best.table is not None and directory and not best.weight[0]:
+        yield f"The table is {best.tool}'s, and nothing in {directory!r} is: is it the right folder?"
+
+
+def told(signs: Signs) -> str:
+    """What tells a tool, on one line."""
+    files = ", ".join(sign.says for sign in signs.files)
+    tables = ", ".join(
+        dict.fromkeys(f"{sign.schema}.{sign.table}" if sign.schema else sign.table for sign in signs.tables)
+    )
+    return f"{signs.tool}: {files or 'no file'}; the table {tables}"
