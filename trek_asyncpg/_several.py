@@ -1,35 +1,44 @@
 """One unit or several in one simple query, each a transaction of its own.
 
-The answer tells of the last statement only; after an error two things in the session tell the rest, in one round trip:
+The answer tells of the last statement only; after an error two things in the session tell the rest:
 
 * `trek.done`, a setting made in each transaction. A SET that is not LOCAL comes and goes with its transaction, so it names
   exactly the last unit that was committed, also where the answer to its COMMIT never came.
-* The marker, which survives the rollback: the statement that was running. Where the server refused the query and there is
+* The mark, which survives the rollback: the statement that was running. Where the server refused the query and there is
   neither, nothing of it ran, which is so after an error of the parser, who reads all of it first.
 
 No COMMIT of such a query can be answered with ROLLBACK: an error ends the query, so that a COMMIT is only reached in a
 sound transaction.
+
+Where there are several, what a store writes around each is prepared by the first, and what marks them is a cursor. A function
+that a body calls may take both away from the session, which the server then says: what was not committed is sent singly.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import asyncpg
 
 from trek_asyncpg import _failure
-from trek_asyncpg._message import WHERE_MARKED, Message, forget, mark
+from trek_asyncpg._marks import Cursor, Locks, Marks
+from trek_asyncpg._message import Message
 from trek_asyncpg._session import DONE
-from trek_asyncpg._unit import Unit, only_sql
+from trek_asyncpg._unit import GONE, Unit, only_sql
 from trek_asyncpg._wire import rows, to_the_end
-from trek_core.plugin import Failure, Sql, quote_literal, script
+from trek_core.plugin import Failure, Form, Sql, Statement, quote_literal, script
 
-LEFT = (
-    f"SELECT pg_catalog.jsonb_build_object('done', pg_catalog.current_setting('{DONE}', true)) UNION ALL {WHERE_MARKED}"
-)
+if TYPE_CHECKING:
+    from trek_asyncpg._types import Connection
+
+COMMITTED = f"SELECT pg_catalog.jsonb_build_object('done', pg_catalog.current_setting('{DONE}', true))"
+TAKEN_AWAY = ("26000", "34000")
+"""No such prepared statement, no such cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,66 +58,87 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What the session tells after an error: how many units are committed, and the marker; 0 if nothing ran."""
+    """What the session tells after an error: how many units are committed, and the mark; 0 if nothing ran."""
 
     done: int
-    marker: int
+    mark: int
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The query, and the ways back: from a part of the text, and from a marker (less one), to a unit and its statement."""
+    """The query, and the ways back: from a part of the text, and from a mark (less one), to a unit and its statement."""
 
     units: Sequence[Unit]
-    name: str = field(default_factory=lambda: secrets.token_hex(8))
+    name: str
     """`trek.done` may still name an earlier query of the session."""
+    marking: Marks
     parts: list[tuple[int, Sql]] = field(default_factory=list)
     marks: list[tuple[int, Sql | None]] = field(default_factory=list)
+    prepared: dict[Form, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, units: Sequence[Unit]) -> Query:
-        query = cls(units)
+        name = f"trek_{secrets.token_hex(8)}"
+        query = cls(units, name, Cursor(name) if len(units) > 1 else Locks())
+        steps = sum(len(script.statements(unit.action)) + 1 for unit in units)
+        query.marks.append((0, None))
+        query.parts.extend((0, part) for part in query.marking.opening(steps))
         for number, unit in enumerate(units):
             query.parts.extend((number, part) for part in query._unit(number, unit))
         return query
 
     def message(self, after: Iterable[str]) -> Message:
-        return Message.of((*(part for _, part in self.parts), *map(Sql, after)))
+        closing = (*self.marking.closing(), *map(Sql, self.deallocating()), *map(Sql, after))
+        return Message.of((*(part for _, part in self.parts), *closing))
+
+    def deallocating(self) -> list[str]:
+        return [f"DEALLOCATE {name}" for name in self.prepared.values()]
 
     def _unit(self, number: int, unit: Unit) -> Iterator[Sql]:
         yield script.BEGIN
-        if number == 0:
-            yield Sql(f"SELECT {self._mark(0, None)}")
-        yield from only_sql(unit.opening)
+        yield from self._around(unit.opening)
         for statement in only_sql(script.statements(unit.action)):
-            yield Sql(f"SELECT {self._mark(number, statement)}")
+            yield self._mark(number, statement)
             yield statement
-        yield Sql(f"SELECT {self._end(number)}, {set_done(f'{self.name}:{number + 1}')}")
+        yield self._mark(number, None)
+        yield set_done(f"{self.name}:{number + 1}")
         if unit.action.body is not None:
             yield script.SETTLE
-        yield from only_sql(unit.record.finish)
+        yield from self._around(unit.record.finish)
         yield script.COMMIT
 
-    def _mark(self, number: int, statement: Sql | None) -> str:
+    def _around(self, statements: Sequence[Statement]) -> Iterator[Sql]:
+        """Prepared by the first unit that has it: then what it names is there, the history's table as well."""
+        for statement in only_sql(statements):
+            if statement.form is None or len(self.units) == 1:
+                yield statement
+                continue
+            if (name := self.prepared.get(statement.form)) is None:
+                name = self.prepared[statement.form] = f"{self.name}_{len(self.prepared)}"
+                yield Sql(f"PREPARE {name} AS {statement.form.prepared}")
+            given = f"({', '.join(statement.literals)})" if statement.literals else ""
+            yield Sql(f"EXECUTE {name}{given}")
+
+    def _mark(self, number: int, statement: Sql | None) -> Sql:
         self.marks.append((number, statement))
-        return mark(len(self.marks), len(self.marks) - 1)
+        return self.marking.step()
 
-    def _end(self, number: int) -> str:
-        """A marker that stands until the next unit's body; after the last there is none, and nothing to clean up."""
-        return forget(len(self.marks)) if number == len(self.units) - 1 else self._mark(number, None)
+    async def left(self, connection: Connection) -> Left:
+        mark = await self.marking.found(connection)
+        name, _, number = str((await rows(connection, COMMITTED))[0]["done"] or "").partition(":")
+        return Left(int(number) if name == self.name else 0, mark)
 
-    def left(self, found: Iterable[dict[str, object]]) -> Left:
-        merged = {name: value for row in found for name, value in row.items()}
-        name, _, number = str(merged["done"] or "").partition(":")
-        return Left(int(number) if name == self.name else 0, int(str(merged.get("number", 0))))
+    def lacks(self, error: Exception) -> bool:
+        """Whether a body took away what was prepared, or the cursor."""
+        return isinstance(error, asyncpg.PostgresError) and error.sqlstate in TAKEN_AWAY and self.name in str(error)
 
 
-def set_done(value: str) -> str:
-    return f"pg_catalog.set_config('{DONE}', {quote_literal(value)}, false)"
+def set_done(value: str) -> Sql:
+    return Sql(f"SET {DONE} = {quote_literal(value)}")
 
 
 async def run(query: Query, after: Iterable[str] = (), meanwhile: Callable[[], object] = int) -> Ended:
-    """Never raises what the server says, and leaves no transaction and no marker behind.
+    """Never raises what the server says, and leaves no transaction, no mark and nothing prepared behind.
 
     after: statements to run once all of the units are committed. meanwhile: called when the query is sent, while the
     server works on it; raises nothing.
@@ -142,9 +172,13 @@ async def _left(query: Query) -> Left | None:
     unit = query.units[0]
     try:
         await unit.roll_back()
-        return None if unit.connection.is_closed() else query.left(await rows(unit.connection, LEFT))
+        return None if unit.connection.is_closed() else await query.left(unit.connection)
     except Exception:  # noqa: BLE001 - the driver's, or the server's: whatever it is, nothing is known
         return None
+    finally:
+        for statement in query.deallocating():
+            with contextlib.suppress(*GONE):
+                await unit.connection.execute(statement)
 
 
 def _judged(query: Query, message: Message, left: Left | None, error: Exception) -> Ended:
@@ -155,18 +189,21 @@ def _judged(query: Query, message: Message, left: Left | None, error: Exception)
     if left.done == total:  # only the answer did not come
         return Ended(total)
     at = _unit_at(query, message, error)
-    if total > 1 and (again := _again(left, at, total, error)):
+    if total > 1 and (again := _again(query, left, at, error)):
         return Ended(left.done, again=again)
     return Ended(left.done, _failed(query, message if at == left.done else None, left, error))
 
 
-def _again(left: Left, at: int | None, total: int, error: Exception) -> tuple[slice, ...]:
+def _again(query: Query, left: Left, at: int | None, error: Exception) -> tuple[slice, ...]:
     """What must be sent anew, and how: of it nothing ran, or nothing remains."""
-    if isinstance(error, TimeoutError):  # the driver's own, meant for one of them
+    total = len(query.units)
+    if isinstance(error, TimeoutError) or query.lacks(error):  # the driver's own, meant for one of them
         return _singly(left.done, total)
-    if left.done or left.marker or at == 0:
+    if left.mark or at == 0:
         return ()
-    return _singly(0, total) if at is None else (slice(at), slice(at, at + 1), slice(at + 1, total))
+    if at is None:
+        return _singly(left.done, total)
+    return () if left.done else (slice(at), slice(at, at + 1), slice(at + 1, total))
 
 
 def _singly(first: int, end: int) -> tuple[slice, ...]:
@@ -181,20 +218,20 @@ def _unit_at(query: Query, message: Message, error: Exception) -> int | None:
 
 
 def _agree(query: Query, left: Left, error: Exception) -> bool:
-    """Whether setting and marker tell the same: a statement of the unit after the done ones, or the end of the last of them.
+    """Whether setting and mark tell the same: a statement of the unit after the done ones, or the end of the last of them.
 
     Neither is there before the query and after its end. Where the server refused it, it did not come to its end.
     """
-    if not left.marker:
+    if not left.mark:
         return left.done > 0 or isinstance(error, asyncpg.PostgresError)
-    unit, statement = query.marks[left.marker - 1]
+    unit, statement = query.marks[left.mark - 1]
     return unit == left.done or (unit == left.done - 1 and statement is None)
 
 
 def _failed(query: Query, message: Message | None, left: Left, error: Exception) -> Failure:
-    """Of the unit after the done ones, laid at a statement by the server's position or by the marker."""
+    """Of the unit after the done ones, laid at a statement by the server's position or by the mark."""
     failure = _failure.of(error, message=message)
-    unit, statement = query.marks[left.marker - 1] if left.marker else (left.done, None)
+    unit, statement = query.marks[left.mark - 1] if left.mark else (left.done, None)
     if failure.statement is not None or unit != left.done:
         return failure
     return replace(failure, statement=statement)

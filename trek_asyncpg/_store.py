@@ -9,12 +9,14 @@ the dead run, should it still be at work, can then write no step, and not its en
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from trek_asyncpg._history import HistoryTable
 from trek_core.plugin import (
     Catalog,
     Facts,
+    Form,
     History,
     Rows,
     Sql,
@@ -87,7 +89,7 @@ class NativeStore(VersionStore):
             return self._outside(action, history, guard)
         also = self._released(action, seq + 1, history)
         begin = (self._insert(history, action, "started", finished=False), *also)
-        finish = (self._complete(seq, action, "started"),)
+        finish = (self._complete(seq, "started"),)
         return Record(begin=begin, finish=finish, guard=guard, history=_used(history, len(begin)))
 
     def _outside(self, action: Action, history: History, guard: Guard) -> Record:
@@ -107,7 +109,7 @@ class NativeStore(VersionStore):
 
         return Record(
             begin=begin,
-            finish=(self._complete(seq, action, state),),
+            finish=(self._complete(seq, state),),
             progress=progress,
             failed=(Sql(f"UPDATE {self.name} SET state = 'failed' WHERE seq = {seq} AND state = '{state}'"),),
             guard=guard,
@@ -125,7 +127,7 @@ class NativeStore(VersionStore):
     def _abandoned(self, action: Action, history: History) -> tuple[Sql, ...]:
         """What runs that are gone left open of a revision: one that is at work all the same cannot complete its row."""
         left = [row for row in history.rows if row.revision == action.revision and row.state in ("started", "claim")]
-        return tuple(self._turn(row.data["seq"], action, (row.state, "abandoned")) for row in left)
+        return tuple(self._turn(row.data["seq"], (row.state, "abandoned")) for row in left)
 
     def _insert(self, history: History, action: Action, state: str, *, finished: bool, step: int | None = None) -> Sql:
         values = (history.next, action.revision, action.verb, action.entry.title, action.checksum, state, step)
@@ -136,42 +138,49 @@ class NativeStore(VersionStore):
 
     def _row(self, values: tuple[object, ...], history: History, *, finished: bool) -> Sql:
         """A step's row stands behind its statement, in the same query; with no other finished row anything ran."""
-        is_step = bool(values[-1])
-        ended = f"pg_catalog.statement_timestamp(), {_NOW}, {_SINCE_QUERY}" if is_step else f"{_NOW}, {_NOW}, 0"
-        times = ended if finished else f"{_NOW}, NULL, NULL"
-        given = ", ".join(map(quote_literal, (*values, history.facts.identity or None)))
-        return Sql(
-            f"INSERT INTO {self.name} (seq, revision, verb, title, checksum, state, step, database, started_at, finished_at,"
-            f" duration) VALUES ({given}, {times})"
-        )
+        times = (_STEP if values[-1] else _AT_ONCE) if finished else _OPEN
+        return _inserting(self.name, times).filled(tuple(map(quote_literal, (*values, history.facts.identity or None))))
 
     def _touch(self, seq: int) -> Sql:
         return Sql(f"UPDATE {self.name} AS h SET {_STAMP} WHERE seq = {seq}")
 
-    def _complete(self, seq: int, action: Action, state: str) -> Sql:
-        return self._turn(seq, action, (state, "done"), f", {_STAMP}")
+    def _complete(self, seq: int, state: str) -> Sql:
+        return self._turn(seq, (state, "done"), f", {_STAMP}")
 
-    def _turn(self, seq: int, action: Action, states: tuple[str, str], more: str = "") -> Sql:
-        """Exactly that row goes from one state to the other; if it is gone, or in another state, a cast fails.
-
-        An INSERT that always meets the row: the server plans it in half the time of an UPDATE that is counted, and a
-        migration of a few statements costs it hardly more than that.
-        """
-        before, after = map(quote_literal, states)
-        said = quote_literal(
-            f"trek: row {seq} of {self.identity} ({action.verb} {action.revision}) is gone or was changed; found: "
-        )
-        return Sql(
-            f"INSERT INTO {self.name} AS h (seq, revision, verb, title, state) VALUES ({seq}, '', '', '', 'no row')"
-            f" ON CONFLICT (seq) DO UPDATE SET state = CASE h.state WHEN {before} THEN {after} ELSE 'state ' || h.state END"
-            f"{more} RETURNING CASE h.state WHEN {after} THEN 1 ELSE ({said} || h.state)::integer END"
-        )
+    def _turn(self, seq: int, states: tuple[str, str], more: str = "") -> Sql:
+        """Exactly that row goes from one state to the other; if it is gone, or in another state, a cast fails."""
+        return _turning(self.name, self.identity, states, more).filled((str(seq),))
 
 
 _NOW = "pg_catalog.clock_timestamp()"
 _SINCE_QUERY = f"pg_catalog.date_part('epoch', {_NOW} - pg_catalog.statement_timestamp())"
 """Seconds since the server got the query: the statement's own time, where its row is written by the same query."""
+_OPEN, _AT_ONCE = f"{_NOW}, NULL, NULL", f"{_NOW}, {_NOW}, 0"
+_STEP = f"pg_catalog.statement_timestamp(), {_NOW}, {_SINCE_QUERY}"
+"""What a new row says of times: begun, done as soon as it is written, and a step's, whose statement stands before it."""
 _STAMP = f"finished_at = {_NOW}, duration = pg_catalog.date_part('epoch', {_NOW} - h.started_at)"
+
+
+@cache
+def _inserting(table: str, times: str) -> Form:
+    given = ("seq", "revision", "verb", "title", "checksum", "state", "step", "database")
+    begin = f"INSERT INTO {table} ({', '.join(given)}, started_at, finished_at, duration) VALUES ("
+    return Form((begin, *[", "] * (len(given) - 1), f", {times})"))
+
+
+@cache
+def _turning(table: str, identity: str, states: tuple[str, str], more: str) -> Form:
+    """An INSERT that always meets the row: the server plans it in half the time of an UPDATE that is counted, and a
+    migration of a few statements costs it hardly more than that.
+    """
+    before, after = map(quote_literal, states)
+    row, gone = map(quote_literal, ("trek: row ", f" of {identity} is gone or was changed; found: "))
+    turned = (
+        f", '', '', '', 'no row') ON CONFLICT (seq) DO UPDATE SET state = CASE h.state WHEN {before} THEN {after}"
+        f" ELSE 'state ' || h.state END{more}"
+        f" RETURNING CASE h.state WHEN {after} THEN 1 ELSE ({row} || h.seq || {gone} || h.state)::integer END"
+    )
+    return Form((f"INSERT INTO {table} AS h (seq, revision, verb, title, state) VALUES (", turned))
 
 
 def _used(history: History, rows: int) -> History:

@@ -17,9 +17,9 @@ import asyncpg
 
 from trek_asyncpg import _escape, _failure
 from trek_asyncpg._failure import UnitFailed
-from trek_asyncpg._message import Message
+from trek_asyncpg._message import WHERE_MARKED, Message
 from trek_asyncpg._sending import Sending
-from trek_asyncpg._several import LEFT, set_done
+from trek_asyncpg._several import COMMITTED, set_done
 from trek_asyncpg._unit import GONE, Unit, lost_the_race
 from trek_asyncpg._whole_query import Query, queries
 from trek_asyncpg._wire import rows, to_the_end
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from trek_core.plugin import Statement
 
 SAVEPOINT = "trek_plan"
+LEFT = f"{COMMITTED} UNION ALL {WHERE_MARKED}"
 BACK = f"ROLLBACK TO SAVEPOINT {SAVEPOINT}; RELEASE SAVEPOINT {SAVEPOINT}"
 
 
@@ -115,7 +116,7 @@ class Whole:
 
     def _queries(self) -> Iterator[Query]:
         begin: tuple[Sql, ...] = ()
-        end = () if self.pooled else (Sql(f"SELECT {set_done(self._name)}"),)
+        end = () if self.pooled else (set_done(self._name),)
         if self.nested:
             end = (Sql(f"RELEASE SAVEPOINT {SAVEPOINT}"),)
         elif not self._transaction:

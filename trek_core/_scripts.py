@@ -62,11 +62,35 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """A statement that a store writes around every migration, each time with other values: it can be prepared once.
+
+    parts: its text before, between and behind the places of the values, so one part more than there are values. It is a
+    SELECT, INSERT, UPDATE, DELETE or MERGE, and each value has the type that PostgreSQL finds for `$1` at its place.
+    """
+
+    parts: tuple[str, ...]
+
+    def filled(self, literals: tuple[str, ...]) -> Sql:
+        """The statement with these values, which are SQL literals: "5", "'it''s'", "NULL".
+
+        Raises `ValueError` for too few or too many.
+        """
+        between = (text for pair in zip(literals, self.parts[1:], strict=True) for text in pair)
+        return Sql(self.parts[0] + "".join(between), form=self, literals=literals)
+
+    @property
+    def prepared(self) -> str:
+        """Its text with `$1`, `$2` and so on, as PREPARE takes it."""
+        return self.parts[0] + "".join(f"${number}{part}" for number, part in enumerate(self.parts[1:], 1))
+
+
+@dataclass(frozen=True, slots=True)
 class Sql:
     """One SQL statement (or, in mode "message", several), and where it stands.
 
     `line` and `column` count from 1, `offset` counts characters from the beginning of the decoded file.
-    `file` is empty for SQL that trek or a store wrote. The last four are what the splitter saw.
+    `file` is empty for SQL that trek or a store wrote. What follows `offset` is what the splitter saw, and what a store says.
     """
 
     text: str
@@ -79,8 +103,11 @@ class Sql:
     controls_transaction: str = ""
     """The words that begin or end a transaction ("COMMIT"), or nothing."""
     changes_settings: bool = False
-    """SET, RESET, set_config, DISCARD, DO, CALL, and what a session keeps (LISTEN, PREPARE, CREATE TEMP, a cursor WITH HOLD,
-    a session's advisory lock): the session may be another afterwards."""
+    """SET, RESET, set_config, DISCARD, DO, CALL, and what a session keeps (LISTEN, PREPARE, DEALLOCATE, CLOSE, CREATE TEMP, a
+    cursor WITH HOLD, a session's advisory lock): the session may be another afterwards."""
+    form: Form | None = None
+    """What it was made of with `literals` (`Form.filled`): an executor may send it as PREPARE and EXECUTE instead."""
+    literals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def changes_settings(words: Words) -> bool:
     return words[0] in _CHANGING or not _KEEPING.isdisjoint(words) or _keeps(words)
 
 
-_CHANGING = frozenset({"reset", "discard", "do", "call", "listen", "unlisten", "prepare"})
+_CHANGING = frozenset({"reset", "discard", "do", "call", "listen", "unlisten", "prepare", "deallocate", "close"})
 
 
 def _keeps(words: Words) -> bool:

@@ -10,6 +10,7 @@ from trek_core.plugin import (
     Action,
     Advisory,
     Facts,
+    Form,
     History,
     Lock,
     Record,
@@ -37,6 +38,15 @@ class BeginsATransaction(MemoryStore):
         if action.verb != "rerun":
             return record
         return replace(record, begin=(Sql("-- anew\nSTART TRANSACTION"), *record.begin))
+
+
+class FillsInOtherValues(MemoryStore):
+    def record(self, action: Action, history: History) -> Record:
+        record = super().record(action, history)
+        if action.verb != "rerun":
+            return record
+        filled = Form(("STEP ", " AGAIN")).filled(("1",))
+        return replace(record, begin=(replace(filled, literals=("2",)), *record.begin))
 
 
 class HasNoName(MemoryStore):
@@ -131,6 +141,7 @@ class PreparesForEver(MemoryStore):
 DIAGONAL: dict[str, type[MemoryStore]] = {
     "test_s2_asked_twice_it_answers_the_same_and_changes_nothing": CountsItsLocks,
     "test_s3_no_statement_begins_or_ends_a_transaction": BeginsATransaction,
+    "test_s32_what_has_a_form_is_that_form_filled": FillsInOtherValues,
     "test_s4_the_identity_is_a_text_that_names_the_table": HasNoName,
     "test_s4_another_table_has_another_identity": HasOneNameForAll,
     "test_s4_another_table_is_another_history": HasOneTableForAll,

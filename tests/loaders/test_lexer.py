@@ -429,6 +429,8 @@ def test_what_begins_or_ends_a_transaction_is_seen(statement: str, words: str):
         ("listen jobs", True),
         ("unlisten *", True),
         ("prepare q as select 1", True),
+        ("deallocate all", True),
+        ("close all", True),
         ("create temp table t (i int)", True),
         ("create or replace temporary view v as select 1", True),
         ("create local temp table t (i int)", True),

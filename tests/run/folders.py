@@ -73,7 +73,7 @@ async def settings(connection: Connection) -> dict[str, str]:
 
 
 async def clean(connection: Connection) -> None:
-    """Fails unless the connection is usable, in no transaction, and holds no advisory lock."""
+    """Fails unless the connection is usable, in no transaction, holds no advisory lock, and keeps nothing of trek's."""
     assert not connection.is_in_transaction()
     # a CREATE INDEX CONCURRENTLY is refused in any transaction block, also in one that the driver does not know of
     await connection.execute("CREATE TABLE IF NOT EXISTS clean_probe (i int)")
@@ -82,6 +82,8 @@ async def clean(connection: Connection) -> None:
     assert await connection.fetchval("SELECT 41 + 1") == 42
     held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
     assert await connection.fetchval(held) == 0
+    kept = "SELECT name FROM pg_cursors UNION ALL SELECT name FROM pg_prepared_statements"
+    assert not [row for row in await connection.fetch(kept) if row["name"].startswith("trek")]
 
 
 async def until(check: Callable[[], Awaitable[object]], what: str) -> None:

@@ -57,6 +57,7 @@ class Executor(ABC):
         """Carries the units out in order and stops after the first that fails or is lost.
 
         It may glue statements together, never cut one, and send several units as one query, each a transaction of its own.
+        What a record has a `form` of it may prepare once and execute with the `literals` of each.
         What becomes of those is told after it: `Started.together` says how many they are, `Done.together` how many share
         the seconds, `Failure.together` of how many the outcome is unknown.
         While a unit waits for what other sessions hold it may give `Blocked`, and it may begin a transaction that was rolled

@@ -113,4 +113,5 @@ class VersionStore(ABC):
         S29. The record of an action that resumes takes the next step with its `begin`, before anything runs: whoever had begun
             it can write none of its rows any more, nor its end.
         S30. After its finish the action is done, and nothing of it unfinished; after another failure it may resume again.
+        S32. A statement with a `form` is that form filled with its `literals`: an executor may prepare the form once.
         """

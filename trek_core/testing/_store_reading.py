@@ -9,7 +9,7 @@ from trek_core._bodies import transaction_words
 from trek_core.contracts import VersionStore
 from trek_core.errors import ConfigError
 from trek_core.events import Done
-from trek_core.model import History, Record, Rows
+from trek_core.model import History, Record, Rows, Sql
 from trek_core.testing._drive import action, carry_out, locks, prepared, run, told, understood
 from trek_core.testing._drive import history as history_of
 from trek_core.testing._store_case import Bench, StoreTests
@@ -41,6 +41,17 @@ class ReadingTests(StoreTests):
                 assert not word, (
                     f"{bench.who}: {where} gives the statement {word}: {statement.text!r}\nThe executor begins and ends "
                     "transactions, so that a row and its migration are one. Leave that statement out."
+                )
+
+    async def test_s32_what_has_a_form_is_that_form_filled(self) -> None:
+        async with self.bench() as bench:
+            await bench.done(action("a", bench.ground.note("a")))
+            for where, statement in statements_of(bench, await bench.history()):
+                form = statement.form if isinstance(statement, Sql) else None
+                filled = form.filled(statement.literals).text if form and isinstance(statement, Sql) else statement.text
+                assert statement.text == filled, (
+                    f"{bench.who}: {where} gives {statement.text!r}, and its form filled with its literals is {filled!r}. "
+                    "An executor may send either: make such a statement with Form.filled."
                 )
 
     # ----------------------------------------------------------------------- identity and locks
