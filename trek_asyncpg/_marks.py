@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -16,23 +17,28 @@ if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
 
 
-class Marks(Protocol):
+class Marks(ABC):
     """A number that goes up by one before each statement; it is 1 before the first of them."""
 
+    @abstractmethod
     def opening(self, number: int) -> Sequence[Sql]:
         """Sets it, where so many steps will follow. A transaction of their own: what is in a failed one is gone."""
 
-    def step(self) -> Sql: ...
+    @abstractmethod
+    def step(self) -> Sql:
+        """What stands before a statement."""
 
+    @abstractmethod
     def closing(self) -> Sequence[Sql]:
         """Takes it away, at the end of the query."""
 
+    @abstractmethod
     async def found(self, connection: Connection) -> int:
         """The number, after a rollback, and takes it away; 0 if there is none."""
 
 
 @dataclass(slots=True)
-class Cursor:
+class Cursor(Marks):
     """An open cursor over empty rows, moved on before each statement: a tenth of what a lock costs the server.
 
     A body that closes all cursors closes this one.
@@ -62,7 +68,7 @@ class Cursor:
 
 
 @dataclass(slots=True)
-class Locks:
+class Locks(Marks):
     """A shared advisory lock of the session, for what a body may not close."""
 
     number: int = 1
