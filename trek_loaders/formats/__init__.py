@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trek_core.plugin import NoSettings, Provider, hookimpl
-from trek_loaders.formats._settings import TableSettings
+from trek_loaders.formats._settings import SearchPath, TableSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +34,7 @@ TOOLS = {
     "drizzle": Tool("drizzle"),
     "golang-migrate": Tool("golang_migrate"),
     "goose": Tool("goose"),
+    "node-pg-migrate": Tool("node_pg_migrate", layout=SearchPath),
     "sqlx": Tool("sqlx"),
 }
 

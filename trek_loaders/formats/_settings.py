@@ -11,3 +11,10 @@ class TableSettings:
 
     schema: str | None = None
     table: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPath:
+    """schemas: what a tool sets the search_path to while it migrates."""
+
+    schemas: tuple[str, ...] = ("public",)
