@@ -19,7 +19,8 @@ class Entry:
 
     parents: revisions that must be applied first. load: reads and parses, when asked.
     checksums: the first is written, any of them is accepted, () means that the format keeps none.
-    replaces: a squash. rerun: Flyway's R__, Liquibase's runOnChange. recorded False: leaves no trace in the history.
+    replaces: a squash. rerun: Flyway's R__, Liquibase's runOnChange. any_time: it may come after younger ones, refinery's U.
+    recorded False: leaves no trace in the history.
     skip: the reason why this entry does not count here. meta: a layout's word to the store of the same format.
     """
 
@@ -33,6 +34,7 @@ class Entry:
     replaces: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     rerun: Literal["never", "changed", "always"] = "never"
+    any_time: bool = False
     recorded: bool = True
     skip: str | None = None
     meta: Mapping[str, object] = field(default_factory=dict)

@@ -74,7 +74,7 @@ class Judge:
     @staticmethod
     def _once(lineage: Lineage, name: str) -> bool:
         entry = lineage.entry(name)
-        return entry is not None and entry.rerun == "never"
+        return entry is not None and entry.rerun == "never" and not entry.any_time
 
     def _say(self, choice: Choice, error: PlanError) -> None:
         if choice == "refuse":

@@ -161,6 +161,13 @@ def test_what_runs_again_and_again_is_bound_to_no_order():
     assert steps(plan([views, *THREE], ["0001", "0002"])) == ["+views", "+0003"]
 
 
+def test_what_may_come_at_any_time_is_applied_after_younger_ones_and_binds_those_that_may_not():
+    free = [entry("0001"), entry("0002", any_time=True), entry("0003", any_time=True), entry("0004")]
+    assert steps(plan(free, ["0001", "0003"])) == ["+0002", "+0004"]
+    with pytest.raises(OutOfOrder, match="0001"):
+        plan(free, ["0003"])
+
+
 # ------------------------------------------------------------------ conflicts
 EXCLUDING = [entry("0001"), entry("0002", "0001", conflicts=("three",)), entry("0003", "0001", aliases=("three",))]
 

@@ -18,3 +18,10 @@ class SearchPath:
     """schemas: what a tool sets the search_path to while it migrates."""
 
     schemas: tuple[str, ...] = ("public",)
+
+
+@dataclass(frozen=True, slots=True)
+class RefinerySettings(TableSettings):
+    """int8_versions: whether refinery is built with that feature: a new table then keeps versions of 8 bytes."""
+
+    int8_versions: bool = False

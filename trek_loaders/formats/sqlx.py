@@ -9,7 +9,6 @@ import hashlib
 import re
 import zlib
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import (
@@ -25,6 +24,7 @@ from trek_core.plugin import (
     Script,
     Sql,
     quote_literal,
+    replace,
 )
 from trek_loaders.formats._bodies import in_transaction, one_query
 from trek_loaders.formats._files import chain, ignored, only_sql, slug, stamp, text_of
