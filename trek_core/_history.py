@@ -65,6 +65,8 @@ class HistoryRow:
     duration: float | None = None
     who: str = ""
     application: str = ""
+    problem: str = ""
+    """What the database said when it failed, where the store keeps that."""
     data: Row = field(default_factory=dict)
     """The raw row."""
 

@@ -61,7 +61,7 @@ def check_state(store: Offer[VersionStore], state: State) -> None:
     expect_all(store, f"{where}: resumes", tuple(state.resumes.values()), Resume)
 
 
-_TEXTS = ("revision", "verb", "state", "title", "started_at", "finished_at", "who", "application", "xid")
+_TEXTS = ("revision", "verb", "state", "title", "started_at", "finished_at", "who", "application", "problem", "xid")
 
 
 def _plain(row: HistoryRow) -> bool:
@@ -76,6 +76,7 @@ def _plain(row: HistoryRow) -> bool:
         and type(row.finished_at) is str
         and type(row.who) is str
         and type(row.application) is str
+        and type(row.problem) is str
         and type(row.xid) is str
         and type(row.duration) in _DURATIONS
     )

@@ -27,9 +27,10 @@ def unfinished(rows: Sequence[HistoryRow], facts: Sequence[str]) -> Unfinished:
 
 
 def since(row: HistoryRow, resume: Resume | None = None, total: int | None = None) -> str:
-    """One fact: "0007, since 2026-01-01, 2 of 5 statements done"."""
+    """One fact: "0007, since 2026-01-01, 2 of 5 statements done", and what the database said when it failed."""
     begun = (resume.begun if resume else row).started_at or "an unknown time"
-    return f"{row.revision}, since {begun}" + (f", {came(resume, total)}" if resume else "")
+    said = f", failed with: {' '.join(row.problem.split())}" if row.problem else ""
+    return f"{row.revision}, since {begun}" + (f", {came(resume, total)}" if resume else "") + said
 
 
 def came(resume: Resume, total: int | None = None) -> str:

@@ -26,6 +26,12 @@ def test_nothing_is_planned_while_a_migration_is_unfinished(target):
     assert raised.value.revisions == ("0002",)
 
 
+def test_what_the_database_said_when_it_failed_is_told_on_one_line():
+    failed = row("0002", state="failed", started_at="2026-05-06", finished_at="", problem="ERROR: no\n  such table")
+    with pytest.raises(Unfinished, match=r"\n  0002, since 2026-05-06, failed with: ERROR: no such table\n"):
+        plan(THREE[:2], state("0001", unfinished=[failed]))
+
+
 def test_even_nothing_to_do_is_refused_while_a_migration_is_unfinished():
     with pytest.raises(Unfinished):
         plan(THREE[:1], state("0001", unfinished=[row("0002")]))

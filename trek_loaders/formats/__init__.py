@@ -35,6 +35,7 @@ TOOLS = {
     "golang-migrate": Tool("golang_migrate"),
     "goose": Tool("goose"),
     "node-pg-migrate": Tool("node_pg_migrate", layout=SearchPath),
+    "prisma": Tool("prisma"),
     "refinery": Tool("refinery", RefinerySettings),
     "sqlx": Tool("sqlx"),
 }

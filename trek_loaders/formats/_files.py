@@ -42,13 +42,13 @@ def below(tool: str) -> str:
 def chain(
     revisions: Iterable[tuple[str, str, Sequence[File]]],
     load: Callable[[str, Sequence[File], Tree], Script],
-    checksum: Callable[[Sequence[File], Tree], str] | None = None,
+    checksum: Callable[[Sequence[File], Tree], str | tuple[str, ...]] | None = None,
     *,
     aliases: bool = False,
 ) -> tuple[Entry, ...]:
     """Entries in that order, each on the one before it. Of each: revision, title, files.
 
-    checksum: of the files of one, where the tool keeps any. aliases: a title is a name of its revision, too.
+    checksum: of the files of one, or all that the tool takes for it, where it keeps any. aliases: a title is a name of its revision, too.
     """
     entries = list[Entry]()
     before: tuple[str, ...] = ()
@@ -58,7 +58,8 @@ def chain(
             return load(revision, files, tree)
 
         def summed(tree: Tree, files: Sequence[File] = files) -> tuple[str, ...]:
-            return (checksum(files, tree),) if checksum else ()
+            found = checksum(files, tree) if checksum else ()
+            return (found,) if isinstance(found, str) else found
 
         names = (title,) if aliases else ()
         entry = Entry(revision=revision, title=title, files=tuple(files), parents=before, load=loaded, aliases=names)
@@ -85,6 +86,7 @@ def only_sql(tool: str, kind: str) -> None:
 
 
 def stamp(arrangement: Arrangement) -> int:
-    """The time of day as 14 digits (UTC), or one more than the last revision if that is later."""
+    """The time of day as 14 digits (UTC), or one more than the number of the last revision if that is later."""
     now = int(datetime.now(UTC).strftime("%Y%m%d%H%M%S"))
-    return max(now, int(arrangement.entries[-1].revision) + 1) if arrangement.entries else now
+    digits = re.match("[0-9]*", arrangement.entries[-1].revision if arrangement.entries else "")
+    return max(now, int(digits[0]) + 1) if digits and digits[0] else now

@@ -121,7 +121,7 @@ class RowStore(ToolStore):
         """
         revisions = (action.revision, *action.entry.replaces)
         rows = " OR ".join(map(self.picks, revisions))
-        delete = f"DELETE FROM {self.place.named(history)} WHERE {rows}"
+        delete = self.remove(rows, history)
         insert = self.insert(action, history)
         following = replace(history, exists=True)
         if action.body is None:
@@ -133,7 +133,7 @@ class RowStore(ToolStore):
         if action.verb == "rerun":
             still = "true"
         guard = self.place.guard(history)
-        message = f"{action.name} is {'no longer' if away else 'already'} in the history: another runner was faster"
+        message = faster(action)
         if action.mode == "transaction":
             step = self.place.step(history, still, message, *writes)
             return Record(begin=(step,), guard=guard, history=following)
@@ -149,13 +149,23 @@ class RowStore(ToolStore):
         """The SQL condition that one of the revisions is applied."""
         return f"EXISTS (SELECT FROM {self.place.named(history)} WHERE {' OR '.join(map(self.picks, revisions))})"
 
+    def remove(self, rows: str, history: History) -> str:
+        """What makes the rows that fulfil a condition count no more."""
+        return f"DELETE FROM {self.place.named(history)} WHERE {rows}"
+
     @abstractmethod
     def insert(self, action: Action, history: History) -> str:
         """The INSERT of the row that says that the action's revision is applied."""
 
 
+def faster(action: Action) -> str:
+    """Another runner has done the same."""
+    standing = "no longer" if action.verb == "revert" else "already"
+    return f"{action.name} is {standing} in the history: another runner was faster"
+
+
 def too_late(action: Action) -> str:
-    """Of a body that ran outside a transaction, and could not be recorded."""
+    """The same, after it was done here."""
     return (
         f"{action.name} ran outside a transaction, and meanwhile another runner recorded the same: nothing was recorded. "
         "Look at what both did to the database, then set the history right with trek stamp."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import ConfigError, Guard, History, Sql, create_schema, dataclass, quote_ident, quote_literal
@@ -123,6 +124,18 @@ class Table:
             f"IF NOT ({condition}) THEN\n  RAISE EXCEPTION USING ERRCODE = '{state}', MESSAGE = {quote_literal(message)},\n"
             f"    {place}, CONSTRAINT = {quote_literal(MOVED)};\nEND IF"
         )
+
+
+def moment(text: str) -> float:
+    """The time that a row tells, in seconds since 1970, to sort by; UTC where it names no zone.
+
+    What is no time of this calendar (infinity, before Christ) is the earliest.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return 0.0
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def do(*statements: str) -> Sql:
