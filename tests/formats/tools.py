@@ -21,7 +21,7 @@ MINUTES = 300  # seconds: an installation, or one call of a tool
 
 
 def npm(package: str, program: str, *more: str) -> str:
-    """The program that an npm package brings: a pattern below its folder; `more` are packages that it wants beside it, and options.
+    """The program that an npm package brings: a pattern below its folder; `more`: what to install beside it, and options.
 
     Skips where there is none to be had.
     """

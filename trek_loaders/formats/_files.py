@@ -48,7 +48,7 @@ def chain(
 ) -> tuple[Entry, ...]:
     """Entries in that order, each on the one before it. Of each: revision, title, files.
 
-    checksum: of the files of one, or all that the tool takes for it, where it keeps any. aliases: a title is a name of its revision, too.
+    checksum: of the files of one, or all that the tool takes for it. aliases: a title is a name of its revision, too.
     """
     entries = list[Entry]()
     before: tuple[str, ...] = ()
