@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trek_core.plugin import NoSettings, Provider, hookimpl
-from trek_loaders.formats._settings import RefinerySettings, SearchPath, TableSettings
+from trek_loaders.formats._settings import PogoSettings, RefinerySettings, SearchPath, TableSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,6 +35,7 @@ TOOLS = {
     "golang-migrate": Tool("golang_migrate"),
     "goose": Tool("goose"),
     "node-pg-migrate": Tool("node_pg_migrate", layout=SearchPath),
+    "pogo-migrate": Tool("pogo_migrate", PogoSettings),
     "prisma": Tool("prisma"),
     "refinery": Tool("refinery", RefinerySettings),
     "sqlx": Tool("sqlx"),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from trek_core.plugin import Arrangement
+
 
 def in_order(names: Sequence[str], parents: Mapping[str, Sequence[str]]) -> list[str]:
     """Each after its parents, and where that leaves a choice the first of the names; those on a cycle come last.
@@ -31,3 +33,10 @@ def in_order(names: Sequence[str], parents: Mapping[str, Sequence[str]]) -> list
             if not waits[child]:
                 heappush(ready, place[child])
     return [*found, *(name for name in names if name not in found)]
+
+
+def heads(arrangement: Arrangement) -> list[str]:
+    """The revisions on which no other builds."""
+    named = {alias: entry.revision for entry in arrangement.entries for alias in entry.aliases}
+    parents = {named.get(parent, parent) for entry in arrangement.entries for parent in entry.parents}
+    return [entry.revision for entry in arrangement.entries if entry.revision not in parents]

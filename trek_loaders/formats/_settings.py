@@ -25,3 +25,10 @@ class RefinerySettings(TableSettings):
     """int8_versions: whether refinery is built with that feature: a new table then keeps versions of 8 bytes."""
 
     int8_versions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PogoSettings:
+    """schema: pogo-migrate's own setting of that name, which is also the search_path that it runs migrations with."""
+
+    schema: str = "public"

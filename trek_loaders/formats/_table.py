@@ -21,6 +21,7 @@ MOVED = "trek_history_moved"
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table of the tool. schema None: the one that is current, as `current_schema()` says, which `History.schema` keeps.
+    fixed: no setting can name another.
 
     Raises `ConfigError` for what cannot be a name.
     """
@@ -28,6 +29,7 @@ class Table:
     tool: str
     name: str
     schema: str | None = None
+    fixed: bool = False
 
     def __post_init__(self) -> None:
         for setting, value in (("schema", self.schema), ("table", self.name)):
@@ -81,9 +83,11 @@ class Table:
             return ""
         found = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         need = ", ".join(f"{name} {' or '.join(types)}".rstrip() for name, types in wanted.items())
+        name_another = "name another with the store settings schema and table."
+        way_out = f"{self.tool} has no other, so take another database." if self.fixed else name_another
         return (
             f"The table {self.identity} is not {self.tool}'s: it has the columns {found or 'none'}, and {self.tool} needs "
-            f"{need}. It belongs to something else: name another with the store settings schema and table."
+            f"{need}. It belongs to something else: {way_out}"
         )
 
     # ----------------------------------------------------------------------- writing

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trek_core.plugin import Arrangement, ConfigError, PlanError
 from trek_loaders.formats._files import slug
+from trek_loaders.formats._graph import heads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,10 +81,8 @@ def new(arrangement: Arrangement, title: str, kind: str) -> Mapping[str, str]:
 
 
 def _head(arrangement: Arrangement) -> str | None:
-    labels = {label: entry.revision for entry in arrangement.entries for label in entry.aliases}
-    named = {labels.get(parent, parent) for entry in arrangement.entries for parent in entry.parents}
-    heads = [entry.revision for entry in arrangement.entries if entry.revision not in named]
-    if len(heads) > 1:
-        message = f"there are several heads: {', '.join(heads)}. Join them first: `alembic merge heads`."
-        raise PlanError(message, tuple(heads))
-    return heads[0] if heads else None
+    found = heads(arrangement)
+    if len(found) > 1:
+        message = f"there are several heads: {', '.join(found)}. Join them first: `alembic merge heads`."
+        raise PlanError(message, tuple(found))
+    return found[0] if found else None
