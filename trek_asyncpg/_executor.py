@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from trek_asyncpg import _reading
@@ -41,6 +41,12 @@ class AsyncpgExecutor(Executor):
     def _nested(self) -> bool:
         return bool(self._connection.is_in_transaction())
 
+    def _beside(self) -> AbstractAsyncContextManager[Connection]:
+        """Another connection to the same database."""
+        from trek_asyncpg._onlooker import beside  # noqa: PLC0415 - for somebody who waits, or lost the first
+
+        return self._second() if self._second else beside(self._connection)
+
     # ----------------------------------------------------------------------- reading and locking
     async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
         """One round trip; inside the caller's transaction two more, for a savepoint."""
@@ -51,18 +57,17 @@ class AsyncpgExecutor(Executor):
     async def lock(
         self, locks: Sequence[Lock], timeout: float, waiting: Callable[[LockWaiting], Awaitable[None]]
     ) -> AsyncIterator[Locked]:
-        """Polled. Behind a pooler there is no session lock that could be relied on: the history's guard alone decides."""
+        """Polled. Behind a pooler there is no session lock that could be relied on: rows, and the history's guard, decide."""
         from trek_asyncpg import _lock  # noqa: PLC0415 - what writes is imported when there is something to write
         from trek_asyncpg._session import Snapshot  # noqa: PLC0415
-        from trek_core.plugin import Locked  # noqa: PLC0415
+        from trek_core.plugin import Locked, RowLock  # noqa: PLC0415
 
         if self._facts is None or not self._facts.database:  # what the driver knew without asking
             self._facts = await _reading.facts(self._connection)
-        facts = self._facts
+        facts, second = self._facts, None if self._facts.pooled else self._beside
         if facts.pooled:
-            yield Locked(waited=False, facts=facts)
-            return
-        async with _lock.hold(self._connection, locks, timeout, waiting, nested=self._nested) as held:
+            locks = [lock for lock in locks if isinstance(lock, RowLock)]
+        async with _lock.hold(self._connection, locks, timeout, waiting, nested=self._nested, second=second) as held:
             if held.settings is not None:
                 self._snapshot = Snapshot.of(held.settings)
             self._held = held
@@ -74,7 +79,6 @@ class AsyncpgExecutor(Executor):
     # ----------------------------------------------------------------------- running
     def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
         from trek_asyncpg._lock import Held  # noqa: PLC0415 - as above
-        from trek_asyncpg._onlooker import beside  # noqa: PLC0415
         from trek_asyncpg._run import Run  # noqa: PLC0415
 
         run = Run(
@@ -82,7 +86,7 @@ class AsyncpgExecutor(Executor):
             self._settings,
             self._held or Held(),
             snapshot=self._snapshot,
-            second=self._second or (lambda: beside(self._connection)),
+            second=self._beside,
             pooled=self._facts is not None and self._facts.pooled,
         )
         return run.results(units)

@@ -16,19 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from trek_asyncpg import _row_lock
 from trek_asyncpg._reading import asked
+from trek_asyncpg._row_lock import WHAT
 from trek_asyncpg._session import DONE, SNAPSHOT
 from trek_asyncpg._wire import to_the_end
-from trek_core.plugin import Advisory, Lock, LockTimeout, LockWaiting, dataclass, field
+from trek_core.plugin import Advisory, Lock, LockTimeout, LockWaiting, RowLock, dataclass, field
 
 if TYPE_CHECKING:
+    from trek_asyncpg._onlooker import Second
     from trek_asyncpg._types import Connection
 
 Waiting = Callable[[LockWaiting], Awaitable[None]]
+Elsewhere = Callable[[list[tuple[str, RowLock]]], Awaitable[None]]
 FORGET = (
     f"CASE WHEN pg_catalog.current_setting('{DONE}', true) <> '' THEN pg_catalog.set_config('{DONE}', '', false) END"
 )
-WHAT = "the migration lock"
 PAUSE = (0.02, 1.0)  # seconds: the shortest pause, and the longest
 SHARE = (
     0.04  # of what it waited so far: a short run is not waited for much longer than it takes, a long one asked seldom
@@ -36,119 +39,148 @@ SHARE = (
 TELL = 1.0  # seconds between two questions for who holds it
 
 
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """One lock as SQL: `take` is an expression or a query that yields a row if it got the lock.
-
-    tells: the row is the session's settings.
-    """
-
-    take: str
-    release: str
-    holder: str
-    tells: bool = False
-
-
-def polled(lock: Lock, *, nested: bool) -> Polled:
-    """A lock of the contract as SQL. Inside the caller's transaction an advisory lock is held until that ends."""
-    if not isinstance(lock, Advisory):
-        return Polled(lock.take.text, lock.release.text, "SELECT '{}'::jsonb WHERE false")
-    high, low = (lock.key >> 32) & 0xFFFFFFFF, lock.key & 0xFFFFFFFF
-    kind = "xact_lock" if nested else "lock"
-    return Polled(
-        f"SELECT {SNAPSHOT} WHERE pg_catalog.pg_try_advisory_{kind}({lock.key})",
-        "" if nested else f"SELECT pg_catalog.pg_advisory_unlock({lock.key}), {FORGET}",
-        "SELECT pg_catalog.jsonb_build_object('pid', l.pid, 'user', a.usename, 'application', a.application_name,"
-        " 'age', pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - COALESCE(a.xact_start, a.backend_start)))"
-        " FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
-        " WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database"
-        f" WHERE datname = pg_catalog.current_database()) AND l.classid = {high} AND l.objid = {low} AND l.objsubid = 1",
-        tells=True,
-    )
-
-
 @dataclass(slots=True)
 class Held:
     """Whether a lock had to be waited for, and what the session's settings were, where the lock's query told.
 
-    release: the statements that give up what is held; whoever has run them empties it.
+    release: the statements that give up what is held; whoever has run them empties it. rows: those that outlive the session.
     """
 
     waited: bool = False
     settings: Mapping[str, Any] | None = None
     release: list[str] = field(default_factory=list)
+    rows: dict[str, RowLock] = field(default_factory=dict)
+
+
+class Key:
+    """An advisory lock. Inside the caller's transaction it is held until that ends."""
+
+    def __init__(self, connection: Connection, lock: Advisory, held: Held, *, nested: bool) -> None:
+        self._connection, self._key, self._held, self._nested = connection, lock.key, held, nested
+
+    async def tried(self) -> bool:
+        """Whether it is ours. A cancelled attempt may have got it, so that its release is noted first."""
+        unlock = f"SELECT pg_catalog.pg_advisory_unlock({self._key}), {FORGET}"
+        if not self._nested and unlock not in self._held.release:
+            self._held.release = [unlock, *self._held.release]
+        kind = "xact_lock" if self._nested else "lock"
+        take = f"SELECT {SNAPSHOT} WHERE pg_catalog.pg_try_advisory_{kind}({self._key})"
+        got = await asked(self._connection, take, WHAT)
+        self._held.settings = got[0] if got else self._held.settings
+        return bool(got)
+
+    async def holder(self, waited: float) -> LockWaiting:
+        high, low = (self._key >> 32) & 0xFFFFFFFF, self._key & 0xFFFFFFFF
+        query = (
+            "SELECT pg_catalog.jsonb_build_object('pid', l.pid, 'user', a.usename, 'application', a.application_name, 'age',"
+            " pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - COALESCE(a.xact_start, a.backend_start)))"
+            " FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+            " WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database"
+            f" WHERE datname = pg_catalog.current_database()) AND l.classid = {high} AND l.objid = {low} AND l.objsubid = 1"
+        )
+        found: dict[str, Any] = next(iter(await asked(self._connection, query, WHAT)), {})
+        user, application = found.get("user") or "", found.get("application") or ""
+        return LockWaiting(waited, found.get("pid"), user, application, found.get("age"))
+
+    def message(self, holder: LockWaiting) -> str:
+        who = "another session" if holder.pid is None else f"server process {holder.pid}"
+        if holder.user:
+            who += f", user {holder.user!r}, application {holder.application!r}"
+        if holder.age is not None:
+            who += f", busy for {holder.age:.0f} s"
+        stuck = "" if holder.pid is None else f" If it hangs: SELECT pg_terminate_backend({holder.pid});"
+        return (
+            f"the migration lock was not free within {holder.waited:.1f} s: held by {who}.\n"
+            f"Nothing was changed. If that is another migration, wait for it and run again.{stuck}"
+        )
+
+
+class InARow:
+    """A lock that is a row."""
+
+    def __init__(self, connection: Connection, lock: RowLock, held: Held, *, nested: bool) -> None:
+        self._connection, self._lock, self._held, self._nested = connection, lock, held, nested
+
+    async def tried(self) -> bool:
+        """Whether it is ours. An attempt is not cut short: nobody else knows which row to give up."""
+        return await to_the_end(self._tried())
+
+    async def _tried(self) -> bool:
+        row = await _row_lock.tried(self._connection, self._lock, nested=self._nested)
+        if row is not None:
+            text = self._lock.released(row)
+            self._held.release = [text, *self._held.release]
+            if not self._nested:  # else it goes with the caller's transaction
+                self._held.rows[text] = self._lock
+        return row is not None
+
+    async def holder(self, waited: float) -> LockWaiting:
+        return await _row_lock.holder(self._connection, self._lock, waited)
+
+    def message(self, holder: LockWaiting) -> str:
+        return _row_lock.message(self._lock, holder)
 
 
 @asynccontextmanager
 async def hold(
-    connection: Connection, locks: Sequence[Lock], timeout: float, waiting: Waiting, *, nested: bool
+    connection: Connection,
+    locks: Sequence[Lock],
+    timeout: float,
+    waiting: Waiting,
+    *,
+    nested: bool,
+    second: Second | None,
 ) -> AsyncIterator[Held]:
-    """Holds the locks in their order, then releases them in reverse."""
+    """Holds the locks in their order, then releases them in reverse.
+
+    second: opens another connection, for the rows of a session that is lost; None behind a pooler, where they stay.
+    """
     end = time.monotonic() + timeout
-    held = Held()
+    held, pid = Held(), connection.get_server_pid()
     try:
         for lock in locks:
-            sql = polled(lock, nested=nested)
             before = held.release
-            held.release = (
-                [sql.release, *before] if sql.release else before
-            )  # a cancelled attempt may have got the lock
             try:
-                waited, settings = await _take(connection, sql, end, waiting)
+                held.waited |= await _take(_of(connection, lock, held, nested=nested), end, waiting)
             except LockTimeout:
                 held.release = before
                 raise
-            held.waited, held.settings = held.waited or waited, settings or held.settings
         yield held
     finally:
-        await _release(connection, held.release)
+        if held.release:
+            await to_the_end(_release(connection, held, lambda rows: _row_lock.give_up(second, pid, rows, timeout)))
 
 
-async def _take(
-    connection: Connection, sql: Polled, end: float, waiting: Waiting
-) -> tuple[bool, Mapping[str, Any] | None]:
-    """Whether it had to be waited for, and the settings."""
+def _of(connection: Connection, lock: Lock, held: Held, *, nested: bool) -> Key | InARow:
+    if isinstance(lock, RowLock):
+        return InARow(connection, lock, held, nested=nested)
+    return Key(connection, lock, held, nested=nested)
+
+
+async def _take(lock: Key | InARow, end: float, waiting: Waiting) -> bool:
+    """Whether it had to be waited for."""
     begun = told = time.monotonic()
     tries = 0
-    while not (got := await asked(connection, sql.take, WHAT)):
+    while not await lock.tried():
         tries += 1
         now = time.monotonic()
         if tries == 1 or now >= min(told + TELL, end):
-            holder, told = await _holder(connection, sql, now - begun), now
+            holder, told = await lock.holder(now - begun), now
             if now >= end:
-                raise LockTimeout(_message(holder), holder)
+                raise LockTimeout(lock.message(holder), holder)
             await waiting(holder)
         pause = min(max(PAUSE[0], SHARE * (now - begun)), PAUSE[1]) * random.uniform(0.5, 1.5)  # noqa: S311
         await asyncio.sleep(min(pause, max(0.0, end - time.monotonic())))
-    return tries > 0, got[0] if sql.tells else None
+    return tries > 0
 
 
-async def _holder(connection: Connection, sql: Polled, waited: float) -> LockWaiting:
-    found: dict[str, Any] = next(iter(await asked(connection, sql.holder, WHAT)), {})
-    return LockWaiting(
-        waited, found.get("pid"), found.get("user") or "", found.get("application") or "", found.get("age")
-    )
-
-
-def _message(holder: LockWaiting) -> str:
-    who = "another session" if holder.pid is None else f"server process {holder.pid}"
-    if holder.user:
-        who += f", user {holder.user!r}, application {holder.application!r}"
-    if holder.age is not None:
-        who += f", busy for {holder.age:.0f} s"
-    stuck = "" if holder.pid is None else f" If it hangs: SELECT pg_terminate_backend({holder.pid});"
-    return (
-        f"the migration lock was not free within {holder.waited:.1f} s: held by {who}.\n"
-        f"Nothing was changed. If that is another migration, wait for it and run again.{stuck}"
-    )
-
-
-async def _release(connection: Connection, release: Sequence[str]) -> None:
-    """Unlocks to the end. A connection that is gone has released its locks by itself."""
-    if not release or connection.is_closed():
-        return
+async def _release(connection: Connection, held: Held, elsewhere: Elsewhere) -> None:
+    """Unlocks. A connection that is gone has released its locks by itself, but for the rows."""
     with contextlib.suppress(asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
-        await to_the_end(_each(connection, release))
+        if not connection.is_closed():
+            await _each(connection, held.release)
+    if connection.is_closed() and (rows := [(text, held.rows[text]) for text in held.release if text in held.rows]):
+        await elsewhere(rows)
 
 
 async def _each(connection: Connection, statements: Sequence[str]) -> None:

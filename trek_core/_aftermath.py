@@ -13,6 +13,14 @@ from trek_core.plans import Plan, Ran
 BACK = ("revert", "unmark")
 
 
+class Died(Exception):
+    """A run's session was lost before the answer came."""
+
+    def __init__(self, plan: Plan, failed: Failed) -> None:
+        self.plan, self.failed = plan, failed
+        super().__init__()
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """The result to raise, with its outcome. ran: what is known to be committed. note: for the end of the message."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Literal
 
 from trek_core._dataclass import dataclass
 from trek_core._entries import Entry
-from trek_core._history import Facts, History, Resume
+from trek_core._history import Facts, History, Resume, Row
 from trek_core._scripts import Body, Mode, Sql, Statement, Verb
+from trek_core.text import quote_literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +77,23 @@ class Advisory:
 
 @dataclass(frozen=True, slots=True)
 class RowLock:
-    """A lock that is a row: `take` returns a row if and only if it got the lock. Its table exists."""
+    """A lock that is a row. It is committed by itself and outlives its session: whoever took it must give it up.
+
+    take: gives the row, as one JSON object, if and only if it got the lock. release: gives up the row that `take` gave, which
+    is `$row` in its text, and no other. make: makes the table; run where `take` does not find it, in one transaction.
+    holder: one JSON object, with the `name` of who has the lock and its `age` in seconds. advice: what to do about a row whose
+    holder is gone, a sentence.
+    """
 
     take: Sql
     release: Sql
+    make: tuple[Sql, ...] = ()
+    holder: Sql | None = None
+    advice: str = ""
+
+    def released(self, row: Row) -> str:
+        """The text of `release` for the row that `take` gave."""
+        return self.release.text.replace("$row", quote_literal(json.dumps(dict(row))))
 
 
 Lock = Advisory | RowLock

@@ -130,6 +130,16 @@ class Runner:
         return report
 
     async def _under_lock(self, plan: Plan, replan: Planner) -> None:
+        """A session that was lost gives up its lock before another one takes it, to look what became of the run."""
+        try:
+            await self._locked(plan, replan)
+        except _aftermath.Died as died:
+            error = await self._after_death(died.plan, died.failed)
+        else:
+            return
+        raise error
+
+    async def _locked(self, plan: Plan, replan: Planner) -> None:
         async with self._lock(plan.history) as locked:
             self.facts = locked.facts
             self._expect(plan.history)
@@ -177,7 +187,7 @@ class Runner:
         async with contextlib.aclosing(self.session.run(units, as_one=plan.as_one)) as results:
             async for result in results:
                 if isinstance(result, events.Failed) and result.failure.outcome == "unknown":
-                    raise await self._after_death(plan, result)
+                    raise _aftermath.Died(plan, result)
                 if isinstance(result, events.Done):
                     action = result.action
                     ran = Ran(action.revision, action.entry.title, action.verb, result.seconds, result.together)

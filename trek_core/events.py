@@ -128,13 +128,17 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class LockWaiting:
-    """Somebody else holds the migration lock. `waited` seconds so far; age is the holder's transaction or session, seconds."""
+    """Somebody else holds the migration lock. `waited` seconds so far; age is the holder's transaction or session, seconds.
+
+    holder: what a lock that is a row says of who has it; the age is the row's then.
+    """
 
     waited: float
     pid: int | None = None
     user: str = ""
     application: str = ""
     age: float | None = None
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,8 @@ class Run:
         about: dict[str, AttributeValue] = {"trek.lock.waited": event.waited}
         if event.pid is not None:
             about |= {"trek.lock.holder.pid": event.pid, "trek.lock.holder.application": event.application}
+        if event.holder:
+            about["trek.lock.holder"] = event.holder
         self._span.add_event("trek lock waiting", about)
 
     def end(self) -> None:

@@ -1,15 +1,28 @@
-"""For each test of E2 to E12 an executor that fails it and no other."""
+"""For each test of E2 to E12 and E41 to E43 an executor that fails it and no other."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from tests.kits.broken_executor import Keeper, KeepsAfter, Leaky, Waiting
-from trek_core.plugin import Advisory, ConfigError, ConnectError, Facts, Lock, Locked, LockTimeout, RowLock, Rows, Sql
+from trek_core.plugin import (
+    Advisory,
+    ConfigError,
+    ConnectError,
+    Facts,
+    Lock,
+    Locked,
+    LockTimeout,
+    LockWaiting,
+    RowLock,
+    Rows,
+    Sql,
+)
 from trek_core.testing import MemoryConnection, MemoryExecutor
 
 
@@ -77,7 +90,7 @@ class TakesALockByForce(MemoryExecutor):
 
     async def try_lock(self, lock: Lock) -> bool:
         self.tries += 1
-        return await super().try_lock(lock) or self.tries > 1
+        return await super().try_lock(lock) or (self.tries > 1 and isinstance(lock, Advisory))
 
 
 class HasOneLock(MemoryExecutor):
@@ -88,9 +101,34 @@ class HasOneLock(MemoryExecutor):
         await super().release(lock if isinstance(lock, RowLock) else Advisory(0))
 
 
-class OverlooksRowLocks(MemoryExecutor):
-    async def try_lock(self, lock: Lock) -> bool:
-        return isinstance(lock, RowLock) or await super().try_lock(lock)
+class OverlooksRowsInAHurry(MemoryExecutor):
+    async def _take(self, lock: Lock, end: float, waiting: Waiting) -> bool:
+        if isinstance(lock, RowLock) and time.monotonic() >= end:
+            self._rows[lock] = {}
+            return False
+        return await super()._take(lock, end, waiting)
+
+
+class MakesNoTable(MemoryExecutor):
+    async def make(self, lock: RowLock) -> None: ...
+
+
+class HidesWhoHasTheRow(MemoryExecutor):
+    async def _holder(self, lock: Lock, waited: float) -> LockWaiting:
+        return replace(await super()._holder(lock, waited), holder="")
+
+
+class GivesUpAnyRow(MemoryExecutor):
+    async def give_up(self, lock: RowLock) -> None:
+        any_row = replace(lock, release=Sql("BREAK it"))
+        self._rows[any_row] = self._rows.pop(lock)
+        await super().give_up(any_row)
+
+
+class KeepsTheRowOfALostSession(MemoryExecutor):
+    async def give_up(self, lock: RowLock) -> None:
+        if not self.connection.closed:
+            await super().give_up(lock)
 
 
 class RaisesATimeoutOfItsOwn(MemoryExecutor):
@@ -98,6 +136,8 @@ class RaisesATimeoutOfItsOwn(MemoryExecutor):
         try:
             return await super()._take(lock, end, waiting)
         except LockTimeout:
+            if isinstance(lock, RowLock):
+                raise
             raise TimeoutError from None
 
 
@@ -114,7 +154,7 @@ class WaitsInSilence(MemoryExecutor):
     async def _take(self, lock: Lock, end: float, waiting: Waiting) -> bool:
         async def silent(_: object) -> None: ...
 
-        return await super()._take(lock, end, silent)
+        return await super()._take(lock, end, waiting if isinstance(lock, RowLock) else silent)
 
 
 class NeverSaysThatItWaited(MemoryExecutor):
@@ -160,10 +200,12 @@ class LocksOnAnotherConnection(MemoryExecutor):
         self.second = MemoryExecutor(MemoryConnection(connection.database))
 
     async def try_lock(self, lock: Lock) -> bool:
-        return await self.second.try_lock(lock)
+        return await (super() if isinstance(lock, RowLock) else self.second).try_lock(lock)
 
     async def release(self, lock: Lock) -> None:
-        if not self.connection.closed:
+        if isinstance(lock, RowLock):
+            await super().release(lock)
+        elif not self.connection.closed:
             await self.second.release(lock)
 
 
@@ -178,7 +220,10 @@ DIAGONAL: dict[str, type[MemoryExecutor]] = {
     "test_e5_a_lost_connection_is_a_connect_error": TakesALostConnectionForARefusal,
     "test_e6_a_lock_excludes_every_other_session": TakesALockByForce,
     "test_e6_a_lock_excludes_no_other_lock": HasOneLock,
-    "test_e6_a_lock_that_is_a_row_excludes_too": OverlooksRowLocks,
+    "test_e6_a_lock_that_is_a_row_excludes_too": OverlooksRowsInAHurry,
+    "test_e41_the_table_of_a_row_lock_is_made_where_it_is_missing": MakesNoTable,
+    "test_e42_who_waits_for_a_row_hears_what_it_says": HidesWhoHasTheRow,
+    "test_e43_a_row_that_somebody_else_took_meanwhile_is_left_to_him": GivesUpAnyRow,
     "test_e7_after_the_timeout_it_raises_lock_timeout": RaisesATimeoutOfItsOwn,
     "test_e7_after_the_timeout_it_holds_nothing": KeepsTheFirstLockAfterATimeout,
     "test_e8_while_it_waits_it_tells": WaitsInSilence,
@@ -189,4 +234,5 @@ DIAGONAL: dict[str, type[MemoryExecutor]] = {
     "test_e10_a_cancellation_in_the_block_releases_it": KeepsItAfterACancellation,
     "test_e11_a_cancellation_while_it_waits_leaves_nothing_held": KeepsTheFirstLockWhenCancelled,
     "test_e12_the_lock_of_a_lost_session_is_free": LocksOnAnotherConnection,
+    "test_e12_the_row_lock_of_a_lost_session_is_free_after_the_block": KeepsTheRowOfALostSession,
 }

@@ -20,7 +20,6 @@ CREATE TABLE public.notes (number bigint GENERATED ALWAYS AS IDENTITY, word text
 CREATE TABLE public.taken (word text CONSTRAINT taken_key PRIMARY KEY);
 CREATE TABLE public.held (word text);
 INSERT INTO public.held VALUES ('it');
-CREATE TABLE public.row_lock (word text PRIMARY KEY);
 CREATE PROCEDURE public.note_outside(word text) LANGUAGE plpgsql
     AS 'BEGIN INSERT INTO public.notes (word) VALUES (word); COMMIT; END'
 """
@@ -107,8 +106,18 @@ class PostgresGround(Ground):
         return Sql("SET work_mem = '123kB'", changes_settings=True)
 
     def row_lock(self) -> RowLock:
-        take = "INSERT INTO public.row_lock AS t VALUES ('it') ON CONFLICT DO NOTHING RETURNING pg_catalog.to_jsonb(t)"
-        return RowLock(Sql(take), Sql("DELETE FROM public.row_lock"))
+        columns = "word text PRIMARY KEY, pid integer DEFAULT pg_backend_pid(), at timestamp DEFAULT clock_timestamp()"
+        age = "date_part('epoch', LOCALTIMESTAMP - at)"
+        return RowLock(
+            Sql("INSERT INTO public.row_lock AS t VALUES ('it') ON CONFLICT DO NOTHING RETURNING to_jsonb(t)"),
+            Sql("DELETE FROM public.row_lock t WHERE to_jsonb(t) = $row::jsonb"),
+            (Sql(f"CREATE TABLE public.row_lock ({columns})"),),
+            Sql(f"SELECT jsonb_build_object('name', 'session ' || pid, 'age', {age}) FROM public.row_lock"),
+            "Delete the row of public.row_lock.",
+        )
+
+    async def break_row_lock(self) -> None:
+        await self.onlooker.execute("DELETE FROM public.row_lock")
 
     def call(self, word: str) -> Call:
         async def leave_note(connection: Any) -> None:

@@ -227,7 +227,9 @@ def waits(event: Blocked) -> str:
 
 
 def holder(event: LockWaiting) -> str:
-    """Who holds the lock, as far as the server tells."""
+    """Who holds the lock, as far as the server, or the lock's row, tells."""
+    if event.holder:
+        return f"{event.holder}, says its row"
     if event.pid is None:
         return "another session"
     user = f" of {event.user}" if event.user else ""

@@ -42,6 +42,7 @@ class Executor(ABC):
         """Holds the locks, in their order. Polls: a session that waits blocks nobody.
 
         A run that comes to its end inside the block may give them up with its last unit: nothing follows that needs them.
+        The row of a session that was lost is given up on another one, when its server is known to work no more.
 
         E6. A lock excludes every other session that asks for it, and no other lock.
         E7. After `timeout` seconds of waiting it raises `LockTimeout`, and holds nothing.
@@ -49,7 +50,11 @@ class Executor(ABC):
         E9. `Locked.waited` says whether somebody else had the lock; `Locked.facts` are complete.
         E10. The lock is released at the end of the block, after an error in it, and after a cancellation in it.
         E11. A cancellation while it waits leaves nothing held.
-        E12. The lock of a session that was lost is free.
+        E12. The lock of a session that was lost is free; one that is a row is free after the end of the block.
+        E41. The table of a lock that is a row is made if it is missing.
+        E42. While it waits for a row, `LockWaiting.holder` and `age` are what `RowLock.holder` gives, and the `LockTimeout`
+            ends with `RowLock.advice`.
+        E43. It gives up the row that it took, and none that somebody else took after him.
         """
 
     @abstractmethod

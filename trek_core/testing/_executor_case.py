@@ -24,6 +24,7 @@ from trek_core.model import (
     Mode,
     Record,
     Resume,
+    RowLock,
     Rows,
     Statement,
     Verb,
@@ -155,10 +156,17 @@ class Bench:
     def lock(self, *locks: Lock, timeout: float = PATIENCE, session: Executor | None = None) -> Any:
         return locked(session or self.session, locks, timeout, unheard)
 
-    async def is_free(self, lock: Lock) -> bool:
-        """Whether a new session gets the lock at once."""
+    async def row_lock(self) -> RowLock:
+        """The ground's, with its table."""
+        lock = self.ground.row_lock()
+        async with self.ground.session() as session:
+            await _drive.carry_out(session, [self.unit(*lock.make)])
+        return lock
+
+    async def is_free(self, lock: Lock, timeout: float = 0) -> bool:
+        """Whether a new session gets the lock, at once or after that many seconds."""
         try:
-            async with self.ground.session() as session, self.lock(lock, timeout=0, session=session):
+            async with self.ground.session() as session, self.lock(lock, timeout=timeout, session=session):
                 return True
         except (TrekError, TimeoutError):
             return False

@@ -1,4 +1,4 @@
-"""The sentences E2 to E12: reading and locking."""
+"""The sentences E2 to E12 and E41 to E43: reading and locking."""
 
 from __future__ import annotations
 
@@ -93,10 +93,51 @@ class Locking(ExecutorTests):
     @needs("row locks")
     async def test_e6_a_lock_that_is_a_row_excludes_too(self) -> None:
         async with self.bench() as bench:
-            lock = bench.ground.row_lock()
+            lock = await bench.row_lock()
             async with bench.lock(lock):
                 assert not await bench.is_free(lock), f"{bench.who}: a second session got the row lock too"
             assert await bench.is_free(lock), f"{bench.who}: the row lock is not released at the end of the block"
+
+    @needs("row locks")
+    async def test_e41_the_table_of_a_row_lock_is_made_where_it_is_missing(self) -> None:
+        async with self.bench() as bench:
+            try:
+                async with bench.lock(bench.ground.row_lock()):
+                    pass
+            except Exception as error:
+                msg = f"{bench.who}: the row lock's table is missing, and it raised {type(error).__name__}: {error}"
+                raise AssertionError(msg) from error
+
+    @needs("row locks")
+    async def test_e42_who_waits_for_a_row_hears_what_it_says(self) -> None:
+        heard: list[LockWaiting] = []
+
+        async def hear(waiting: LockWaiting) -> None:
+            heard.append(waiting)
+
+        async with self.bench() as bench, bench.ground.session() as other:
+            lock, said = await bench.row_lock(), ""
+            async with bench.lock(lock, session=other):
+                try:
+                    await _enter(locked_by(bench.session, (lock,), bench.moment, hear))
+                except LockTimeout as error:
+                    said = str(error)
+            right = heard and all(one.holder and one.age is not None for one in heard) and said.endswith(lock.advice)
+            assert right, (
+                f"{bench.who}: it heard {heard!r} while it waited for a row, and then {said!r}; want the row's holder and "
+                f"age, and at the end {lock.advice!r}"
+            )
+
+    @needs("row locks")
+    async def test_e43_a_row_that_somebody_else_took_meanwhile_is_left_to_him(self) -> None:
+        async with self.bench() as bench, bench.ground.session() as other:
+            lock = await bench.row_lock()
+            async with contextlib.AsyncExitStack() as theirs:
+                async with bench.lock(lock):
+                    await bench.ground.break_row_lock()
+                    await theirs.enter_async_context(bench.lock(lock, session=other))
+                free = await bench.is_free(lock, bench.moment)
+            assert not free, f"{bench.who}: it gave up the row of another session, which was not the one that it took"
 
     async def test_e7_after_the_timeout_it_raises_lock_timeout(self) -> None:
         async with self.bench() as bench, bench.ground.session() as other, bench.lock(ONE, session=other):
@@ -185,6 +226,18 @@ class Locking(ExecutorTests):
             with contextlib.suppress(Exception):
                 await stack.aclose()
             assert free, f"{bench.who}: the session was lost, and its lock is held"
+
+    @needs("cut", "row locks")
+    async def test_e12_the_row_lock_of_a_lost_session_is_free_after_the_block(self) -> None:
+        async with self.bench() as bench:
+            lock = await bench.row_lock()
+            with contextlib.suppress(Exception):
+                async with bench.lock(lock):
+                    await bench.ground.cut(bench.session)
+            free = await bench.is_free(lock)
+            assert free, (
+                f"{bench.who}: the session was lost, its block is over, and its row says that it holds the lock"
+            )
 
 
 async def _enter(lock: contextlib.AbstractAsyncContextManager[Locked]) -> None:

@@ -89,7 +89,11 @@ class Ground(ABC):
 
     @abstractmethod
     def row_lock(self) -> RowLock:
-        """A migration lock that is a row of a table, which is there."""
+        """A migration lock that is a row of a table, which is not there yet. It says who holds it, and has an advice."""
+
+    @abstractmethod
+    async def break_row_lock(self) -> None:
+        """The row of that lock is given up by somebody who does not hold it, through that connection."""
 
     @abstractmethod
     def call(self, word: str) -> Call:

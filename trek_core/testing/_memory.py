@@ -13,7 +13,7 @@ from trek_core.contracts import Executor, VersionStore
 from trek_core.model import Call, Copy, Guard, RowLock, Sql, Statement
 from trek_core.testing._ground import Ground
 from trek_core.testing._memory_connection import MemoryConnection
-from trek_core.testing._memory_database import DIVISION_BY_ZERO, NOTES, THINGS, MemoryDatabase, constraint
+from trek_core.testing._memory_database import DIVISION_BY_ZERO, NOTES, ROW_LOCKS, THINGS, MemoryDatabase, constraint
 from trek_core.testing._memory_executor import MemoryExecutor
 from trek_core.testing._memory_store import MemoryStore
 from trek_core.testing._memory_words import NONSENSE
@@ -120,7 +120,16 @@ class MemoryGround(Ground):
         return Sql("SET memory = 'changed'", changes_settings=True)
 
     def row_lock(self) -> RowLock:
-        return RowLock(Sql("TAKE it"), Sql("GIVE it"))
+        return RowLock(
+            Sql("TAKE it"),
+            Sql("GIVE $row"),
+            (Sql("MAKE ROW LOCKS"),),
+            Sql(f"TABLE {ROW_LOCKS}"),
+            "Break it with BREAK.",
+        )
+
+    async def break_row_lock(self) -> None:
+        await self._outside.execute("BREAK it")
 
     def call(self, word: str) -> Call:
         async def leave(connection: MemoryConnection) -> None:

@@ -54,7 +54,7 @@ class MemoryDatabase:
 
     def __init__(self, name: str = "memory") -> None:
         self.name = name
-        self.tables: Tables = {NOTES: Table(), RAN: Table(), THINGS: Table("number"), ROW_LOCKS: Table("name")}
+        self.tables: Tables = {NOTES: Table(), RAN: Table(), THINGS: Table("number")}
         self.connections = 0
         self._holders: dict[Hashable, MemoryConnection] = {}
         self._waiting: list[asyncio.Future[None]] = []

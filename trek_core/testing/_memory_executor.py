@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from trek_core import script
-from trek_core.contracts import Executor
-from trek_core.errors import ConfigError, ConnectError, LockTimeout
-from trek_core.events import Done, Failed, Failure, LockWaiting, Lost, Result, Started, StatementDone
+from trek_core.errors import ConfigError, ConnectError
+from trek_core.events import Done, Failed, Failure, Lost, Result, Started, StatementDone
 from trek_core.model import (
     Action,
-    Advisory,
     Copy,
     Facts,
-    Lock,
-    Locked,
     Piece,
     Record,
-    RowLock,
     Rows,
     Sql,
     Statement,
@@ -35,9 +29,7 @@ from trek_core.testing._memory_database import (
     UNIQUE_VIOLATION,
     MemoryDatabaseError,
 )
-
-Waiting = Callable[[LockWaiting], Awaitable[None]]
-PAUSE = 0.002  # seconds
+from trek_core.testing._memory_lock import MemoryLocks
 
 
 class UnitFailed(Exception):
@@ -64,11 +56,8 @@ class Unit:
         return any(statement is own for own in self.body)
 
 
-class MemoryExecutor(Executor):
+class MemoryExecutor(MemoryLocks):
     """Runs migrations on a connection that the caller owns."""
-
-    def __init__(self, connection: MemoryConnection) -> None:
-        self._connection = connection
 
     @property
     def connection(self) -> MemoryConnection:
@@ -98,48 +87,6 @@ class MemoryExecutor(Executor):
             backend_pid=self._connection.pid,
             in_transaction=self._connection.in_transaction,
         )
-
-    # ----------------------------------------------------------------------- locking
-    @asynccontextmanager
-    async def lock(self, locks: Sequence[Lock], timeout: float, waiting: Waiting) -> AsyncIterator[Locked]:
-        end, waited = time.monotonic() + timeout, False
-        async with contextlib.AsyncExitStack() as stack:
-            for lock in locks:
-                waited |= await self._take(lock, end, waiting)
-                stack.push_async_callback(self.release, lock)
-            yield Locked(waited, self.facts())
-
-    async def _take(self, lock: Lock, end: float, waiting: Waiting) -> bool:
-        """Whether the lock had to be waited for."""
-        begun, waited = time.monotonic(), False
-        while not await self.try_lock(lock):
-            holder = self._holder(lock, time.monotonic() - begun)
-            if time.monotonic() >= end:
-                msg = f"the migration lock was not free within {holder.waited:.1f} s: held by session {holder.pid}."
-                raise LockTimeout(msg, holder)
-            await waiting(holder)
-            await asyncio.sleep(PAUSE)
-            waited = True
-        return waited
-
-    async def try_lock(self, lock: Lock) -> bool:
-        """Whether the lock is ours now. It never waits: a session that waits blocks nobody."""
-        if isinstance(lock, RowLock):
-            return bool(await self._connection.query(lock.take.text))
-        await self._connection.turn()
-        return self._connection.try_lock(_name(lock))
-
-    async def release(self, lock: Lock) -> None:
-        if self._connection.closed:  # its locks went with it
-            return
-        if isinstance(lock, RowLock):
-            await self._connection.execute(lock.release.text)
-        else:
-            self._connection.unlock(_name(lock))
-
-    def _holder(self, lock: Lock, waited: float) -> LockWaiting:
-        holder = self._connection.database.holder(_name(lock)) if isinstance(lock, Advisory) else None
-        return LockWaiting(waited, holder.pid if holder else None)
 
     # ----------------------------------------------------------------------- running
     async def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
@@ -285,7 +232,3 @@ class MemoryExecutor(Executor):
         if error.sqlstate == UNIQUE_VIOLATION and guard is not None:
             return (error.schema, error.table, error.constraint) == (guard.schema, guard.table, guard.constraint)
         return error.sqlstate == DUPLICATE_TABLE and not unit.holds(failure.statement)
-
-
-def _name(lock: Advisory) -> Hashable:
-    return ("advisory", lock.key)

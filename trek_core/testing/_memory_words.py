@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -73,17 +74,26 @@ async def _table(connection: MemoryConnection, name: str) -> Rows:
 
 async def _take(connection: MemoryConnection, name: str) -> Rows:
     """A lock that is a row: gives it only to whoever wrote it."""
+    row = {"lock": name, "name": f"session {connection.pid}", "age": 0.0}
     try:
-        await connection.insert(ROW_LOCKS, {"name": name})
+        await connection.insert(ROW_LOCKS, row)
     except MemoryDatabaseError as error:
         if error.sqlstate != UNIQUE_VIOLATION:
             raise
         return []
-    return [{"name": name}]
+    return [row]
 
 
-async def _give(connection: MemoryConnection, name: str) -> None:
-    await connection.delete(ROW_LOCKS, {"name": name})
+async def _give(connection: MemoryConnection, row: str) -> None:
+    await connection.delete(ROW_LOCKS, json.loads(row[1:-1]))
+
+
+async def _make(connection: MemoryConnection, what: str) -> None:  # noqa: ARG001 - a word's signature
+    await connection.create(ROW_LOCKS, key="lock")
+
+
+async def _break(connection: MemoryConnection, name: str) -> None:
+    await connection.delete(ROW_LOCKS, {"lock": name})
 
 
 WORDS: dict[str, Callable[[MemoryConnection, str], Awaitable[Rows | None]]] = {
@@ -96,4 +106,6 @@ WORDS: dict[str, Callable[[MemoryConnection, str], Awaitable[Rows | None]]] = {
     "TABLE": _table,
     "TAKE": _take,
     "GIVE": _give,
+    "MAKE": _make,
+    "BREAK": _break,
 }

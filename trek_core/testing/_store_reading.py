@@ -6,19 +6,21 @@ import copy
 from dataclasses import replace
 
 from trek_core._bodies import transaction_words
-from trek_core.contracts import VersionStore
-from trek_core.errors import ConfigError
+from trek_core.contracts import Executor, VersionStore
+from trek_core.errors import ConfigError, LockTimeout
 from trek_core.events import Done
-from trek_core.model import History, Record, Rows, Sql
+from trek_core.model import History, Record, RowLock, Rows, Sql
 from trek_core.testing._drive import action, carry_out, locks, prepared, run, told, understood
 from trek_core.testing._drive import history as history_of
+from trek_core.testing._executing import locked
+from trek_core.testing._executor_case import PATIENCE, unheard
 from trek_core.testing._store_case import Bench, StoreTests
 from trek_core.testing._store_statements import answers, statements_of
 from trek_core.testing._suite import needs
 
 
 class ReadingTests(StoreTests):
-    """S2 to S10, S18 and S19."""
+    """S2 to S10, S18, S19 and S32."""
 
     async def test_s2_asked_twice_it_answers_the_same_and_changes_nothing(self) -> None:
         async with self.bench() as bench:
@@ -97,6 +99,15 @@ class ReadingTests(StoreTests):
             none = await bench.history()
             one, two = (set(locks(store, none)) for store in (bench.store, _other(bench)))
             assert not one & two, f"{bench.who}: the stores of two tables share the locks {one & two!r}"
+
+    async def test_s32_a_lock_that_is_a_row_has_one_holder_and_is_free_after_him(self) -> None:
+        async with self.bench() as bench, bench.ground.session() as other:
+            rows = [lock for lock in locks(bench.store, await bench.history()) if isinstance(lock, RowLock)]
+            async with locked(bench.session, rows, PATIENCE, unheard):
+                held = [lock for lock in rows if await _is_free(other, lock)]
+            kept = [lock for lock in rows if not await _is_free(other, lock)]
+            assert not held, f"{bench.who}: while a session holds {held!r}, another one gets it"
+            assert not kept, f"{bench.who}: a session gave up {kept!r}, and another one does not get it"
 
     # ----------------------------------------------------------------------- the query
     async def test_s5_without_a_table_there_is_no_history(self) -> None:
@@ -177,6 +188,14 @@ async def _prepare(bench: Bench) -> None:
     unit = (action("nothing", verb="mark"), Record(begin=begin, history=History(exists=False)))
     results = await carry_out(bench.session, [unit])
     assert isinstance(results[-1], Done), f"{bench.who}: prepare: {told(results)}"
+
+
+async def _is_free(session: Executor, lock: RowLock) -> bool:
+    try:
+        async with locked(session, [lock], 0, unheard):
+            return True
+    except LockTimeout:
+        return False
 
 
 def _other(bench: Bench) -> VersionStore:
