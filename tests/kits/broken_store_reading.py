@@ -154,7 +154,7 @@ DIAGONAL: dict[str, type[MemoryStore]] = {
     "test_s4_another_table_is_another_history": HasOneTableForAll,
     "test_s18_stores_of_one_identity_have_the_same_locks": LocksItself,
     "test_s18_stores_of_two_identities_share_no_lock": LocksAlike,
-    "test_s32_a_lock_that_is_a_row_has_one_holder_and_is_free_after_him": KeepsItsRow,
+    "test_s33_a_lock_that_is_a_row_has_one_holder_and_is_free_after_him": KeepsItsRow,
     "test_s5_without_a_table_there_is_no_history": FindsATableInNothing,
     "test_s6_the_query_sees_what_another_session_committed": RemembersWhatASessionFound,
     "test_s7_an_empty_table_is_a_history_without_rows": TakesAnEmptyTableForNone,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from tests.run.folders import advisory_locks, applied, tables, two, sleeping, until_awake, until_sleeping, write
+from tests.run.folders import advisory_locks, applied, sleeping, tables, two, until_awake, until_sleeping, write
 from tests.support.pooler import PROGRAM, pgbouncer
 from trek_asyncpg import migrate, status
 from trek_asyncpg._executor import AsyncpgExecutor

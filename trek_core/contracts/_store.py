@@ -88,7 +88,7 @@ class VersionStore(ABC):
 
         S18. Two stores of one identity have the same locks, and stores of different identities have different ones, unless
             these are another tool's, which excludes itself everywhere.
-        S32. Of a lock that is a row `take` gives the row to one and, where it makes its table (`make`), the same; `release`
+        S33. Of a lock that is a row `take` gives the row to one and, where it makes its table (`make`), the same; `release`
             frees that row.
         """
 

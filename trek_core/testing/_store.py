@@ -13,7 +13,7 @@ from trek_core.testing._store_state import StateTests
 
 
 class VersionStoreSuite(ReadingTests, StateTests, RecordingTests, ResumingTests, RaceTests):
-    """Holds a version store to its contract (S2 to S32). One class and one method; this one is complete::
+    """Holds a version store to its contract (S2 to S33). One class and one method; this one is complete::
 
         from contextlib import asynccontextmanager
 

@@ -20,7 +20,7 @@ from trek_core.testing._suite import needs
 
 
 class ReadingTests(StoreTests):
-    """S2 to S10, S18, S19 and S32."""
+    """S2 to S10, S18, S19, S32 and S33."""
 
     async def test_s2_asked_twice_it_answers_the_same_and_changes_nothing(self) -> None:
         async with self.bench() as bench:
@@ -100,7 +100,7 @@ class ReadingTests(StoreTests):
             one, two = (set(locks(store, none)) for store in (bench.store, _other(bench)))
             assert not one & two, f"{bench.who}: the stores of two tables share the locks {one & two!r}"
 
-    async def test_s32_a_lock_that_is_a_row_has_one_holder_and_is_free_after_him(self) -> None:
+    async def test_s33_a_lock_that_is_a_row_has_one_holder_and_is_free_after_him(self) -> None:
         async with self.bench() as bench, bench.ground.session() as other:
             rows = [lock for lock in locks(bench.store, await bench.history()) if isinstance(lock, RowLock)]
             async with locked(bench.session, rows, PATIENCE, unheard):
