@@ -12,7 +12,7 @@ from trek_core._dataclass import dataclass, field, replace
 from trek_core._graph import Edges, find_cycle, in_order
 from trek_core.contracts import Layout, Tree
 from trek_core.errors import Cycle, Duplicate, UnknownRevision
-from trek_core.model import Arrangement, Entry, File, Ignored
+from trek_core.model import Arrangement, Entry, File, Ignored, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,13 @@ class EntryCatalog:
         """Revision and files, for messages: "0003 (migrations/0003_users.sql)"."""
         entry = self.names.get(revision)
         return f"{revision} ({files_of(entry)})" if entry and entry.files else revision
+
+
+def is_at_head(catalog: EntryCatalog, state: State) -> bool:
+    """Whether the planner would find no way to "head", unless a file was edited: who is up to date need not import it."""
+    if state.unfinished or not catalog.follows or catalog.rank.keys() != set(state.applied):
+        return False
+    return all(entry.skip is None and entry.recorded and entry.rerun == "never" for entry in catalog.entries)
 
 
 def files_of(entry: Entry) -> str:
@@ -102,7 +109,7 @@ def arrange(layout: Offer[Layout], tree: Tree) -> Arrangement:
 _SINGLE: dict[str, type] = {"revision": str, "title": str}
 _SEVERAL: dict[str, type] = {"parents": str, "aliases": str, "replaces": str, "conflicts": str, "files": File}
 _FUNCTIONS = ("load", "checksums")
-_NAME = re.compile(r"[^\x00-\x1f\x7f]+")
+_NAME = r"[^\x00-\x1f\x7f]+"
 _WORDS = {"head", "base", "initial"}
 """What a revision may be: text that a row, a message and a target can hold, and no word that a target means otherwise."""
 
@@ -124,7 +131,11 @@ def _plain(entry: Entry) -> bool:
 
 
 def _are_names(revisions: list[str]) -> bool:
-    return all(revisions) and _WORDS.isdisjoint(revisions) and _NAME.fullmatch("".join(revisions) or "-") is not None
+    text = "".join(revisions)
+    plain = (
+        text.isprintable() or re.fullmatch(_NAME, text) is not None
+    )  # to compile it takes as long as to read ten files
+    return plain and all(revisions) and _WORDS.isdisjoint(revisions)
 
 
 def _refuse_entry(layout: Offer[Layout], entry: Entry) -> None:

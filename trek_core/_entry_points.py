@@ -12,12 +12,16 @@ from collections.abc import Iterator
 from functools import lru_cache
 from importlib import import_module
 from importlib.machinery import PathFinder
-from typing import NamedTuple
+
+from trek_core._dataclass import dataclass
 
 _INFO = {".dist-info": "METADATA", ".egg-info": "PKG-INFO"}
+_ENDINGS = tuple(_INFO)
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
-class Point(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Point:
     """One entry point, and the distribution that has it."""
 
     group: str
@@ -71,7 +75,7 @@ def _infos() -> Iterator[str]:
             names = os.listdir(folder or ".")
         except OSError:
             continue
-        yield from (os.path.join(folder, name) for name in names if name.endswith(tuple(_INFO)))
+        yield from (os.path.join(folder, name) for name in names if name.endswith(_ENDINGS))
 
 
 def _text(info: str, name: str) -> str:
@@ -86,8 +90,11 @@ def _text(info: str, name: str) -> str:
 @lru_cache(maxsize=1024)
 def _content(path: str, changed: int, size: int) -> str:  # noqa: ARG001 - another file then
     """A service migrates again and again; what is installed stays."""
-    with open(path, encoding="utf-8") as file:
-        return file.read()
+    descriptor = os.open(path, _READ)
+    try:
+        return b"".join(iter(lambda: os.read(descriptor, 1 << 16), b"")).decode()
+    finally:
+        os.close(descriptor)
 
 
 def _points(group: str, text: str, info: str) -> Iterator[Point]:

@@ -1,23 +1,17 @@
-"""One plugin on its way in: imported, looked at, registered."""
+"""One plugin on its way in: found, imported, and told about."""
 
 from __future__ import annotations
 
 import inspect
-import re
-from importlib.machinery import ModuleSpec
-from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import pluggy
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from trek_core import _trace
-from trek_core._blame import Offer, blame, shown, way_out
+from trek_core._blame import Offer, way_out
 from trek_core._dataclass import dataclass, field
-from trek_core._hooks import TrekHooks
-from trek_core._kinds import HOOKS, check_hookimpl, check_plugin_object
+from trek_core._hooks import HOOKS
 from trek_core.errors import (
     PluginConflict,
-    PluginContractError,
     PluginError,
     PluginImportError,
     TrekError,
@@ -30,11 +24,13 @@ if TYPE_CHECKING:
     from trek_core._entry_points import Point
 
 T = TypeVar("T")
+DISTRIBUTION = "trek-migrate"
+NOT_YET = object()
 
 
 @dataclass(slots=True)
 class Found:
-    """A plugin that was found. `get` gives the object, and imports it if need be."""
+    """A plugin that was found. `get` gives the object, and imports it if need be; `registered` is that object when it is."""
 
     plugin: str
     get: Callable[[], object]
@@ -43,9 +39,15 @@ class Found:
     version: str = ""
     value: str = ""
     given: bool = False
+    registered: object = NOT_YET
     hooks: list[str] = field(default_factory=list)
     offers: list[str] = field(default_factory=list)
     error: TrekError | None = None
+
+    @property
+    def ours(self) -> bool:
+        """Whether trek brings it."""
+        return self.project == DISTRIBUTION
 
     @property
     def distribution(self) -> str:
@@ -99,6 +101,11 @@ def _cure(found: Found, error: BaseException) -> str:
     return "Install what it needs, or another version of it."
 
 
+def hooks(module: Any) -> list[tuple[str, Callable[[], object]]]:
+    """Those of a module that trek brings."""
+    return [(name, vars(module)[name]) for name in sorted(HOOKS) if name in vars(module)]
+
+
 def closed(found: Found, error: TrekError) -> TrekError:
     """The error that every lookup will raise; it names the way out unless it has its own."""
     way = way_out(found.plugin)
@@ -119,73 +126,7 @@ def refuse_second(found: Found, first: Found) -> None:
     raise PluginConflict(found.plugin, found.distribution, found.origin, problem, first.plugin)
 
 
-class Manager(pluggy.PluginManager):
-    """Looks into modules in a glance: most of their names are no functions, and most functions have no mark."""
-
-    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
-        if isinstance(plugin, ModuleType) and (value := vars(plugin).get(name)) is not None:
-            kind = type(value)
-            if kind is FunctionType:
-                if f"{self.project_name}_impl" not in vars(value):
-                    return None
-            elif kind in _NO_ROUTINES or isinstance(value, type) or not inspect.isroutine(value):
-                return None
-        return super().parse_hookimpl_opts(plugin, name)
-
-
-_NO_ROUTINES = {
-    bool,
-    dict,
-    frozenset,
-    int,
-    list,
-    set,
-    str,
-    tuple,
-    re.Pattern,
-    pluggy.HookimplMarker,
-    ModuleSpec,
-    ModuleType,
-}
-
-
-def register(manager: Manager, found: Found, plugin: object) -> None:
-    """Raises `PluginContractError` for all that pluggy would take in silence, and for what it refuses."""
-    offer = found.offer(plugin)
-    with blame(offer, "registering"):
-        check_plugin_object(offer)
-        _check_marked(manager, offer)
-        if (taken := manager.get_name(plugin)) is not None:
-            problem = f"the same object is registered as plugin {taken!r} already. One entry point is enough for all its hooks."
-            raise PluginConflict(found.plugin, found.distribution, "registering", problem, taken)
-        try:
-            manager.register(plugin, found.plugin)
-            manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            problem = f"{str(error).splitlines()[-1]}: hooks of trek take no arguments"
-            raise PluginContractError(found.plugin, found.distribution, "registering", problem) from error
-
-
-def _check_marked(manager: Manager, offer: Offer[Any]) -> None:
-    plugin = offer.value
-    marked = {name: options for name in dir(plugin) if (options := manager.parse_hookimpl_opts(plugin, name))}
-    for name, options in marked.items():
-        check_hookimpl(offer, options.get("specname") or name, dict(options))
-    if not marked:
-        problem = f"{_called(plugin)} has no function marked @hookimpl.{_instance(plugin)} Hooks: {', '.join(HOOKS)}"
-        raise PluginContractError(offer.plugin, offer.distribution, "registering", problem)
-
-
-def _called(plugin: object) -> str:
-    return f"the module {plugin.__name__}" if isinstance(plugin, ModuleType) else shown(plugin)
-
-
-def _instance(plugin: object) -> str:
-    """What is missing where a module holds only the class."""
-    classes = [v for v in vars(plugin).values() if inspect.isclass(v)] if isinstance(plugin, ModuleType) else []
-    name = next((c.__name__ for c in classes if issubclass(c, TrekHooks) and c is not TrekHooks), "")
-    return (
-        f" Its class {name} is not used: plugin = {name}(), and an entry point that names it, module:plugin."
-        if name
-        else ""
-    )
+def refuse_twin(found: Found, first: str) -> NoReturn:
+    """Raises `PluginConflict` for an object that is registered as another plugin already."""
+    problem = f"the same object is registered as plugin {first!r} already. One entry point is enough for all its hooks."
+    raise PluginConflict(found.plugin, found.distribution, "registering", problem, first)

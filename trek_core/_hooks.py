@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
-
-import pluggy
+from typing import TYPE_CHECKING, Any
 
 from trek_core.contracts import ExecutorProvider, Layout, Loader, Observer, Provider, VersionStore
 
@@ -13,8 +11,45 @@ if TYPE_CHECKING:
     from trek_core._signs import Signs
 
 PROJECT = "trek"
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Marker:
+    """pluggy's marker of that name. A mark without options is set as pluggy sets it; with options pluggy itself is asked.
+
+    To import pluggy takes as long as a hundred migrations that were applied: who has only trek's own plugins need not.
+    """
+
+    def __init__(self, name: str, attribute: str, **options: Any) -> None:
+        self._name, self._attribute, self._options = name, f"{PROJECT}_{attribute}", options
+
+    def __call__(self, function: Any = None, *given: Any, **options: Any) -> Any:
+        if function is None or given or options:
+            import pluggy  # noqa: PLC0415 - as above
+
+            return getattr(pluggy, self._name)(PROJECT)(function, *given, **options)
+        setattr(function, self._attribute, dict(self._options))
+        return function
+
+
+if TYPE_CHECKING:
+    import pluggy
+
+    hookspec = pluggy.HookspecMarker(PROJECT)
+    hookimpl = pluggy.HookimplMarker(PROJECT)
+else:
+    hookspec = Marker(
+        "HookspecMarker", "spec", firstresult=False, historic=False, warn_on_impl=None, warn_on_impl_args=None
+    )
+    hookimpl = Marker(
+        "HookimplMarker",
+        "impl",
+        wrapper=False,
+        hookwrapper=False,
+        optionalhook=False,
+        tryfirst=False,
+        trylast=False,
+        specname=None,
+    )
 
 
 class TrekHooks:
@@ -58,3 +93,6 @@ class TrekHooks:
     def trek_register_signs(self) -> Iterable[Provider[Sequence[Signs]]]:
         """By what `trek adopt` knows a tool; created only when it asks."""
         return ()
+
+
+HOOKS = tuple(name for name in vars(TrekHooks) if name.startswith("trek_"))

@@ -14,8 +14,9 @@ from trek_core import _found, _trace
 from trek_core._blame import GIVEN, Offer, blame, breach, expect, expect_all, shown
 from trek_core._dataclass import dataclass
 from trek_core._entry_points import Point, entry_points
-from trek_core._hooks import PROJECT, TrekHooks
+from trek_core._hooks import PROJECT
 from trek_core._kinds import conflict, described, drain, keys
+from trek_core._pause import uncollected
 from trek_core.contracts import Executor, ExecutorProvider, Layout, Loader, Observer, Provider, VersionStore
 from trek_core.errors import ConfigError, TrekError
 from trek_core.text import nearest, redact_dsn
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from trek_core._found import Found
+    from trek_core._manager import Manager
     from trek_core._signs import Signs
 
 T = TypeVar("T")
-DISTRIBUTION = "trek-migrate"
 NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 
 __all__ = ["Offer", "PluginHost", "PluginInfo", "blame"]
@@ -200,21 +201,24 @@ class PluginHost:
         return {}
 
     @cached_property
+    def _manager(self) -> Manager:
+        from trek_core._manager import Manager  # noqa: PLC0415 - pluggy, for plugins that trek does not bring
+
+        return Manager()
+
+    @cached_property
     def _plugins(self) -> tuple[Found, ...]:
         _trace.look()
-        manager = _found.Manager(PROJECT)
-        manager.add_hookspecs(TrekHooks)
-        for name in self._all_blocked:
-            manager.set_blocked(name)
-        plugins = tuple(self._find())
-        for found in plugins:
-            if found.plugin in self._all_blocked:
-                _trace.note(found, "blocked")
-                continue
-            try:
-                self._load(manager, found, plugins)
-            except TrekError as error:
-                found.error = _found.closed(found, error)
+        with uncollected():
+            plugins = tuple(self._find())
+            for found in plugins:
+                if found.plugin in self._all_blocked:
+                    _trace.note(found, "blocked")
+                    continue
+                try:
+                    self._load(found, plugins)
+                except TrekError as error:
+                    found.error = _found.closed(found, error)
         return plugins
 
     def _find(self) -> Iterator[Found]:
@@ -226,7 +230,7 @@ class PluginHost:
                 yield (found := _found.installed(point))
                 _trace.note(found, f"found {point.value}")
 
-    def _load(self, manager: _found.Manager, found: Found, plugins: tuple[Found, ...]) -> None:
+    def _load(self, found: Found, plugins: tuple[Found, ...]) -> None:
         plugin = _found.imported(found)
         twin = next((other for other in plugins if other.given and other.get() is plugin), None)
         if twin and not found.given:  # the caller gave by hand what is installed as well: one plugin, not two
@@ -234,11 +238,12 @@ class PluginHost:
             _trace.note(found, found.offers[-1])
             return
         _found.refuse_second(found, next(other for other in plugins if other.plugin == found.plugin))
-        _found.register(manager, found, plugin)
-        for caller in manager.get_hookcallers(plugin) or ():
-            for implementation in caller.get_hookimpls():
-                if implementation.plugin is plugin:
-                    self._collect(found, caller.name, implementation.function)
+        if twin := next((other for other in plugins if other.registered is plugin), None):
+            _found.refuse_twin(found, twin.plugin)
+        hooks = _found.hooks(plugin) if found.ours else self._manager.hooks(found, plugin)
+        found.registered = plugin
+        for hook, function in hooks:
+            self._collect(found, hook, function)
 
     def _collect(self, found: Found, hook: str, function: Callable[[], object]) -> None:
         found.hooks.append(hook)
@@ -265,7 +270,7 @@ class PluginHost:
 
 def _ours_first(point: Point) -> tuple[bool, str, str]:
     """Nothing depends on the order but who is said to have come second, and that is never what trek brings."""
-    return point.project != DISTRIBUTION, point.name, point.value
+    return point.project != _found.DISTRIBUTION, point.name, point.value
 
 
 def _join(names: Iterable[str]) -> str:

@@ -1,20 +1,15 @@
-"""What each hook may offer: its type, its checks, and what must be right of a plugin before it is registered."""
+"""What each hook may offer: its type and its checks."""
 
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from typing import Any
 
 from trek_core._blame import Offer, blame, expect, shown
 from trek_core._dataclass import dataclass
-from trek_core._hooks import TrekHooks
 from trek_core.contracts import ExecutorProvider, Loader, Observer, Provider
 from trek_core.errors import PluginConflict, PluginContractError, plugin_words
-from trek_core.text import nearest
-
-HOOKS = tuple(name for name in vars(TrekHooks) if name.startswith("trek_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,50 +21,6 @@ class Kind:
     checks: tuple[tuple[str, Callable[[Any], bool], str], ...]
 
 
-# --------------------------------------------------------------------------- before a plugin is registered
-def check_plugin_object(plugin: Offer[object]) -> None:
-    """Refuses what pluggy would take in silence: a class, and a hook without its mark. Raises `PluginContractError`."""
-    if inspect.isclass(plugin.value):
-        _refuse(plugin, f"{shown(plugin.value)} is registered, want an instance of it: {plugin.value.__name__}()")
-    for name in dir(plugin.value):
-        if name.startswith("trek_") and _lacks_mark(plugin.value, name):
-            advice = "decorate it with @hookimpl" if name in HOOKS else "no hook has this name." + _right_name(name)
-            _refuse(plugin, f"{name} lacks @hookimpl and would never be called: {advice}")
-
-
-def check_hookimpl(plugin: Offer[object], name: str, options: dict[str, Any]) -> None:
-    """Refuses a misspelled hook and every option that has no meaning for hooks that only register."""
-    if name not in HOOKS:
-        _refuse(plugin, f"no hook is named {name!r}.{_right_name(name)}")
-    for option in ("optionalhook", "wrapper", "hookwrapper"):
-        if options.get(option):
-            _refuse(plugin, f"{name} is marked {option}=True: hooks of trek only register, write a plain @hookimpl")
-
-
-def _lacks_mark(plugin: object, name: str) -> bool:
-    static = inspect.getattr_static(plugin, name)
-    function = getattr(static, "__func__", static)
-    if not inspect.isroutine(function) or hasattr(function, "trek_impl"):
-        return False
-    ours = function is inspect.getattr_static(TrekHooks, name, None)
-    return not ours and (name.startswith("trek_register") or _resembles_a_hook(name))
-
-
-def _resembles_a_hook(name: str) -> bool:
-    import difflib  # noqa: PLC0415 - for a mistake, and for nobody else
-
-    return bool(difflib.get_close_matches(name, HOOKS, 1, 0.8))
-
-
-def _right_name(name: str) -> str:
-    return nearest(name, HOOKS) + f" Hooks: {', '.join(HOOKS)}"
-
-
-def _refuse(plugin: Offer[object], problem: str) -> None:
-    raise PluginContractError(plugin.plugin, plugin.distribution, "registering", problem)
-
-
-# --------------------------------------------------------------------------- what its hooks give
 def drain(source: Offer[object], hook: str, function: Callable[[], object]) -> list[Any]:
     """All that one hook of one plugin offers, checked.
 
@@ -132,13 +83,23 @@ def _check_fields(source: Offer[object], where: str, value: object, kind: Kind) 
             raise PluginContractError(source.plugin, source.distribution, where, problem)
 
 
-def _texts(values: object, pattern: str) -> bool:
+def _texts(values: object, right: Callable[[str], bool]) -> bool:
     """Whether it is a tuple of at least one text, all of which fit."""
     if not isinstance(values, tuple) or not values:
         return False
-    return all(isinstance(value, str) and re.fullmatch(pattern, value) for value in values)
+    return all(isinstance(value, str) and right(value) for value in values)
 
 
+# No patterns: to compile one takes as long as all these checks.
+def _is_suffix(text: str) -> bool:
+    return text.startswith(".") and len(text) > 1 and "\n" not in text
+
+
+def _is_scheme(text: str) -> bool:
+    return text.isascii() and text[:1].isalpha() and text.translate(_IN_SCHEMES).isalnum()
+
+
+_IN_SCHEMES = str.maketrans("+.-", "000")
 _NAME = ("name", lambda name: isinstance(name, str) and bool(name), "text that is not empty")
 _SETTINGS = (
     "settings",
@@ -148,10 +109,10 @@ _SETTINGS = (
     "a dataclass, the class and not an instance",
 )
 _CREATE = ("create", callable, "something callable")
-_SUFFIXES = ("suffixes", lambda found: _texts(found, r"\..+"), 'a tuple of texts with their dot: (".sql",)')
+_SUFFIXES = ("suffixes", lambda found: _texts(found, _is_suffix), 'a tuple of texts with their dot: (".sql",)')
 _SCHEMES = (
     "schemes",
-    lambda found: _texts(found, r"[A-Za-z][A-Za-z0-9+.-]*"),
+    lambda found: _texts(found, _is_scheme),
     'a tuple of texts as they stand in front of the colon: ("postgresql",)',
 )
 _LOADER = (_NAME, _SUFFIXES, ("load", callable, "something callable"))

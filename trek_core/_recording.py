@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from trek_core import _bodies, _records, script
     from trek_core.contracts import VersionStore
     from trek_core.model import Action, Record
+
+    Phase = Literal["begin", "done", "whole"]
+    Progress = Callable[[int, Phase], tuple[Statement, ...]]
 else:
     _bodies, _records, script = later("_bodies", "_records", "script")
-
-Phase = Literal["begin", "done", "whole"]
-Progress = Callable[[int, Phase], tuple[Statement, ...]]
 
 
 def records(store: Offer[VersionStore], actions: Iterable[Action], history: History) -> tuple[Record, ...]:

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from trek_core.contracts import Executor, Observer, VersionStore
     from trek_core.events import Event, Failed, Lost
     from trek_core.model import Lock, Locked
+
+    Planner = Callable[[History], Plan]
+    Opened = Callable[[], AbstractAsyncContextManager[Offer[Executor]]]
 else:
     _aftermath, _checks, _records, events = later("_aftermath", "_checks", "_records", "events")
 
 log = logging.getLogger("trek")
-Planner = Callable[[History], Plan]
-Opened = Callable[[], AbstractAsyncContextManager[Offer["Executor"]]]
 CONNECTING = 30.0  # seconds beside those for the lock, to ask on another session what became of a lost one
 NO_ROWS = Sql("SELECT '{}'::jsonb WHERE false")
 PAUSES = (0.0, 0.2, 0.5, 1.0)  # seconds before each session that is asked

@@ -8,11 +8,10 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from trek_core._blame import blame, called, expect, expect_all
-from trek_core._catalog import EntryCatalog, arrange, build, checksums, smell
+from trek_core._catalog import EntryCatalog, arrange, build, checksums, is_at_head, smell
 from trek_core._dataclass import replace
 from trek_core._door import later
 from trek_core._pause import uncollected
-from trek_core._planner import route
 from trek_core._recording import check_state, records
 from trek_core._tree import FolderTree
 from trek_core.errors import ConfigError, LoadError, TrekError, UnknownRevision
@@ -32,11 +31,11 @@ from trek_core.model import (
 from trek_core.plans import Plan, RevisionStatus, Status
 
 if TYPE_CHECKING:
-    from trek_core import _actions, _as_one, _resuming, script
+    from trek_core import _actions, _as_one, _planner, _resuming, script
     from trek_core.backend import Backend
     from trek_core.contracts import Tree
 else:
-    _actions, _as_one, _resuming, script = later("_actions", "_as_one", "_resuming", "script")
+    _actions, _as_one, _planner, _resuming, script = later("_actions", "_as_one", "_planner", "_resuming", "script")
 
 LENIENT = Rules(out_of_order="allow", missing="allow", changed="allow")
 
@@ -100,7 +99,7 @@ class Workspace:
         if self.layout.value.route is not None:
             return self._plan(map(_written, self._route(history, target, None).hops), history, target, None)
         known = tuple(revision for revision in state.applied if catalog.get(revision))
-        hops = route(catalog, replace(state, applied=known, unfinished=()), target, None, LENIENT, _never).hops
+        hops = _planner.route(catalog, replace(state, applied=known, unfinished=()), target, None, LENIENT, _never).hops
         moved = {hop.entry.revision for hop in hops}
         kept = moved.union(known)
         gone = [r for r in (*state.applied, *(row.revision for row in state.unfinished)) if r not in kept]
@@ -165,10 +164,17 @@ class Workspace:
     def _route(self, history: History, target: str, direction: Direction | None) -> Route:
         catalog, state = self.catalog(history.facts), self._state(history)
         if self.layout.value.route is None:
-            return route(catalog, state, target, direction, self.rules, self._edited)
+            if target == "head" and is_at_head(catalog, state) and not self._edited_at_all(catalog, state):
+                return Route()
+            return _planner.route(catalog, state, target, direction, self.rules, self._edited)
         with blame(self.layout, "Layout.route"):
             hops = self.layout.value.route(catalog, state, target, direction)
         return Route(expect_all(self.layout, "Layout.route", hops, Hop))
+
+    def _edited_at_all(self, catalog: EntryCatalog, state: State) -> bool:
+        """Whether a file was edited that somebody should hear of."""
+        rows = [(entry, row) for entry in catalog.entries if (row := state.rows.get(entry.revision))]
+        return self.rules.changed != "allow" and bool(self._edited(rows))
 
     def _state(self, history: History) -> State:
         catalog = self.catalog(history.facts)

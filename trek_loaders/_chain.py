@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from trek_core.plugin import Cycle, LoadError, UnknownRevision
 from trek_loaders._names import natural_key
@@ -13,14 +13,20 @@ if TYPE_CHECKING:
     from trek_loaders._names import Key, Named
 
 
-class Draft(NamedTuple):
+class Draft:
     """A revision before its neighbours are known."""
 
-    key: Key
-    revision: str
-    files: tuple[Named, ...]
-    requires: tuple[str, ...] | None = None
-    replaces: tuple[str, ...] = ()
+    __slots__ = ("files", "key", "replaces", "requires", "revision")
+
+    def __init__(
+        self,
+        key: Key,
+        revision: str,
+        files: tuple[Named, ...],
+        requires: tuple[str, ...] | None = None,
+        replaces: tuple[str, ...] = (),
+    ) -> None:
+        self.key, self.revision, self.files, self.requires, self.replaces = key, revision, files, requires, replaces
 
 
 def expand(drafts: Sequence[Draft]) -> dict[str, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from trek_core.plugin import Direction, Duplicate, File, LoadError
 
@@ -16,13 +16,13 @@ _RESERVED = ("head", "base", "initial")
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
-class Named(NamedTuple):
+class Named:
     """A file and what its name says. `direction` None: the content says what is up and what is down."""
 
-    file: File
-    revision: str
-    title: str
-    direction: Direction | None
+    __slots__ = ("direction", "file", "revision", "title")
+
+    def __init__(self, file: File, revision: str, title: str, direction: Direction | None) -> None:
+        self.file, self.revision, self.title, self.direction = file, revision, title, direction
 
 
 def read_name(file: File, suffix: str) -> Named:

@@ -104,9 +104,9 @@ def _reason_to_ignore(file: File, taken: str) -> str | None:
 
 def _draft(tree: Tree, key: Key, named: tuple[Named, ...]) -> Draft:
     files = named if len(named) == 1 and named[0].direction is None else pair_up(named)
-    file, revision, _, direction = files[0]
-    said = _directives(tree, file, direction)
-    return Draft(key, revision, files, said.requires, said.replaces) if said else Draft(key, revision, files)
+    up = files[0]
+    said = _directives(tree, up.file, up.direction)
+    return Draft(key, up.revision, files, said.requires, said.replaces) if said else Draft(key, up.revision, files)
 
 
 def _directives(tree: Tree, file: File, direction: Direction | None) -> Directives | None:
@@ -137,15 +137,16 @@ def _beginning(tree: Tree, file: File) -> bytes:
 def _entries(drafts: Sequence[Draft]) -> Iterator[Entry]:
     replaced = expand(drafts)
     before = parents(drafts, replaced)
-    for _, revision, files, _, _ in drafts:
-        file, _, title, _ = files[0]
+    for draft in drafts:
+        revision, files = draft.revision, draft.files
+        up = files[0]
         yield Entry(
             revision=revision,
-            title=title,
+            title=up.title,
             parents=before[revision],
-            files=(file, files[1].file) if len(files) > 1 else (file,),
+            files=(up.file, files[1].file) if len(files) > 1 else (up.file,),
             load=partial(_load, files),
-            checksums=partial(_checksums, file),
+            checksums=partial(_checksums, up.file),
             replaces=replaced.get(revision, ()),
         )
 

@@ -728,7 +728,7 @@ def test_a_module_with_only_the_class_of_its_hooks_is_told_to_make_an_instance(i
 
 @pytest.mark.usefixtures("installed_only")
 def test_what_trek_brings_never_comes_second(install, monkeypatch):
-    monkeypatch.setattr("trek_core._host.DISTRIBUTION", "trek-itself")
+    monkeypatch.setattr("trek_core._found.DISTRIBUTION", "trek-itself")
     install("trek-itself", {"sql": "ours"}, ours=loader_module("sql", ".sql"))
     install("a-newcomer", {"a": "theirs"}, theirs=loader_module("other", ".sql"))
     with pytest.raises(PluginConflict) as error:

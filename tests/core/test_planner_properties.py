@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trek_core._catalog import EntryCatalog, build
+from trek_core._catalog import EntryCatalog, build, is_at_head
 from trek_core._planner import route
 from trek_core.errors import OutOfOrder, PlanError
 from trek_core.model import Arrangement, Direction, Entry, HistoryRow, Hop, Route, Rules, Script, State
@@ -208,3 +208,34 @@ def test_every_step_of_the_way_can_be_a_run_of_its_own(world: World) -> None:
         walked.append(hop)
         applied = follow(applied, (hop,))
     assert tuple(walked) == plan(world, world.applied, "head").hops
+
+
+@st.composite
+def odd_worlds(draw: st.DrawFn) -> tuple[EntryCatalog, State]:
+    """Nearly up to date: entries of every kind, and a history that may have one more, or an unfinished one."""
+    world = draw(worlds())
+    changes = st.fixed_dictionaries(
+        {}, optional={"skip": st.just("why"), "recorded": st.just(False), "rerun": st.just("always")}
+    )
+    entries = [
+        replace(entry, **(draw(changes) if draw(st.integers(0, 5)) == 0 else {})) for entry in world.catalog.entries
+    ]
+    last = entries[-1]
+    entries[-1] = replace(
+        last, replaces=draw(st.sampled_from([(), (), ("old",)])), aliases=draw(st.sampled_from([(), ("a",)]))
+    )
+    applied = draw(
+        st.sampled_from([tuple(world.parents), tuple(world.parents), world.applied, (*world.parents, "gone")])
+    )
+    left = draw(st.sampled_from([(), (), (HistoryRow(revision="r0", state="started"),)]))
+    return build(Arrangement(tuple(entries))), State(
+        applied, {name: HistoryRow(revision=name) for name in applied}, left
+    )
+
+
+@given(odd_worlds(), st.sampled_from([None, Direction.up, Direction.down]))
+def test_who_is_seen_to_be_at_head_at_a_glance_has_no_way_there(
+    world: tuple[EntryCatalog, State], way: Direction | None
+) -> None:
+    if is_at_head(*world):
+        assert route(*world, "head", way, Rules(), lambda pairs: {}) == Route()

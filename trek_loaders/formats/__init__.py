@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from trek_core.plugin import NoSettings, Provider, hookimpl
+from trek_core.plugin import NoSettings, Provider, dataclass, hookimpl
 from trek_loaders.formats._settings import PogoSettings, RefinerySettings, SearchPath, TableSettings
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from trek_core.plugin import Layout, Signs, VersionStore
 
 
-class Tool(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Tool:
     """module: below this package. store, layout: the settings that each takes."""
 
     module: str
