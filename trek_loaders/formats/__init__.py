@@ -40,6 +40,7 @@ TOOLS = {
     "prisma": Tool("prisma"),
     "refinery": Tool("refinery", RefinerySettings),
     "sqlx": Tool("sqlx"),
+    "tern": Tool("tern"),
 }
 
 

@@ -14,7 +14,6 @@ from trek_core.plugin import (
     Action,
     Arrangement,
     Body,
-    Catalog,
     Direction,
     Duplicate,
     File,
@@ -22,16 +21,14 @@ from trek_core.plugin import (
     HistoryRow,
     Layout,
     NoSettings,
-    PlanError,
     Record,
     Row,
     Script,
-    State,
-    replace,
+    quote_literal,
 )
 from trek_loaders.formats._bodies import one_query
 from trek_loaders.formats._files import chain, ignored, only_sql, slug, text_of
-from trek_loaders.formats._store import ToolStore, number
+from trek_loaders.formats._one_row import OneRowStore, moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -110,7 +107,7 @@ def lock_key(schema: str, table: str, database: str) -> int:
     return (zlib.crc32(f"{schema}\0{table}\0{database}".encode()) * _SALT) & 0xFFFFFFFF
 
 
-class GolangMigrateStore(ToolStore):
+class GolangMigrateStore(OneRowStore):
     """One row: the version, and whether the step to it was begun and did not come to its end (dirty).
 
     In a transaction the row is written with the migration. Outside one it is written as the tool does: dirty before the
@@ -137,91 +134,42 @@ class GolangMigrateStore(ToolStore):
     def create(self, name: str) -> Iterable[str]:
         return (f"CREATE TABLE {name} (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)",)
 
-    def state(self, history: History, catalog: Catalog) -> State:
-        """Everything up to the version; of a dirty one what is below, since nobody knows how far the step came."""
-        if not history.rows:
-            return State()
-        row = history.rows[-1]
-        version, dirty = row.data["version"], row.data["dirty"]
-        below = [entry.revision for entry in catalog.entries if _number(entry.revision) < version]
-        if dirty:
-            return State(tuple(below), unfinished=(row,))
-        return State((*below, row.revision), {row.revision: row})
-
     # ----------------------------------------------------------------------- writing
     def record(self, action: Action, history: History) -> Record:
         """Raises `PlanError` for a step that leaves more than one head, and one that one row cannot tell."""
-        before, after = _standing(history), self._target(action, history)
-        guard, following = self.place.guard(history), _following(history, after)
-        moved = f"the history moved on from version {before[0]}: another runner was faster"
         if action.body is None or action.mode == "transaction":
-            step = self.place.step(history, self._stands(history, before), moved, *self._writes(history, after))
-            return Record(begin=(step,), guard=guard, history=following)
+            return super().record(action, history)
+        after = self.target(action, history)
         dirty = (NIL if after is None else after, True)
-        begin = self.place.step(
-            history, self._stands(history, before), moved, *self._writes(history, dirty[0], dirty=True)
-        )
+        begin = self.place.step(history, self.stands(history), moved(history), *self._inserts(history, *dirty))
         late = (
             f"{action.name} ran outside a transaction, and meanwhile the history moved on from its dirty version {dirty[0]}: "
             "nothing was recorded. Look at what both did to the database, then set the history right with trek stamp."
         )
-        finish = self.place.late(history, self._stands(history, dirty), late, *self._writes(history, after))
+        finish = self.place.late(history, self._holds(history, *dirty), late, *self.writes(history, after))
+        guard, following = self.place.guard(history), self.following(history, after)
         return Record(begin=(begin,), finish=(finish,), guard=guard, history=following)
 
-    def _stands(self, history: History, row: tuple[int, bool]) -> str:
-        """The condition that the row, or with `NIL` no row, is there and no other."""
-        table, (version, dirty) = self.place.named(history), row
-        if version == NIL and not dirty:
-            return f"NOT EXISTS (SELECT FROM {table})"
-        row_is = f"version = {version} AND dirty = {'true' if dirty else 'false'}"
-        return f"(SELECT count(*) = 1 AND bool_and({row_is}) FROM {table})"
+    def stands(self, history: History) -> str:
+        if not history.rows:
+            return f"NOT EXISTS (SELECT FROM {self.place.named(history)})"
+        row = history.rows[-1].data
+        return self._holds(history, row["version"], row["dirty"])
 
-    def _writes(self, history: History, version: int | None, *, dirty: bool = False) -> tuple[str, ...]:
+    def writes(self, history: History, version: int | None) -> tuple[str, ...]:
+        return (
+            (f"DELETE FROM {self.place.named(history)}",) if version is None else self._inserts(history, version, False)
+        )
+
+    def row(self, version: int) -> Row:
+        return {"version": version, "dirty": False}
+
+    def _holds(self, history: History, version: int, dirty: bool) -> str:
+        """The condition that this row is there and no other."""
+        row_is = f"version = {version} AND dirty = {quote_literal(dirty)}"
+        return f"(SELECT count(*) = 1 AND bool_and({row_is}) FROM {self.place.named(history)})"
+
+    def _inserts(self, history: History, version: int, dirty: bool) -> tuple[str, ...]:
         table = self.place.named(history)
-        values = f"({version}, {'true' if dirty else 'false'})"
-        insert = () if version is None else (f"INSERT INTO {table} (version, dirty) VALUES {values}",)
-        return (f"DELETE FROM {table}", *insert)
-
-    def _target(self, action: Action, history: History) -> int | None:
-        """The version after the action; None for no row."""
-        if len(action.after) > 1:
-            message = (
-                f"After {action.name} the database would stand on {', '.join(action.after)}, and {NAME}'s table holds one "
-                "version. Use another store, or a folder without branches."
-            )
-            raise PlanError(message, action.after)
-        if action.before != action.after or action.body is not None:
-            return number(NAME, action.after[0]) if action.after else None
-        current = history.rows[-1].revision if history.rows else None
-        if action.revision != current:
-            raise _untellable(action, current)
-        if action.verb == "mark":
-            return number(NAME, action.revision)
-        before = (*action.entry.parents, *action.after)[-1:]
-        return number(NAME, before[0]) if before else None
-
-
-def _untellable(action: Action, current: str | None) -> PlanError:
-    message = (
-        f"{action.verb} {action.name}: {NAME}'s table holds one version, now {current or 'none'}, and everything up to it "
-        "counts as applied: it cannot say that of one alone. Say where the database stands: trek stamp REVISION."
-    )
-    return PlanError(message, (action.revision,))
-
-
-def _number(revision: str) -> int:
-    return int(revision) if revision.isdecimal() else 1 << 64
-
-
-def _standing(history: History) -> tuple[int, bool]:
-    """The row as it is; `NIL` and clean where there is none."""
-    if not history.rows:
-        return NIL, False
-    row = history.rows[-1].data
-    return row["version"], row["dirty"]
-
-
-def _following(history: History, version: int | None) -> History:
-    row = {"version": version, "dirty": False}
-    lines = () if version is None else (HistoryRow(revision=str(version), data=row),)
-    return replace(history, exists=True, rows=lines)
+        insert = f"INSERT INTO {table} (version, dirty) VALUES ({version}, {quote_literal(dirty)})"
+        return (f"DELETE FROM {table}", insert)
