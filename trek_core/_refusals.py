@@ -162,5 +162,9 @@ def _since(name: str, row: HistoryRow | None) -> str:
 
 
 def _edited(entry: Entry, row: HistoryRow | None, now: str) -> str:
-    recorded = f", applied with checksum {row.checksum[:12]}, now {now[:12]}" if row and row.checksum else ""
+    recorded = ""
+    if row and row.checksum and row.checksum != now:
+        recorded = f", applied with checksum {row.checksum[:12]}, now {now[:12]}"
+    elif row and row.title != entry.title:  # what a store of a tool compares as well
+        recorded = f", applied as {row.title!r}, now {entry.title!r}"
     return f"{entry.revision}: {files_of(entry)}{recorded}"

@@ -31,7 +31,7 @@ class Layout:
     A11. Checksums are texts, and others when the way up was edited.
     A12. `smells` gives None for the format's own folders, and the reason as text for another tool's.
     A13. The files of `new` are not there yet, and fit the folder: arranged with the others they are one more revision, the
-        last; where none can be made `new` raises `ConfigError` or `PlanError`.
+        last of those that run once; where none can be made `new` raises `ConfigError` or `PlanError`.
     A14. `route` leads from an empty history to "head", from there back to "base", and nowhere when it is there;
         each `Hop.before` is the `Hop.after` of the one before it.
     """

@@ -228,10 +228,12 @@ def written(case: LayoutCase, more: object) -> Mapping[str, str]:
 
 
 def flaw_of_new(case: LayoutCase, before: Arrangement, files: Files) -> str:
-    """What keeps the files from being one more revision, the last; nothing if they are."""
+    """What keeps the files from being one more revision, the last of those that run once; nothing if they are."""
     try:
-        found = revisions(arranged(case, case.tree(files)))
+        arrangement = arranged(case, case.tree(files))
     except (LoadError, PlanError) as error:
         return f"the folder is refused: {error}".rstrip(".")
-    right = found[:-1] == revisions(before) and len(set(found)) == len(before.entries) + 1
-    return "" if right else f"it arranged {found}, want one more at the end than {revisions(before)}"
+    found, were = revisions(arrangement), revisions(before)
+    more = [entry.revision for entry in arrangement.entries if entry.rerun == "never"][-1:]
+    right = [name for name in found if name not in more] == [*were] and len(set(found)) == len(were) + 1
+    return "" if right else f"it arranged {found}, want one more than {were}, the last of those that run once"

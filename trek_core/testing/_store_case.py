@@ -24,6 +24,7 @@ class StoreCase:
     other_shape: a statement that makes a table of another shape where the store's own would be.
     revision: number, from 1 -> the name of a revision, for a store that does not take every text: `str` for a column of
     numbers. The messages call revisions "a" and "b" all the same. Leave the capability "names" out then.
+    checksum: number, from 0 -> a checksum, for a store that does not take every text, likewise.
     """
 
     store: VersionStore
@@ -31,6 +32,7 @@ class StoreCase:
     other: VersionStore | None = None
     other_shape: Statement | None = None
     revision: Callable[[int], str] | None = None
+    checksum: Callable[[int], str] | None = None
 
     def __post_init__(self) -> None:
         check("StoreCase(store=…)", self.store, VersionStore, "a VersionStore: the object, not its class")
@@ -124,6 +126,10 @@ class Bench:
     def _built_on(self, entry: Entry, path: tuple[str, ...]) -> Entry:
         known = self._entries.get(entry.revision)
         return replace(entry, parents=known.parents if known else path[-1:])
+
+    def sums(self, count: int) -> tuple[str, ...]:
+        """So many checksums that the store takes, no two the same."""
+        return tuple(map(self.case.checksum or "sum {}".format, range(count)))
 
     # ----------------------------------------------------------------------- names of revisions
     def _named(self, entry: Entry) -> Entry:

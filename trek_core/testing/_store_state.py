@@ -102,19 +102,21 @@ class StateTests(StoreTests):
     # ----------------------------------------------------------------------- edited files
     async def test_s16_a_row_is_unchanged_for_the_checksum_that_was_written(self) -> None:
         async with self.bench() as bench:
-            row = await _written(bench, "sum 1")
-            for checksums in (("sum 1",), ("sum 2", "sum 1"), ()):
+            before, written, other = bench.sums(3)
+            row = await _written(bench, before, written)
+            for checksums in ((written,), (other, written), ()):
                 said = changed(bench.store, checksums, row)
                 assert not said, (
-                    f"{bench.who}: 'sum 1' was written, and for {checksums} it says that the file was edited"
+                    f"{bench.who}: {written!r} was written, and for {checksums} it says that the file was edited"
                 )
 
     @needs("checksums")
     async def test_s17_a_row_is_changed_for_another_checksum(self) -> None:
         async with self.bench() as bench:
-            row = await _written(bench, "sum 1")
-            said = changed(bench.store, ("sum 2", "sum 3"), row)
-            assert said, f"{bench.who}: 'sum 1' was written, and for 'sum 2', 'sum 3' it says that nothing changed"
+            before, written, *others = bench.sums(4)
+            row = await _written(bench, before, written)
+            said = changed(bench.store, tuple(others), row)
+            assert said, f"{bench.who}: {written!r} was written, and for {others} it says that nothing changed"
 
 
 async def _check_unfinished(bench: Bench, what: str) -> None:
@@ -124,9 +126,9 @@ async def _check_unfinished(bench: Bench, what: str) -> None:
     assert right, f"{bench.who}: {what}: unfinished is {found}, want ['a'], and applied is {state.applied}, want ()"
 
 
-async def _written(bench: Bench, checksum: str) -> Row:
+async def _written(bench: Bench, before: str, checksum: str) -> Row:
     """The raw row of a migration with that checksum, as a plan asks about it. It was applied before with another one."""
-    await bench.done(action("a", bench.ground.note("a"), checksum="sum 0"))
+    await bench.done(action("a", bench.ground.note("a"), checksum=before))
     await bench.done(action("a", bench.ground.note("not a"), verb="revert"))
     await bench.done(action("a", bench.ground.note("a"), checksum=checksum))
     rows = (await bench.state()).rows

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trek_core.plugin import NoSettings, Provider, dataclass, hookimpl
-from trek_loaders.formats._settings import PogoSettings, RefinerySettings, SearchPath, TableSettings
+from trek_loaders.formats._settings import FlywaySettings, PogoSettings, RefinerySettings, SearchPath, TableSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,6 +33,7 @@ TOOLS = {
     "dbmate": Tool("dbmate"),
     "diesel": Tool("diesel"),
     "drizzle": Tool("drizzle"),
+    "flyway": Tool("flyway", layout=FlywaySettings),
     "golang-migrate": Tool("golang_migrate"),
     "goose": Tool("goose"),
     "node-pg-migrate": Tool("node_pg_migrate", layout=SearchPath),

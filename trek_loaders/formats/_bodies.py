@@ -28,10 +28,12 @@ def in_transaction(tool: str, text: str, file: str, start: int = 0) -> Body:
     return in_transaction_of(tool, read(tool, text, file, start))
 
 
-def in_transaction_of(tool: str, statements: Iterable[Sql]) -> Body:
-    """The same of statements that were read already."""
+def in_transaction_of(tool: str, statements: Iterable[Sql | Copy]) -> Body:
+    """The same of statements that were read already, and of COPY where the tool sends its data."""
     found = tuple(statements)
     for one in found:
+        if isinstance(one, Copy):
+            continue
         if one.refuses_block:
             raise _refused(tool, one, "runs this in a transaction, which refuses it")
         if one.controls_transaction:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from trek_core.plugin import dataclass
+from collections.abc import Mapping
+
+from trek_core.plugin import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,28 @@ class PogoSettings:
     """schema: pogo-migrate's own setting of that name, which is also the search_path that it runs migrations with."""
 
     schema: str = "public"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlywaySettings:
+    """Flyway's own settings that say which files are migrations and how they run, under its own names.
+
+    default_schema: None is the schema that is current. placeholders: those of the user, and what a built-in one
+    (`flyway:table`, `flyway:environment`) is to be instead.
+    """
+
+    default_schema: str | None = None
+    placeholders: Mapping[str, str] = field(default_factory=dict)
+    placeholder_replacement: bool = True
+    placeholder_prefix: str = "${"
+    placeholder_suffix: str = "}"
+    placeholder_separator: str = ":"
+    sql_migration_prefix: str = "V"
+    repeatable_sql_migration_prefix: str = "R"
+    undo_sql_migration_prefix: str = "U"
+    baseline_migration_prefix: str = "B"
+    sql_migration_separator: str = "__"
+    sql_migration_suffixes: tuple[str, ...] = (".sql",)
+    validate_migration_naming: bool = False
+    execute_in_transaction: bool = True
+    mixed: bool = False

@@ -142,9 +142,10 @@ def moment(text: str) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def do(*statements: str) -> Sql:
-    """Statements of PL/pgSQL as one of SQL."""
-    block = "BEGIN\n" + "".join(f"{statement};\n" for statement in statements) + "END"
+def do(*statements: str, declare: str = "") -> Sql:
+    """Statements of PL/pgSQL as one of SQL. declare: a variable."""
+    declared = f"DECLARE {declare};\n" if declare else ""
+    block = f"{declared}BEGIN\n" + "".join(f"{statement};\n" for statement in statements) + "END"
     return Sql(f"DO {quote_literal(block)}" if "$trek$" in block else f"DO $trek$\n{block}\n$trek$")
 
 
