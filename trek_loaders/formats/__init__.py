@@ -11,7 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trek_core.plugin import NoSettings, Provider, dataclass, hookimpl
-from trek_loaders.formats._settings import FlywaySettings, PogoSettings, RefinerySettings, SearchPath, TableSettings
+from trek_loaders.formats._settings import (
+    FlywaySettings,
+    Placeholders,
+    PogoSettings,
+    RefinerySettings,
+    SearchPath,
+    TableSettings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,6 +43,7 @@ TOOLS = {
     "flyway": Tool("flyway", layout=FlywaySettings),
     "golang-migrate": Tool("golang_migrate"),
     "goose": Tool("goose"),
+    "graphile-migrate": Tool("graphile_migrate", layout=Placeholders),
     "node-pg-migrate": Tool("node_pg_migrate", layout=SearchPath),
     "pogo-migrate": Tool("pogo_migrate", PogoSettings),
     "prisma": Tool("prisma"),

@@ -59,3 +59,10 @@ class FlywaySettings:
     validate_migration_naming: bool = False
     execute_in_transaction: bool = True
     mixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholders:
+    """placeholders: graphile-migrate's own, `:NAME` -> text; the text `!ENV` is the environment variable of that name."""
+
+    placeholders: Mapping[str, str] = field(default_factory=dict)

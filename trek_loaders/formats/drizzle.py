@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from trek_core.plugin import (
@@ -22,6 +21,7 @@ from trek_core.plugin import (
     NoSettings,
     Rules,
     Script,
+    dataclass,
     quote_literal,
 )
 from trek_loaders._sql import line_at
