@@ -147,6 +147,13 @@ class TestTable(OnTheRunsServer, VersionStoreSuite):
             )
 
 
+def test_a_checksum_is_the_one_that_refinerys_own_tests_expect_in_both_widths() -> None:
+    text = "CREATE TABLE cars (\n    id int,\n    name varchar(255)\n);\n"
+    tree = MemoryTree({"V2__add_cars_table.sql": text})
+    (entry,) = make_layout("refinery").arrange(tree).entries
+    assert entry.checksums(tree) == ("8238603820526370208 5394706226941044339",)
+
+
 @pytest.mark.parametrize(
     ("content", "line", "problem"),
     [
