@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.databases import Connection
+    from trek_core.plugin import TransactionChoice
 
 CASE = ForeignCase(
     format="flyway",
@@ -233,6 +234,18 @@ class TestFlyway(ForeignSuite):
         (tmp_path / "V1__a.sql").write_text("CREATE SCHEMA AUTHORIZATION CURRENT_USER; CREATE TABLE one (i int)")
         await CASE.migrator(connection, tmp_path).migrate()
         assert await connection.fetchval("SELECT to_regclass('public.one') IS NOT NULL")
+
+    @pytest.mark.parametrize("transaction", ["each", "plan"])
+    async def test_the_search_path_is_as_it_was_in_a_transaction_of_the_caller_too(
+        self, connection: Connection, folder: Path, transaction: TransactionChoice
+    ) -> None:
+        (folder / "V1_1__idx.sql").write_text("SET search_path = pg_catalog")
+        async with connection.transaction():
+            await CASE.migrator(connection, folder, transaction=transaction).migrate()
+            assert await connection.fetchval("SHOW search_path") == '"$user", public'
+        (folder / "V3__more.sql").write_text("CREATE TABLE further (i int)")
+        await CASE.migrator(connection, folder, transaction=transaction).migrate()
+        assert await connection.fetchval("SHOW search_path") == '"$user", public'
 
 
 class TestFolder(LayoutSuite):

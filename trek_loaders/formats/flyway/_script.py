@@ -67,10 +67,10 @@ class ScriptFile:
         """What Flyway does with it. Raises `LoadError`."""
         conf = self._configuration(tree)
         statements = self._statements(self._text(tree, conf))
-        first = search_path(self.context.schema(tree))
+        schema = self.context.schema(tree)
         if self._in_transaction(statements, conf):
-            return in_transaction_of(NAME, (first, *statements))
-        return Body((first, *statements), "autocommit")
+            return in_transaction_of(NAME, (search_path(schema, local=not tree.facts.in_transaction), *statements))
+        return Body((search_path(schema), *statements), "autocommit")
 
     # ----------------------------------------------------------------------- reading
     def _text(self, tree: Tree, conf: Configuration) -> Replaced:
@@ -122,16 +122,19 @@ def _either(said: bool | None, otherwise: bool) -> bool:
     return otherwise if said is None else said
 
 
-def search_path(schema: str | None) -> Sql:
-    """Puts the default schema in front of the search_path unless it is there; None: the one that is current."""
+def search_path(schema: str | None, *, local: bool = False) -> Sql:
+    """Puts the default schema in front of the search_path unless it is there; None: the one that is current.
+
+    local: until the COMMIT of trek's own transaction, so that nothing is to be put back, which costs more than a small script.
+    """
     name = "pg_catalog.current_schema()" if schema is None else quote_literal(schema)
     path = "pg_catalog.current_setting('search_path')"
     return Sql(
         f"SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(',', pg_catalog.quote_ident(s), nullif(p, '')), "
-        f"false) FROM (SELECT {name}, {path}) AS t (s, p) "
+        f"{quote_literal(local)}) FROM (SELECT {name}, {path}) AS t (s, p) "
         "WHERE p <> s AND NOT pg_catalog.starts_with(p, s || ',') "
         "AND EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = s)",
-        changes_settings=True,
+        changes_settings=not local,
     )
 
 
