@@ -49,6 +49,7 @@ TOOLS = {
     "prisma": Tool("prisma"),
     "refinery": Tool("refinery", RefinerySettings),
     "sqlx": Tool("sqlx"),
+    "supabase": Tool("supabase"),
     "tern": Tool("tern"),
 }
 
