@@ -51,6 +51,7 @@ TOOLS = {
     "sqlx": Tool("sqlx"),
     "supabase": Tool("supabase"),
     "tern": Tool("tern"),
+    "yoyo": Tool("yoyo"),
 }
 
 

@@ -6,6 +6,7 @@ import re
 from codecs import BOM_UTF8
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import Arrangement, ConfigError, Entry, File, Ignored, LoadError, Script, Source, decode
@@ -25,6 +26,11 @@ def text_of(tree: Tree, file: File, *, bom: str = "") -> str:
     if bom and content.startswith(BOM_UTF8):
         raise LoadError(str(file), 1, f"a byte order mark: {bom}", "Save the file as UTF-8 without it.")
     return decode(Source(file, content))
+
+
+def plain(text: str) -> str:
+    """With the line ends that a Python program reads, and sends, unless it asks for others."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def ignored(tool: str, file: File, pattern: str) -> Ignored:
@@ -90,3 +96,11 @@ def stamp(arrangement: Arrangement) -> int:
     now = int(datetime.now(UTC).strftime("%Y%m%d%H%M%S"))
     digits = re.match("[0-9]*", arrangement.entries[-1].revision if arrangement.entries else "")
     return max(now, int(digits[0]) + 1) if digits and digits[0] else now
+
+
+def daily(arrangement: Arrangement, title: str) -> str:
+    """The name of a new file as yoyo and pogo-migrate have it: the day, the number in it, five characters, the title."""
+    now = datetime.now(UTC)
+    day, letters = now.strftime("%Y%m%d"), sha256(f"{now} {title}".encode()).hexdigest()[:5]
+    numbers = [int(found[1]) for one in arrangement.entries if (found := re.match(rf"{day}_([0-9]+)_", one.revision))]
+    return f"{day}_{max(numbers, default=0) + 1:02}_{letters}-{slug(title).replace('_', '-')}"

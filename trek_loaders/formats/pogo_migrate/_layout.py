@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from functools import partial
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import (
@@ -23,10 +20,10 @@ from trek_core.plugin import (
     Script,
     Source,
 )
-from trek_loaders.formats._files import below, slug, text_of
+from trek_loaders.formats._files import below, daily, plain, text_of
 from trek_loaders.formats._graph import heads, in_order
 from trek_loaders.formats._syntax import read_module
-from trek_loaders.formats.pogo_migrate._sql import NAME, plain, read_head, read_script
+from trek_loaders.formats.pogo_migrate._sql import NAME, read_head, read_script
 from trek_loaders.python import load_function
 
 if TYPE_CHECKING:
@@ -121,11 +118,8 @@ def new(arrangement: Arrangement, title: str, kind: str) -> Mapping[str, str]:
     if kind not in ("sql", "py"):
         message = f"{NAME} has no {kind!r} migrations: its files are sql and py."
         raise ConfigError(message)
-    now, depends = datetime.now(UTC), heads(arrangement)
-    day, title = now.strftime("%Y%m%d"), " ".join(title.split()).replace("\\", "/").replace('"', "'")
-    numbers = [int(found[1]) for one in arrangement.entries if (found := re.match(rf"{day}_([0-9]+)_", one.revision))]
-    letters = sha256(f"{now} {title}".encode()).hexdigest()[:5]
-    stem = f"{day}_{max(numbers, default=0) + 1:02}_{letters}-{slug(title).replace('_', '-')}"
+    stem, depends = daily(arrangement, title), heads(arrangement)
+    title = " ".join(title.split()).replace("\\", "/").replace('"', "'")
     if kind == "py":
         return {f"{stem}.py": _PYTHON.format(title=title, depends=list(depends))}
     return {f"{stem}.sql": _SQL.format(title=title, depends=" ".join(depends)).replace(": \n", ":\n")}

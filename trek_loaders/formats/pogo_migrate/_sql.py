@@ -28,11 +28,6 @@ class Head:
     transaction: bool
 
 
-def plain(text: str) -> str:
-    """With line ends as Python reads them, which is how pogo-migrate sends them."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def read_head(text: str, file: str) -> Head:
     """Raises `LoadError` for what pogo-migrate refuses."""
     head = text[: _place(text, _APPLY, file)]
