@@ -18,6 +18,7 @@ from trek_core.plugin import (
     Facts,
     Form,
     History,
+    HistoryRow,
     Rows,
     Sql,
     State,
@@ -82,7 +83,7 @@ class NativeStore(VersionStore):
         seq = history.next
         guard = Guard(self._table.schema, self._table.table, self._table.key)
         if action.body is None:  # only the history is written
-            row = self._insert(history, action, "done", finished=True)
+            row = self._insert(history, action, "done", finished=True, told=action.told)
             begin = (row, *self._abandoned(action, history))
             return Record(begin=begin, guard=guard, history=_used(history, 1))
         if action.mode != "transaction":
@@ -129,17 +130,30 @@ class NativeStore(VersionStore):
         left = [row for row in history.rows if row.revision == action.revision and row.state in ("started", "claim")]
         return tuple(self._turn(row.data["seq"], (row.state, "abandoned")) for row in left)
 
-    def _insert(self, history: History, action: Action, state: str, *, finished: bool, step: int | None = None) -> Sql:
+    def _insert(
+        self,
+        history: History,
+        action: Action,
+        state: str,
+        *,
+        finished: bool,
+        step: int | None = None,
+        told: HistoryRow | None = None,
+    ) -> Sql:
         values = (history.next, action.revision, action.verb, action.entry.title, action.checksum, state, step)
-        return self._row(values, history, finished=finished)
+        return self._row(values, history, finished=finished, told=told)
 
     def _unmark(self, seq: int, revision: str, history: History) -> Sql:
         return self._row((seq, revision, "unmark", "", None, "done", None), history, finished=True)
 
-    def _row(self, values: tuple[object, ...], history: History, *, finished: bool) -> Sql:
+    def _row(
+        self, values: tuple[object, ...], history: History, *, finished: bool, told: HistoryRow | None = None
+    ) -> Sql:
         """A step's row stands behind its statement, in the same query; with no other finished row anything ran."""
-        times = (_STEP if values[-1] else _AT_ONCE) if finished else _OPEN
-        return _inserting(self.name, times).filled(tuple(map(quote_literal, (*values, history.facts.identity or None))))
+        known = tuple(map(quote_literal, (*values, history.facts.identity or None)))
+        if told and (times := _times(told)):
+            return Sql(_inserted(self.name, times).filled(known).text)  # no two of them are alike
+        return _inserting(self.name, (_STEP if values[-1] else _AT_ONCE) if finished else _OPEN).filled(known)
 
     def _touch(self, seq: int) -> Sql:
         return Sql(f"UPDATE {self.name} AS h SET {_STAMP} WHERE seq = {seq}")
@@ -161,11 +175,13 @@ _STEP = f"pg_catalog.statement_timestamp(), {_NOW}, {_SINCE_QUERY}"
 _STAMP = f"finished_at = {_NOW}, duration = pg_catalog.date_part('epoch', {_NOW} - h.started_at)"
 
 
-@cache
-def _inserting(table: str, times: str) -> Form:
+def _inserted(table: str, times: str) -> Form:
     given = ("seq", "revision", "verb", "title", "checksum", "state", "step", "database")
     begin = f"INSERT INTO {table} ({', '.join(given)}, started_at, finished_at, duration) VALUES ("
     return Form((begin, *[", "] * (len(given) - 1), f", {times})"))
+
+
+_inserting = cache(_inserted)
 
 
 @cache
@@ -181,6 +197,19 @@ def _turning(table: str, identity: str, states: tuple[str, str], more: str) -> F
         f" RETURNING CASE h.state WHEN {after} THEN 1 ELSE ({row} || h.seq || {gone} || h.state)::integer END"
     )
     return Form((f"INSERT INTO {table} AS h (seq, revision, verb, title, state) VALUES (", turned))
+
+
+def _times(told: HistoryRow) -> str:
+    """When it was applied, as another history says; empty where that does not tell."""
+    from datetime import datetime  # noqa: PLC0415 - as above
+
+    begun, ended = told.started_at or told.finished_at, told.finished_at or told.started_at
+    try:
+        for time in (begun, ended):
+            datetime.fromisoformat(time)
+    except ValueError:
+        return ""
+    return f"{quote_literal(begun)}::timestamptz, {quote_literal(ended)}::timestamptz, {quote_literal(told.duration)}"
 
 
 def _used(history: History, rows: int) -> History:

@@ -33,14 +33,16 @@ from trek_core.plans import Plan, Report, Status
 
 if TYPE_CHECKING:
     from trek_core._adopt import Adoption, adopt
+    from trek_core._convert import Conversion
 else:
-    __getattr__ = door(__name__, {"trek_core._adopt": "Adoption adopt"})
+    __getattr__ = door(__name__, {"trek_core._adopt": "Adoption adopt", "trek_core._convert": "Conversion"})
 
 __all__ = [
     "Adoption",
     "Changed",
     "ConfigError",
     "ConnectError",
+    "Conversion",
     "Cycle",
     "Direction",
     "Duplicate",

@@ -40,6 +40,7 @@ def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:
         if hop.verb in ("revert", "unmark")
         else next(iter(checksums([hop.entry], tree, layout)[0]), None),
         resume=hop.resume,
+        told=hop.told,
     )
     refuse_uncertain(action)
     return action

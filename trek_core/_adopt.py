@@ -14,7 +14,7 @@ from trek_core._session import Session
 from trek_core._signs import FoundTable
 from trek_core._tree import FolderTree
 from trek_core.errors import ConfigError, LoadError, PlanError, PluginError, TrekError
-from trek_core.model import Advisory, Sql
+from trek_core.model import Advisory, RowLock, Sql
 from trek_core.plans import Status
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class _Look:
         if not seen.available:
             return replace(seen, advice=advice(seen, found[0].signs.instead))
         seen = await self._standing(seen)
-        lines = configuration(seen.tool or "", self.directory or self.given, self.settings)
+        lines = configuration(self.directory or self.given, {"format": found[0].tool}, self.settings)
         return replace(seen, configuration=lines, advice=advice(seen))
 
     def _nothing(self, facts: Facts) -> Adoption:
@@ -167,10 +167,15 @@ class _Look:
         raise problem
 
     async def _holders(self, runner: Runner, history: History) -> tuple[str, ...]:
-        keys = [lock.key for lock in runner.locks(history) if isinstance(lock, Advisory)]
-        if not keys:
-            return ()
-        _, rows = await self.asked.read(Sql(holders_query(keys)))
-        return tuple(
-            f"server process {row['pid']}, user {row['user']}, {row['application'] or 'no name'}" for row in rows or ()
-        )
+        found, locks = list[str](), runner.locks(history)
+        for lock in locks:
+            if isinstance(lock, RowLock) and lock.holder:
+                _, rows = await self.asked.read(lock.holder)
+                found += [str(row["name"]) for row in rows or ()]
+        if keys := [lock.key for lock in locks if isinstance(lock, Advisory)]:
+            _, rows = await self.asked.read(Sql(holders_query(keys)))
+            found += [
+                f"server process {row['pid']}, user {row['user']}, {row['application'] or 'no name'}"
+                for row in rows or ()
+            ]
+        return tuple(found)

@@ -22,9 +22,13 @@ _NEXT = {
 }
 
 
-def configuration(tool: str, directory: str, settings: Mapping[str, object]) -> str:
-    """The lines for pyproject.toml."""
-    lines = ["[tool.trek]", f"directory = {_text(directory)}", f"format = {_text(tool)}"]
+def configuration(directory: str, chosen: Mapping[str, str], settings: Mapping[str, object] | None = None) -> str:
+    """The lines for pyproject.toml. chosen: the format, or its halves. settings: of the store."""
+    lines = [
+        "[tool.trek]",
+        f"directory = {_text(directory)}",
+        *(f"{key} = {_text(name)}" for key, name in chosen.items()),
+    ]
     if settings:
         lines += ["", "[tool.trek.store-settings]", *(f"{name} = {_text(value)}" for name, value in settings.items())]
     return "\n".join(lines)

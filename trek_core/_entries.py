@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from trek_core._dataclass import dataclass, field
-from trek_core._history import Resume
+from trek_core._history import HistoryRow, Resume
 from trek_core._scripts import Body, File, Script, Verb
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Hop:
     """One step of a route, before its script is loaded. `before` and `after` are the heads of the applied set.
 
     load overrides the entry's own loading and gives the body to run: for formats whose edges have scripts of their own.
-    resume: it was begun outside a transaction, and goes on where that ended.
+    resume: it was begun outside a transaction, and goes on where that ended. told: of a mark, what another history says of it.
     """
 
     entry: Entry
@@ -89,6 +89,7 @@ class Hop:
     after: tuple[str, ...] = ()
     load: Callable[[Tree], Body] | None = None
     resume: Resume | None = None
+    told: HistoryRow | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from os import PathLike
 from typing import TYPE_CHECKING, get_args
@@ -12,10 +12,13 @@ from trek_core.model import Direction, History, Rules, TransactionChoice
 from trek_core.plans import Plan, Report, Status
 
 if TYPE_CHECKING:
-    from trek_core._runner import Runner
+    from trek_core._blame import Offer
+    from trek_core._runner import Opened, Runner
     from trek_core._workspace import Workspace
     from trek_core.backend import Backend
     from trek_core.contracts import Executor, Observer
+
+    RunnerParts = tuple["Offer[Executor]", "Workspace", Sequence["Offer[Observer]"], float, "Opened"]
 
 LOCK_WAIT = 60.0  # seconds
 
@@ -95,14 +98,19 @@ class Migrator:
 
     def runner_on(self, session: Executor, workspace: Workspace | None = None) -> Runner:
         """A run on an open session."""
-        from trek_core._blame import GIVEN, Offer  # noqa: PLC0415 - what a run needs is imported when one begins
-        from trek_core._runner import Runner  # noqa: PLC0415
+        from trek_core._runner import Runner  # noqa: PLC0415 - what a run needs is imported when one begins
+
+        return Runner(*self.parts_on(session, workspace))
+
+    def parts_on(self, session: Executor, workspace: Workspace | None = None) -> RunnerParts:
+        """What a `Runner` is made of."""
+        from trek_core._blame import GIVEN, Offer  # noqa: PLC0415 - as above
         from trek_core._workspace import Workspace  # noqa: PLC0415
 
         given = tuple(Offer(observer, GIVEN) for observer in self.observers)
         workspace = workspace or Workspace(self.backend, self.directory, self.rules, self.transaction)
         observers = (*self.backend.host.observers(), *given)
-        return Runner(self.backend.offered(session), workspace, observers, self.lock_wait, self.backend.another)
+        return self.backend.offered(session), workspace, observers, self.lock_wait, self.backend.another
 
 
 async def plan(

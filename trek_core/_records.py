@@ -8,7 +8,7 @@ from typing import Literal
 
 from trek_core._dataclass import dataclass
 from trek_core._entries import Entry
-from trek_core._history import Facts, History, Resume, Row
+from trek_core._history import Facts, History, HistoryRow, Resume, Row
 from trek_core._scripts import Body, Mode, Sql, Statement, Verb
 from trek_core.text import quote_literal
 
@@ -18,6 +18,7 @@ class Action:
     """One step of a plan, ready to run. `body` is None for the verbs that only write the history.
 
     resume: what a run that is gone left; the statements that it says are done are not to run again.
+    told: of a mark, what another history says of it: a store that has columns for times keeps these.
     """
 
     entry: Entry
@@ -29,6 +30,7 @@ class Action:
     after: tuple[str, ...] = ()
     checksum: str | None = None
     resume: Resume | None = None
+    told: HistoryRow | None = None
 
     @property
     def revision(self) -> str:

@@ -9,7 +9,7 @@ import textwrap
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._door import later
@@ -40,6 +40,9 @@ PAUSES = (0.0, 0.2, 0.5, 1.0)  # seconds before each session that is asked
 
 class Runner:
     """One run on one session."""
+
+    rereads: ClassVar = False
+    """Whether the plan follows from more than the history's table, so that it is made again under the lock in every case."""
 
     def __init__(
         self,
@@ -145,7 +148,7 @@ class Runner:
             self.facts = locked.facts
             self._expect(plan.history)
             # No table when we planned and nobody before us in the queue: making the table shows a race, without reading.
-            if locked.waited or plan.history.exists:
+            if locked.waited or plan.history.exists or self.rereads:
                 plan = await self._again(plan, replan)
             if not plan.history.exists:  # what was read without a table has no complete facts
                 self.facts, plan = locked.facts, self.workspace.told(plan, locked.facts)

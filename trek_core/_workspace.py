@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,7 @@ class Workspace:
         transaction: TransactionChoice | None = None,
     ) -> None:
         self.store, self.layout, self.directory = backend.store, backend.layout, fspath(directory)
+        self.layout_name = backend.layout_name
         rules = rules or self.layout.value.rules
         self.rules = replace(rules, transaction=transaction or rules.transaction)
         self.expect_database = backend.expect_database
@@ -95,7 +96,7 @@ class Workspace:
     def stamp(self, history: History, target: str) -> Plan:
         """Only the history is written: it says afterwards what `plan` for that target would have made true."""
         catalog = self.catalog(history.facts)
-        state = self._state(history)
+        state = self.state(history)
         if self.layout.value.route is not None:
             return self._plan(map(_written, self._route(history, target, None).hops), history, target, None)
         known = tuple(revision for revision in state.applied if catalog.get(revision))
@@ -110,9 +111,26 @@ class Workspace:
         more += [Hop(entry=entry, verb="mark") for entry in stale]
         return self._plan((*more, *map(_written, hops)), history, target, None)
 
+    def marked(self, rows: Mapping[str, tuple[Entry | None, HistoryRow | None]], history: History, target: str) -> Plan:
+        """Marks in that order, with what another history says of each, as one transaction. None: it has no file."""
+        from trek_core._graph import Heads  # noqa: PLC0415 - for a conversion, and for nobody else
+        from trek_core._lineage import trace  # noqa: PLC0415
+
+        catalog, state = self.catalog(history.facts), self.state(history)
+        lineage = trace(catalog, state)
+        heads = Heads(lineage.applied, lineage.parents, catalog.rank)
+        here, hops = state.applied[-1:], []
+        for revision, (entry, row) in rows.items():
+            before = heads.names() if self.layout.value.route is None else here
+            heads.add(revision)
+            here = (revision,)
+            after = heads.names() if self.layout.value.route is None else here
+            hops.append(Hop(entry=entry or _fileless(revision), verb="mark", before=before, after=after, told=row))
+        return replace(self._plan(hops, history, target, None), transaction="plan", origin=None)
+
     def repair(self, history: History, revision: str, *, applied: bool) -> Plan:
         """One row that says whether a revision counts as applied; that it does not, also of one whose file is gone."""
-        catalog, state = self.catalog(history.facts), self._state(history)
+        catalog, state = self.catalog(history.facts), self.state(history)
         gone = not applied and revision in {*state.applied, *(row.revision for row in state.unfinished)}
         entry = catalog.get(revision) or (_fileless(revision) if gone else None)
         if entry is None:
@@ -126,7 +144,7 @@ class Workspace:
     def status(self, history: History) -> Status:
         from trek_core._status import status  # noqa: PLC0415 - a migration does not ask for it
 
-        state, catalog = self._state(history), self.catalog(history.facts)
+        state, catalog = self.state(history), self.catalog(history.facts)
         with blame(self.store, "VersionStore.identity"):
             identity = self.store.value.identity
         expect(self.store, "VersionStore.identity", identity, str)
@@ -148,6 +166,14 @@ class Workspace:
                     refused.append(error)
         return tuple(refused)
 
+    def edited(self, history: History) -> dict[str, str]:
+        """Applied revisions whose files were edited since -> a file of each."""
+        catalog = self.catalog(history.facts)
+        known = [(catalog.get(revision), row) for revision, row in self.state(history).rows.items()]
+        found = self._edited([(entry, row) for entry, row in known if entry and entry.rerun != "always"])
+        files = {entry.revision: entry.files for entry in catalog.entries if entry.revision in found}
+        return {revision: str(files[revision][0]) if files[revision] else revision for revision in found}
+
     def _with_progress(self, one: RevisionStatus, state: State, catalog: EntryCatalog) -> RevisionStatus:
         """Of an unfinished one, how far it came; of how many statements, if its file can be read."""
         resume, entry, total = state.resumes.get(one.revision), catalog.get(one.revision), None
@@ -162,7 +188,7 @@ class Workspace:
 
     # ----------------------------------------------------------------------- parts
     def _route(self, history: History, target: str, direction: Direction | None) -> Route:
-        catalog, state = self.catalog(history.facts), self._state(history)
+        catalog, state = self.catalog(history.facts), self.state(history)
         if self.layout.value.route is None:
             if target == "head" and is_at_head(catalog, state) and not self._edited_at_all(catalog, state):
                 return Route()
@@ -176,7 +202,7 @@ class Workspace:
         rows = [(entry, row) for entry in catalog.entries if (row := state.rows.get(entry.revision))]
         return self.rules.changed != "allow" and bool(self._edited(rows))
 
-    def _state(self, history: History) -> State:
+    def state(self, history: History) -> State:
         catalog = self.catalog(history.facts)
         with blame(self.store, "VersionStore.state"):
             state = self.store.value.state(history, catalog)

@@ -45,7 +45,7 @@ class Backend:
             raise ConfigError(msg)
         self.expect_database = expect_database or ""
         self._open, self._host, self._executor = open, host, executor
-        self._layout, self._layout_settings = layout or format, layout_settings or {}
+        self.layout_name, self._layout_settings = layout or format, layout_settings or {}
         self._store, self._store_settings = store or format, store_settings or {}
         self._sessions: dict[asyncio.Task[Any] | None, Executor] = {}
 
@@ -61,19 +61,22 @@ class Backend:
 
     @cached_property
     def layout(self) -> Offer[Layout]:
-        return self.host.layout(self._layout, self._layout_settings)
+        return self.host.layout(self.layout_name, self._layout_settings)
 
     def speaking(
         self,
         format: str,  # noqa: A002
         store_settings: Mapping[str, object] | None = None,
+        *,
+        layout: str | None = None,
     ) -> Backend:
         """The same database in another format. Of its own format the settings stay, and these go on top."""
-        layouts = self._layout_settings if self._layout == format else {}
+        layouts = self._layout_settings if self.layout_name == (layout or format) else {}
         stores = self._store_settings if self._store == format else {}
         return Backend(
             self._open,
             format=format,
+            layout=layout,
             layout_settings=layouts,
             store_settings={**stores, **(store_settings or {})},
             host=self.host,

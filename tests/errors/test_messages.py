@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.errors import cases_as_one, cases_files, cases_plan, cases_run, cases_session, cases_targets, page
+from tests.errors import (
+    cases_as_one,
+    cases_convert,
+    cases_files,
+    cases_plan,
+    cases_run,
+    cases_session,
+    cases_targets,
+    page,
+)
 from tests.errors.stage import Case, Stage, witnessed
 
 if TYPE_CHECKING:
@@ -21,6 +30,7 @@ CASES = (
     *cases_as_one.CASES,
     *cases_session.CASES,
     *cases_targets.CASES,
+    *cases_convert.CASES,
 )
 
 

@@ -1,4 +1,4 @@
-"""For each test of E17 to E25, E31, E32, E39, E40, and E29 outside a transaction, an executor that fails it and no other."""
+"""For each test of E17 to E25, E31, E32, E39, E40, E44, and E29 outside a transaction, an executor that fails it alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.kits.broken_executor import LeavesSettings
-from trek_core.plugin import Call, Copy, Failure, Piece, Sql, Statement, StatementDone, script
+from trek_core.plugin import Call, Copy, Facts, Failure, Piece, Rows, Sql, Statement, StatementDone, script
 from trek_core.testing import MemoryConnection, MemoryExecutor
 from trek_core.testing._memory_executor import Unit, UnitFailed
 
@@ -166,6 +166,23 @@ class ForgetsTheLastStatementOfAPiece(MemoryExecutor):
             await super().send_one(statement)
 
 
+class ReadsOnAnotherSession(MemoryExecutor):
+    """While it runs something."""
+
+    running = False
+
+    async def in_transaction(self, unit: Unit) -> None:
+        self.running = True
+        try:
+            await super().in_transaction(unit)
+        finally:
+            self.running = False
+
+    async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
+        other = MemoryExecutor(MemoryConnection(self.connection.database)) if self.running else super()
+        return await other.read(query)
+
+
 DIAGONAL: dict[str, type[MemoryExecutor]] = {
     "test_e17_a_failure_names_the_statement": NamesNoStatement,
     "test_e17_a_failure_has_the_databases_message_and_sqlstate": HasNoSqlstate,
@@ -186,6 +203,7 @@ DIAGONAL: dict[str, type[MemoryExecutor]] = {
     "test_e31_a_message_is_never_cut": CutsMessages,
     "test_e39_what_resumes_runs_the_rest_and_nothing_else": BeginsAnew,
     "test_e40_where_it_is_not_certain_nothing_runs": RunsWhatWasBegun,
+    "test_e44_a_call_may_read_what_its_transaction_has_written": ReadsOnAnotherSession,
     "test_e32_a_copy_sends_its_data": ForgetsTheDataOfACopy,
     "test_e32_a_piece_sends_the_statements_that_it_reads": ForgetsTheLastStatementOfAPiece,
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from trek_core.cli import _adopt, _exit, _history, _migrate, _new, _new_plugin, _plan, _plugins, _stamp
+from trek_core.cli import _adopt, _convert, _exit, _history, _migrate, _new, _new_plugin, _plan, _plugins, _stamp
 from trek_core.cli._options import common, examples
 from trek_core.cli._output import tolerate
 from trek_core.cli._words import understood
@@ -60,6 +60,7 @@ for _command in (
     _stamp.stamp,
     _stamp.repair,
     _adopt.adopt,
+    _convert.convert,
     _plugins.plugins,
     _new_plugin.new_plugin,
 ):

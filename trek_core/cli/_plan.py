@@ -29,7 +29,12 @@ def plan(context: click.Context, target: str, as_sql: bool) -> None:
 
     found = _database.run(_database.migrator(given(context).settings()).plan(target))
     warn(found.warnings)
-    if given(context).json:
+    show(found, as_sql=as_sql, as_json=given(context).json)
+
+
+def show(found: Plan, *, as_sql: bool, as_json: bool) -> None:
+    """A plan as it was asked for."""
+    if as_json:
         document(_as_json(found, as_sql=as_sql))
     elif as_sql:
         _script(found.sql())

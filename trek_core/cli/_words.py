@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 EMBEDDED_FOLDER = ".trek/postgres"
 _STEPS_BACK = re.compile(r"-[0-9]+")
-_VALUED = frozenset(("--dir", "--dsn", "--expect-database", "--format", "--lock-wait", "--no-plugin"))
+_VALUED = frozenset(("--dir", "--dsn", "--expect-database", "--format", "--from", "--lock-wait", "--no-plugin", "--to"))
 
 
 def understood(words: Sequence[str]) -> list[str]:

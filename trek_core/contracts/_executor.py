@@ -94,6 +94,7 @@ class Executor(ABC):
         E39. Of an action that resumes `begin` runs, then the statements that are not done yet, and no other.
         E40. If it is not certain whether the open statement (`Resume.open`) is done, nothing runs and nothing is written: the
             unit is `Failed`, the outcome "unfinished", and `Failure.message` says what was found.
+        E44. A `Call` may await `read` of its session: it gives what the transaction has written so far, and leaves it open.
         """
 
     def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:

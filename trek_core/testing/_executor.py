@@ -9,7 +9,7 @@ from trek_core.testing._executor_transaction import Failures, Transactions
 
 
 class ExecutorSuite(Reading, Locking, Transactions, Failures, Outside, AsOne):
-    """Holds an executor to its contract, the sentences E2 to E43 of `Executor`. A complete test module::
+    """Holds an executor to its contract, the sentences E2 to E44 of `Executor`. A complete test module::
 
         from contextlib import asynccontextmanager
 

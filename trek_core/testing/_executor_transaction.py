@@ -179,7 +179,7 @@ class Transactions(ExecutorTests):
 
 
 class Failures(ExecutorTests):
-    """E17 to E19, E24 and E25."""
+    """E17 to E19, E24, E25 and E44."""
 
     async def test_e17_a_failure_names_the_statement(self) -> None:
         async with self.bench() as bench:
@@ -244,6 +244,19 @@ class Failures(ExecutorTests):
             await bench.fails(bench.failing(bench.ground.call("called")))
             left = await bench.left()
             assert "called" not in left, f"{bench.who}: the unit failed, and what its call did remains"
+
+    async def test_e44_a_call_may_read_what_its_transaction_has_written(self) -> None:
+        async with self.bench() as bench:
+            seen, others = list[str](), list[str]()
+
+            async def look(connection: Any) -> None:  # noqa: ARG001 - a call's signature
+                _, rows = await bench.read()
+                seen.extend(row["note"] for row in rows or ())
+                others.extend(await bench.ground.notes())
+
+            await bench.done(bench.unit(Call(look, "look"), begin=[bench.ground.note("a")]))
+            assert "a" in seen, f"{bench.who}: a call that read saw {seen}, want what was written before it: a"
+            assert not others, f"{bench.who}: after a call had read, somebody else saw {others} before the commit"
 
     async def test_e25_an_exception_of_a_call_is_failed(self) -> None:
         error = LookupError("the call's own error")
