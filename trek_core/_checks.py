@@ -40,8 +40,10 @@ def _rights(plan: Plan, facts: Facts) -> str:
     """What the user may not do with the history; what a migration may not is the server's to say."""
     if plan.history.unwritable:
         return plan.history.unwritable
+    if plan.history.exists or not facts.no_create:
+        return ""
     guard = plan.records[0].guard if plan.records else None
-    if plan.history.exists or guard is None or guard.schema not in facts.no_create:
+    if guard is None or guard.schema not in facts.no_create:
         return ""
     return (
         f"the history {guard.schema}.{guard.table} must be made, and the user {facts.user!r} may not create anything in that "

@@ -38,7 +38,8 @@ def _replace(instance: Any, /, **changes: Any) -> Any:
         import dataclasses  # noqa: PLC0415 - the library is imported when it is wanted
 
         return dataclasses.replace(instance, **changes)
-    return kind(**{name: getattr(instance, name) for name in spec.fields} | changes)
+    kept = {name: getattr(instance, name) for name in spec.fields if name not in changes}
+    return kind(**kept, **changes)
 
 
 def _dataclass(cls: type | None = None, /, *, frozen: bool = False, slots: bool = True, kw_only: bool = False) -> Any:  # noqa: ARG001

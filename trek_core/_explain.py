@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 import traceback
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from trek_core import _as_one, _copied, script
 from trek_core._resuming import goes_on, since, unfinished
 from trek_core._waiting import how_often, in_the_way, way_round
-from trek_core.errors import Unfinished
+from trek_core.errors import Unfinished, plugin_words
 from trek_core.events import Failure
 from trek_core.model import Action, Call, Copy, Piece, Sql, Statement
 from trek_core.plans import Plan, Ran
+
+if TYPE_CHECKING:
+    from trek_core._blame import Offer
+    from trek_core.contracts import VersionStore
 
 NOT_ALLOWED = "42501"  # insufficient_privilege
 WIDTH = 100  # characters of a source line that are shown around the caret
@@ -229,4 +235,23 @@ def _after_part(action: Action, failure: Failure, number: int, *, steps: bool) -
     return (
         f"{left}Correct {what} and {goes_on} {fixed}: "
         f"finish it by hand, then {repair[0]}; or undo it by hand, then {repair[1]}."
+    )
+
+
+# --------------------------------------------------------------------------- a store's part in it
+def _named(store: Offer[VersionStore]) -> str:
+    return f"store {type(store.value).__name__} of {plugin_words(store.plugin, store.distribution)}"
+
+
+def whose(store: Offer[VersionStore], query: Sql) -> str:
+    """The query is the store's, so that an error in it is neither trek's nor the server's."""
+    text = textwrap.shorten(query.text, 200, placeholder=" …")
+    return f"The query is that of {_named(store)}: {text}"
+
+
+def taken(store: Offer[VersionStore]) -> str:
+    """Where no other runner wrote the step that a store's record wrote."""
+    return (
+        f"\nThat key is the history's. Either the migration writes there, or {_named(store)} gave a step that is taken: "
+        "its History.next must be past every row."
     )

@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import textwrap
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, ClassVar
 
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
+from trek_core._dataclass import replace
 from trek_core._door import later
 from trek_core._pause import uncollected
 from trek_core._recording import check_history
 from trek_core._session import Session
-from trek_core.errors import ConfigError, ConnectError, MigrationFailed, TrekError, Unfinished, plugin_words
+from trek_core.errors import ConfigError, ConnectError, MigrationFailed, TrekError, Unfinished
 from trek_core.model import Facts, History, Rows, Sql
 from trek_core.plans import Plan, Ran, Report
 
 if TYPE_CHECKING:
     from trek_core import _aftermath, _checks, _records, events
     from trek_core._workspace import Workspace
-    from trek_core.contracts import Executor, Observer, VersionStore
+    from trek_core.contracts import Executor, Observer
     from trek_core.events import Event, Failed, Lost
     from trek_core.model import Lock, Locked
 
@@ -77,19 +77,21 @@ class Runner:
         try:
             return await self.session.read(query)
         except ConfigError as error:
-            from trek_core._explain import NOT_ALLOWED  # noqa: PLC0415 - what an error needs is imported when there is one
+            from trek_core._explain import NOT_ALLOWED, whose  # noqa: PLC0415 - what an error needs is imported when there is one
 
             state = getattr(error.__cause__, "sqlstate", None) or ""
             if state == NOT_ALLOWED or state[:2] not in ("22", "42"):  # whatever the query says
                 raise
-            msg = f"{error}\n{_whose(self.workspace.store, query)}"
+            msg = f"{error}\n{whose(self.workspace.store, query)}"
             raise ConfigError(msg) from error.__cause__
 
     async def plan(self, planner: Planner) -> Plan:
-        """The plan from the history as it is now.
+        """The plan from the history as it is now, with its records: a store may refuse what it would have to write."""
+        plan = await self._planned(planner)
+        return replace(plan, records=plan.records)
 
-        What looks unfinished may be another runner at work; once the lock is ours, it is gone.
-        """
+    async def _planned(self, planner: Planner) -> Plan:
+        """What looks unfinished may be another runner at work; once the lock is ours, it is gone."""
         history = await self.history()
         self._expect(history)
         with contextlib.suppress(Unfinished):
@@ -101,7 +103,7 @@ class Runner:
 
     async def migrate(self, planner: Planner) -> Report:
         """Plans, and carries out the plan that is right once the lock is held."""
-        plan = await self.plan(planner)
+        plan = await self._planned(planner)
         if plan:
             _checks.writable(plan, self.facts)
         return await self._report(plan, planner)
@@ -170,7 +172,7 @@ class Runner:
         history = await self.history()
         self._expect(history)
         _checks.not_shrunk(plan.history, history)
-        return replan(history)
+        return plan if history == plan.history else replan(history)  # the same answers make the same plan
 
     def _expect(self, history: History) -> None:
         if self.workspace.expect_database:
@@ -184,7 +186,9 @@ class Runner:
         if _stand(fresh) != _stand(plan):
             _checks.not_resumed_at_once(fresh)
             return fresh
-        raise self._failed(plan, events.Failed(lost.action, lost.failure), _taken(self.workspace.store))
+        from trek_core._explain import taken  # noqa: PLC0415 - as above
+
+        raise self._failed(plan, events.Failed(lost.action, lost.failure), taken(self.workspace.store))
 
     async def _carry_out(self, plan: Plan) -> Lost | None:
         units = tuple(zip(plan.actions, plan.records, strict=True))
@@ -286,21 +290,3 @@ def _stand(plan: Plan) -> tuple[object, ...]:
     """What another runner's work changes of the history that a plan was made from."""
     history = plan.history
     return history.exists, history.next, history.lacks, () if history.next > 1 else history.rows
-
-
-def _named(store: Offer[VersionStore]) -> str:
-    return f"store {type(store.value).__name__} of {plugin_words(store.plugin, store.distribution)}"
-
-
-def _whose(store: Offer[VersionStore], query: Sql) -> str:
-    """The query is the store's, so that an error in it is neither trek's nor the server's."""
-    text = textwrap.shorten(query.text, 200, placeholder=" …")
-    return f"The query is that of {_named(store)}: {text}"
-
-
-def _taken(store: Offer[VersionStore]) -> str:
-    """Where no other runner wrote the step that a store's record wrote."""
-    return (
-        f"\nThat key is the history's. Either the migration writes there, or {_named(store)} gave a step that is taken: "
-        "its History.next must be past every row."
-    )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trek_core._blame import blame, called, expect, expect_all
 from trek_core._catalog import EntryCatalog, arrange, build, checksums, is_at_head, smell
 from trek_core._dataclass import replace
 from trek_core._door import later
 from trek_core._pause import uncollected
-from trek_core._recording import check_state, records
+from trek_core._recording import Unrecorded, check_state, records
 from trek_core._tree import FolderTree
 from trek_core.errors import ConfigError, LoadError, TrekError, UnknownRevision
 from trek_core.model import (
@@ -235,7 +235,9 @@ class Workspace:
         hops = tuple(hops)
         actions = _actions.build(hops, self._tree, self.layout) if hops else ()
         told, transaction = (*history.warnings, *warnings), self.rules.transaction
-        plan = Plan(target, actions, records(self.store, actions, history), told, direction, history, self, transaction)
+        first = Unrecorded if actions and not history.exists else None
+        recorded: Any = None if first else records(self.store, actions, history)
+        plan = (first or Plan)(target, actions, recorded, told, direction, history, self, transaction)
         if plan.as_one:
             _as_one.refuse(plan)
         return plan

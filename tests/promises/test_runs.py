@@ -56,12 +56,27 @@ async def test_s1_record_is_asked_once_an_action_and_prepare_after_the_last(stag
     assert stage.calls.count("record") == 8
 
 
-async def test_s1_under_the_lock_a_store_is_asked_again(stage: Stage) -> None:
+async def test_s1_under_the_lock_a_store_reads_again(stage: Stage) -> None:
     await stage.migrate("1")
     stage.calls.clear()
     await stage.migrate()
-    again = [*READ, "state", "changed", "record", "prepare"]
-    assert without_observers(stage.calls) == [*READ, *FOLDER, *again[2:], "locks", *again]
+    planned = ["state", "changed", "record", "prepare"]
+    assert without_observers(stage.calls) == [*READ, *FOLDER, *planned, "locks", *READ]
+
+
+async def test_s1_under_the_lock_a_store_is_asked_all_again_where_the_history_is_another(stage: Stage) -> None:
+    await stage.migrate("1")
+    shown = await stage.migrator().plan()
+    await stage.migrate()
+    await stage.migrate("1")  # the same is to be done again, and the history has more to tell
+    stage.calls.clear()
+    await stage.migrator().apply(shown)
+    assert without_observers(stage.calls) == ["locks", *READ, "state", "changed", "record", "prepare"]
+
+
+async def test_s1_of_a_first_run_record_is_asked_once_with_the_facts_that_came_with_the_lock(stage: Stage) -> None:
+    await stage.migrate()
+    assert without_observers(stage.calls) == [*READ, *FOLDER, "state", "locks", *["record"] * 2, "prepare"]
 
 
 async def test_s1_the_executor_runs_what_a_store_gives(stage: Stage) -> None:

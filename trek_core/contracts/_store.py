@@ -17,7 +17,7 @@ class VersionStore(ABC):
     """A history table. Pure: it writes SQL and reads rows, it never runs anything. Kit: `trek_core.testing.VersionStoreSuite`.
 
     S1. trek calls the methods in the order query, history, state, changed, record (once an action), prepare; the executor runs
-        what they give. Under the lock it asks again.
+        what they give. Under the lock it reads again, and asks all the rest again where the history is another.
     S2. The methods have no effects, and the same arguments give equal answers. Only `query` of a store that lives outside the
         database may read: what that store keeps.
     S3. No statement begins or ends a transaction: the executor does.
