@@ -120,6 +120,19 @@ class TestAlembic(ForeignSuite):
         assert [ran.revision for ran in report.ran] == ["ddd444", "eee555"]
         assert await CASE.rows(recorded) == [{"version_num": "eee555"}]
 
+    async def test_what_trek_new_writes_goes_on_at_the_head_and_runs(self, recorded: Connection, folder: Path) -> None:
+        await self.further(recorded, folder)
+        layout = make_layout("alembic")
+        assert layout.new
+        for kind, name in (("sql", "orders"), ("py", "backfill")):
+            tree = MemoryTree({path.name: path.read_text() for path in folder.iterdir()})
+            for path, text in layout.new(layout.arrange(tree), name, kind).items():
+                text = text.replace("raise NotImplementedError", "await connection.execute('SELECT 1')")  # noqa: PLW2901
+                (folder / path).write_text(f"{text}SELECT 1;\n" if path.endswith(".sql") else text)
+        report = await CASE.migrator(recorded, folder).migrate()
+        assert [ran.title for ran in report.ran] == ["orders", "backfill"]
+        assert await CASE.rows(recorded) == [{"version_num": report.ran[-1].revision}]
+
 
 class TestFolder(LayoutSuite):
     without: ClassVar[Mapping[str, str]] = {

@@ -83,6 +83,13 @@ class TestPogoMigrate(ForeignSuite):
             await app.migrator(recorded, folder).migrate()
         assert (await CASE.migrator(recorded, folder).status()).state == "current"
 
+    async def test_a_table_of_the_time_before_schemas_is_refused_with_what_to_do(
+        self, recorded: Connection, folder: Path
+    ) -> None:
+        await recorded.execute("ALTER TABLE _pogo_migration DROP COLUMN schema_name")
+        with pytest.raises(ConfigError, match="pogo apply"):
+            await CASE.migrator(recorded, folder).status()
+
     async def test_migrations_in_python_run_with_the_connection(self, recorded: Connection, folder: Path) -> None:
         text = f'"""About it."""\n__depends__ = ["{SECOND}"]\n'
         text += "async def apply(db):\n    await db.execute('CREATE TABLE further (i int)')\n"

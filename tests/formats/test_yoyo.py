@@ -13,7 +13,7 @@ import pytest
 from tests.formats.foreign import ForeignCase, ForeignSuite, told
 from tests.formats.kits import OnTheRunsServer, load, make_layout, make_store
 from trek_asyncpg.testing import ground
-from trek_core import LoadError, LockTimeout, Observer
+from trek_core import ConfigError, LoadError, LockTimeout, Observer
 from trek_core.events import LockWaiting
 from trek_core.plugin import Sql
 from trek_core.testing import Folder, LayoutCase, LayoutSuite, MemoryTree, StoreCase, VersionStoreSuite
@@ -78,6 +78,13 @@ class TestYoyo(ForeignSuite):
         assert shown
         assert shown["migration_hash"] == sha256(b"0003.more").hexdigest()
         assert shown["username"] == await recorded.fetchval("SELECT session_user")
+
+    async def test_a_table_of_the_time_before_hashes_is_refused_with_what_to_do(
+        self, connection: Connection, folder: Path
+    ) -> None:
+        await connection.execute("CREATE TABLE _yoyo_migration (id varchar(191) PRIMARY KEY, ctime timestamp)")
+        with pytest.raises(ConfigError, match="yoyo list"):
+            await CASE.migrator(connection, folder).status()
 
     # ----------------------------------------------------------------------- the lock
     async def test_while_yoyo_has_its_row_trek_waits_names_the_process_and_goes_on(
@@ -178,7 +185,7 @@ class TestTable(OnTheRunsServer, VersionStoreSuite):
                 make_store("yoyo"),
                 empty,
                 other=make_store("yoyo", schema="other"),
-                other_shape=Sql("CREATE TABLE public._yoyo_migration (id varchar(255), ctime timestamp)"),
+                other_shape=Sql("CREATE TABLE public._yoyo_migration (version integer)"),
             )
 
 

@@ -47,6 +47,14 @@ class PogoStore(RowStore):
             time = row["applied"] or ""
             yield HistoryRow(revision=row["migration_id"], started_at=time, finished_at=time, data=row)
 
+    def unfit(self, columns: dict[str, str]) -> str:
+        if columns.keys() == self.columns.keys() - {"schema_name"}:
+            return (
+                f"The table {super().identity} is of a pogo-migrate that knew no schemas. Run `pogo apply` of pogo-migrate 0.4 "
+                "once, which brings it up to date."
+            )
+        return super().unfit(columns)
+
     def create(self, name: str) -> Iterable[str]:
         columns = "migration_hash varchar(64), migration_id varchar(255), applied timestamptz, schema_name varchar(64) NOT NULL"
         return (

@@ -36,6 +36,14 @@ class YoyoStore(RowStore):
             time = f"{row['applied_at_utc']}+00:00" if row["applied_at_utc"] else ""
             yield HistoryRow(revision=row["migration_id"], started_at=time, finished_at=time, data=row)
 
+    def unfit(self, columns: dict[str, str]) -> str:
+        if columns.keys() == {"id", "ctime"}:
+            return (
+                f"The table {self.identity} is of a yoyo before 6.0, which wrote no hashes. Run `yoyo list` of a newer one "
+                "once, which brings it up to date."
+            )
+        return super().unfit(columns)
+
     def create(self, name: str) -> Iterable[str]:
         """Without the lock's: who writes holds it, so that it is there."""
         schema = name.removesuffix(quote_ident(self.place.name))
