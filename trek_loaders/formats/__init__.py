@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from trek_core.plugin import NoSettings, Provider, dataclass, hookimpl
 from trek_loaders.formats._settings import (
     FlywaySettings,
+    Newline,
     Placeholders,
     PogoSettings,
     RefinerySettings,
@@ -46,6 +47,7 @@ TOOLS = {
     "graphile-migrate": Tool("graphile_migrate", layout=Placeholders),
     "node-pg-migrate": Tool("node_pg_migrate", layout=SearchPath),
     "pogo-migrate": Tool("pogo_migrate", PogoSettings),
+    "postgrator": Tool("postgrator", layout=Newline),
     "prisma": Tool("prisma"),
     "refinery": Tool("refinery", RefinerySettings),
     "sqlx": Tool("sqlx"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from trek_core.plugin import dataclass, field
 
@@ -66,3 +67,10 @@ class Placeholders:
     """placeholders: graphile-migrate's own, `:NAME` -> text; the text `!ENV` is the environment variable of that name."""
 
     placeholders: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Newline:
+    """newline: postgrator's own: the line end that a file's checksum is made with; None leaves them as they are."""
+
+    newline: Literal["LF", "CR", "CRLF"] | None = None
