@@ -38,6 +38,7 @@ class Tool:
 
 TOOLS = {
     "alembic": Tool("alembic"),
+    "atlas": Tool("atlas"),
     "dbmate": Tool("dbmate"),
     "diesel": Tool("diesel"),
     "drizzle": Tool("drizzle"),

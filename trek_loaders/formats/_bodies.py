@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from trek_core.plugin import Body, Copy, LoadError, Sql, replace
 from trek_loaders._bodies import check_runnable
 from trek_loaders._lexer import split
+from trek_loaders._scanner import Scanner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,6 +85,12 @@ def message(text: str, file: str, statements: Sequence[Sql]) -> Sql:
         first.offset,
         changes_settings=any(one.changes_settings for one in statements),
     )
+
+
+def end_of(text: str, statement: Sql) -> int:
+    """Behind the semicolon that ends a statement, in front of which comments may stand; the text's end without one."""
+    following = next(Scanner(text, start=statement.offset + len(statement.text)), None)
+    return following.end if following else len(text)
 
 
 def moved(statements: Iterable[Sql], lines: int) -> tuple[Sql, ...]:
