@@ -18,6 +18,7 @@ _FUNCTIONS: dict[type, dict[str, str]] = {
 
 _WORDS = r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION"
 _CONTROLS = re.compile(rf"(?:^|;)\s*({_WORDS})\b", re.IGNORECASE)
+_WORD = re.compile(rf"\s*(?:{_WORDS})\b", re.IGNORECASE)
 _NO_WORDS = re.compile(
     r"""--[^\n]* | /\*.*?\*/ | \be'[^'\\]*(?:(?:\\.|'')[^'\\]*)*' | '[^']*(?:''[^']*)*' | "[^"]*" | \$(\w*)\$.*?\$\1\$
     | \bBEGIN\s+ATOMIC\b.*?;\s*END\b""",
@@ -69,8 +70,17 @@ def _refuse_statement(offer: Offer[Any], where: str, statement: Statement) -> No
 
 def transaction_words(text: str) -> str:
     """The words that begin or end a transaction, at the beginning of one of the text's statements."""
-    begins = _CONTROLS.search if ";" in text else _CONTROLS.match
-    if not begins(text) and "--" not in text and "/*" not in text:  # nearly always, and soon told
+    if not _may_begin(text) and "--" not in text and "/*" not in text:  # nearly always, and soon told
         return ""
     found = _CONTROLS.search(_NO_WORDS.sub(" ", text))
     return " ".join(found[1].upper().split()) if found else ""
+
+
+def _may_begin(text: str) -> bool:
+    """Whether one of the words stands where a statement may begin: as `_CONTROLS` finds it, which looks at every character."""
+    at = -1
+    while not _WORD.match(text, at + 1):
+        at = text.find(";", at + 1)
+        if at < 0:
+            return False
+    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 
@@ -29,17 +28,16 @@ def door(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
 
 class _Later:
-    """A module that is imported when one of its names is taken."""
+    """A module that is imported when one of its names is taken; a function or class that was taken once is at hand."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._module: ModuleType | None = None
 
     def __getattr__(self, name: str) -> Any:
-        module = self._module
-        if module is None:
-            module = self._module = import_module(self._name)
-        return getattr(module, name)
+        value = getattr(import_module(self._name), name)
+        if callable(value):
+            setattr(self, name, value)
+        return value
 
 
 def later(*names: str) -> tuple[Any, ...]:

@@ -141,6 +141,8 @@ def _blamed(store: Offer[VersionStore], progress: Progress) -> Progress:
 
 
 def _checked(store: Offer[VersionStore], where: str, given: object) -> tuple[Statement, ...]:
+    if given == ():
+        return ()
     statements = expect_all(store, where, given, Statement)
     for statement in statements:
         if isinstance(statement, Sql) and (word := _bodies.transaction_words(statement.text)):

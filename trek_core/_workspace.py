@@ -11,7 +11,7 @@ from trek_core._blame import blame, called, expect, expect_all
 from trek_core._catalog import EntryCatalog, arrange, build, checksums, is_at_head, smell
 from trek_core._dataclass import replace
 from trek_core._door import later
-from trek_core._pause import uncollected
+from trek_core._pause import settle, uncollected
 from trek_core._recording import Unrecorded, check_state, records
 from trek_core._tree import FolderTree
 from trek_core.errors import ConfigError, LoadError, TrekError, UnknownRevision
@@ -80,6 +80,7 @@ class Workspace:
             del found
             if not plan:
                 self._forget()
+            settle(len(plan.actions))
             return plan
 
     def _forget(self) -> None:
@@ -91,7 +92,9 @@ class Workspace:
         """The same plan, recorded with facts that were not known when it was made."""
         history = replace(plan.history, facts=facts)
         with uncollected():
-            return replace(plan, records=records(self.store, plan.actions, history), history=history)
+            recorded = replace(plan, records=records(self.store, plan.actions, history), history=history)
+            settle(len(plan.actions))
+            return recorded
 
     def stamp(self, history: History, target: str) -> Plan:
         """Only the history is written: it says afterwards what `plan` for that target would have made true."""

@@ -6,8 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trek_core import LoadError, Migrator, PluginContractError
+from trek_core._bodies import _CONTROLS, _may_begin
 from trek_core.plugin import Body, Call, Loader, Script, Source, Sql, TrekHooks, decode, hookimpl
 from trek_core.testing import MemoryDatabase, memory_backend
 
@@ -112,3 +115,10 @@ async def test_a_field_that_no_executor_could_carry_out_is_the_loader_s_fault(
 async def test_what_a_right_loader_makes_runs(tmp_path: Path) -> None:
     made = await run(tmp_path, lambda source: Body((Sql(decode(source), str(source.file)),), "transaction", 2))
     assert made.ran == ["x"]
+
+
+@given(
+    st.lists(st.sampled_from(["BEGIN", "commit", "START  TRANSACTION", "ENDx", "x", ";", " ", "\n", "'"])).map("".join)
+)
+def test_what_a_glance_leaves_out_the_pattern_does_not_find(text: str) -> None:
+    assert _may_begin(text) == bool(_CONTROLS.search(text))
