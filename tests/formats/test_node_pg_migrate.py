@@ -113,6 +113,7 @@ class TestFolder(LayoutSuite):
                 {"a.sql": UP},
                 {"1_a.up.sql": UP},
                 {"20241301000000000_a.sql": UP, "1_b.sql": UP},
+                {"1_é.sql": UP, "01_b.sql": UP},
             ],
         )
 

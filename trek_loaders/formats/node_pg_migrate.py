@@ -9,6 +9,7 @@ import re
 import time
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import (
@@ -47,6 +48,7 @@ _UP, _DOWN = (
     for way in ("up", "down")
 )
 _NO_BOM = "node-pg-migrate sends it to the server, which refuses it"
+_ODD = re.compile("[^0-9A-Za-z_. -]")
 _DATE = 17  # digits that are a time in UTC, down to milliseconds
 _TOP = 1 << 53  # from where on JavaScript no longer counts
 
@@ -76,8 +78,11 @@ def arrange(tree: Tree, path: Sql) -> Arrangement:
             message = f"Two files are the migration {name!r}: {found[name]} and {file}. Rename one of them."
             raise Duplicate(message, (name,))
         found[name] = file
-    files = sorted(found.items(), key=lambda one: _order(one[1]))
-    revisions = ((name, "", (file,)) for name, file in files)
+    ordered = sorted((_order(file), name) for name, file in found.items())
+    for (one, before), (other, name) in pairwise(ordered):
+        if one[0] == other[0]:
+            _check_equals(found[before], found[name])
+    revisions = ((name, "", (found[name],)) for _, name in ordered)
     return Arrangement(chain(revisions, lambda _, own, tree: load(own[0], tree, path)), tuple(others))
 
 
@@ -99,6 +104,14 @@ def _name(file: File) -> str:
         advice = "Put both into one file, below `-- Up Migration` and `-- Down Migration`."
         raise LoadError(str(file), None, problem, advice)
     return match["name"]
+
+
+def _check_equals(one: File, other: File) -> None:
+    """Raises `LoadError` where their order is a matter of the collation that JavaScript finds on its machine."""
+    if odd := next((file for file in (one, other) if _ODD.search(file.name)), None):
+        problem = f"{one.name} and {other.name} have the same number, and which is first depends on a collation"
+        advice = f"Give one another number, or letters a-z, digits, `_`, `-`, `.` and spaces to {odd.name}."
+        raise LoadError(str(odd), None, problem, advice)
 
 
 def _order(file: File) -> tuple[float, list[tuple[int, int, str]], list[bool], str]:
