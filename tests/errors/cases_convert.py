@@ -83,7 +83,14 @@ CASES = (
         by_goose,
         convert("goose", "golang-migrate"),
     ),
-    Case("convert-edited", Changed, ("migrations/1_users.sql: edited", "repair 1"), PLAIN, edited, convert("native", "sqlx")),
+    Case(
+        "convert-edited",
+        Changed,
+        ("migrations/1_users.sql: edited", "repair 1"),
+        PLAIN,
+        edited,
+        convert("native", "sqlx"),
+    ),
     Case("convert-hole", PlanError, ("holds one", "1, 3"), PAIRS, with_a_hole, convert("native", "golang-migrate")),
     Case("convert-not-kept", PlanError, ("1, 2 would not", "Nothing was"), GOOSE, swallowed, convert("goose", "sqlx")),
 )

@@ -90,6 +90,15 @@ class TestPogoMigrate(ForeignSuite):
         with pytest.raises(ConfigError, match="pogo apply"):
             await CASE.migrator(recorded, folder).status()
 
+    async def test_of_rows_with_one_time_a_child_is_taken_back_before_its_parent(
+        self, recorded: Connection, folder: Path
+    ) -> None:
+        (folder / "0001-child.sql").write_text(file(SECOND, "SELECT 1;", "SELECT 1;"))
+        await CASE.migrator(recorded, folder).migrate()
+        await recorded.execute("UPDATE _pogo_migration SET applied = now()")
+        report = await CASE.migrator(recorded, folder).migrate("-1")
+        assert [ran.revision for ran in report.ran] == ["0001-child"]
+
     async def test_migrations_in_python_run_with_the_connection(self, recorded: Connection, folder: Path) -> None:
         text = f'"""About it."""\n__depends__ = ["{SECOND}"]\n'
         text += "async def apply(db):\n    await db.execute('CREATE TABLE further (i int)')\n"

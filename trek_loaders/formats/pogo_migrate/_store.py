@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar
 
-from trek_core.plugin import ConfigError, HistoryRow, quote_literal
+from trek_core.plugin import ConfigError, HistoryRow, quote_literal, replace
 from trek_loaders.formats._settings import PogoSettings, TableSettings
 from trek_loaders.formats._store import RowStore
 from trek_loaders.formats._table import Table
@@ -14,7 +14,7 @@ from trek_loaders.formats._table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trek_core.plugin import Action, History, Record, Row, VersionStore
+    from trek_core.plugin import Action, Catalog, History, Record, Row, State, VersionStore
 
 _FOREVER = "0001-01-01T00:00:00+00:00"
 
@@ -46,6 +46,12 @@ class PogoStore(RowStore):
         for row in sorted(own, key=_when):
             time = row["applied"] or ""
             yield HistoryRow(revision=row["migration_id"], started_at=time, finished_at=time, data=row)
+
+    def state(self, history: History, catalog: Catalog) -> State:
+        """Rows of one transaction have one time: then the order is the layout's, so that nothing is before its parents."""
+        place = {entry.revision: at for at, entry in enumerate(catalog.entries)}
+        rows = sorted(history.rows, key=lambda row: (_when(row.data)[0], place.get(row.revision, -1)))
+        return super().state(replace(history, rows=tuple(rows)), catalog)
 
     def unfit(self, columns: dict[str, str]) -> str:
         if columns.keys() == self.columns.keys() - {"schema_name"}:
