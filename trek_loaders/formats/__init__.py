@@ -18,6 +18,7 @@ from trek_loaders.formats._settings import (
     PogoSettings,
     RefinerySettings,
     SearchPath,
+    SqitchSettings,
     TableSettings,
 )
 
@@ -51,6 +52,7 @@ TOOLS = {
     "postgrator": Tool("postgrator", layout=Newline),
     "prisma": Tool("prisma"),
     "refinery": Tool("refinery", RefinerySettings),
+    "sqitch": Tool("sqitch", SqitchSettings),
     "sqlx": Tool("sqlx"),
     "supabase": Tool("supabase"),
     "tern": Tool("tern"),

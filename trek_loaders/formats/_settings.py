@@ -74,3 +74,15 @@ class Newline:
     """newline: postgrator's own: the line end that a file's checksum is made with; None leaves them as they are."""
 
     newline: Literal["LF", "CR", "CRLF"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SqitchSettings(TableSettings):
+    """user_name, user_email: who deploys; None: the database's user. project: of changes that no plan tells of.
+
+    The schema is the registry.
+    """
+
+    user_name: str | None = None
+    user_email: str | None = None
+    project: str = "trek"
