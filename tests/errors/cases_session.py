@@ -10,8 +10,10 @@ from tests.errors.cases_files import USERS
 from tests.errors.stage import Case, Stage, up
 from trek_asyncpg import NativeStore, migrate
 from trek_core import ConfigError, ConnectError, LockTimeout, ReadOnly
-from trek_core.model import Advisory, History
+from trek_core.model import Advisory, History, RowLock
+from trek_core.plugin import PluginHost
 from trek_core.text import redact_dsn
+from trek_loaders import formats
 
 CONCURRENTLY = {**USERS, "0002_index.sql": "CREATE INDEX CONCURRENTLY users_id ON users (id);\n"}
 NOBODY = "postgresql://app:Tr0ub4dor@127.0.0.1:1/shop"
@@ -122,6 +124,20 @@ async def held(stage: Stage) -> None:
     await stage.other.execute("SELECT pg_advisory_lock($1)", lock.key)
 
 
+async def row_held(stage: Stage) -> None:
+    store = PluginHost([formats]).store("liquibase").value
+    *_, lock = store.locks(History(exists=False, schema="public"))
+    assert isinstance(lock, RowLock)
+    for statement in (*lock.make, lock.take):
+        await stage.other.execute(statement.text)
+    held = "locked = true, lockedby = 'build-7 (10.0.0.7)', lockgranted = LOCALTIMESTAMP - interval '95 s'"
+    await stage.other.execute(f"UPDATE databasechangeloglock SET {held}")
+
+
+async def impatient_with_liquibase(stage: Stage) -> object:
+    return await stage.migrate(lock_wait=0.2, store="liquibase", plugins=[formats])
+
+
 async def impatient(stage: Stage) -> object:
     return await stage.migrate(lock_wait=0.2)
 
@@ -180,6 +196,14 @@ WRITING = (
         USERS,
         held,
         impatient,
+    ),
+    Case(
+        "lock-row-timeout",
+        LockTimeout,
+        ("'build-7 (10.0.0.7)', taken ", "Nothing was changed", "`liquibase release-locks`"),
+        USERS,
+        row_held,
+        impatient_with_liquibase,
     ),
 )
 

@@ -35,7 +35,7 @@ VARIES = (
     (re.compile(r"(?<=Tried )\d+ times in [\d.]+(?= s)"), "27 times in 60.2"),
     (re.compile(r"(?<=, user )'[^']*'"), "'app'"),
     (re.compile(r"(?<=within )[\d.]+(?= s)"), "60.0"),
-    (re.compile(r"(?<=busy for )\d+(?= s)"), "95"),
+    (re.compile(r"(?<=busy for )\d+(?= s)|(?<=, taken )\d+(?= s ago)"), "95"),
     (re.compile(r"trek_test_[0-9a-f]{16}"), "shop"),
     (re.compile(r"trek_role_\d+_\d+"), "reporting"),
 )

@@ -99,8 +99,12 @@ class ForeignCase:
 
     async def shape(self, connection: Connection) -> list[object]:
         """The table in the words of the catalogue."""
-        columns = [tuple(row) for row in await connection.fetch(SHAPE, self.table)]
-        return [*columns, *(row[0] for row in await connection.fetch(KEYS, self.table))]
+        return await self.shape_of(connection, self.table)
+
+    async def shape_of(self, connection: Connection, table: str) -> list[object]:
+        """Another table of the tool's in the words of the catalogue."""
+        columns = [tuple(row) for row in await connection.fetch(SHAPE, table)]
+        return [*columns, *(row[0] for row in await connection.fetch(KEYS, table))]
 
 
 class ForeignSuite:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from trek_core.plugin import NoSettings, Provider, dataclass, hookimpl
 from trek_loaders.formats._settings import (
+    ChangelogSettings,
     FlywaySettings,
+    LiquibaseSettings,
     Newline,
     Placeholders,
     PogoSettings,
@@ -47,6 +49,7 @@ TOOLS = {
     "golang-migrate": Tool("golang_migrate"),
     "goose": Tool("goose"),
     "graphile-migrate": Tool("graphile_migrate", layout=Placeholders),
+    "liquibase": Tool("liquibase", LiquibaseSettings, ChangelogSettings),
     "node-pg-migrate": Tool("node_pg_migrate", layout=SearchPath),
     "pogo-migrate": Tool("pogo_migrate", PogoSettings),
     "postgrator": Tool("postgrator", layout=Newline),

@@ -86,3 +86,24 @@ class SqitchSettings(TableSettings):
     user_name: str | None = None
     user_email: str | None = None
     project: str = "trek"
+
+
+@dataclass(frozen=True, slots=True)
+class LiquibaseSettings(TableSettings):
+    """lock_table: Liquibase's `databaseChangeLogLockTableName`."""
+
+    lock_table: str = "databasechangeloglock"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangelogSettings:
+    """changelog: the root, a path in the folder. prefix: what Liquibase's own paths have in front of those in the folder.
+
+    contexts, labels: as Liquibase's `--contexts` and `--label-filter`. parameters: the values of `${name}`.
+    """
+
+    changelog: str | None = None
+    prefix: str = ""
+    contexts: tuple[str, ...] = ()
+    labels: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
