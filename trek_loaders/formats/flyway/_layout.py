@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from trek_core.plugin import Arrangement, Body, Duplicate, Entry, Ignored, Layout, Script, dataclass, field
 from trek_loaders.formats._files import only_sql, slug
 from trek_loaders.formats.flyway._context import Context
-from trek_loaders.formats.flyway._names import Kind, Name, named
+from trek_loaders.formats.flyway._names import Kind, Name, Names
 from trek_loaders.formats.flyway._script import ScriptFile
 from trek_loaders.formats.flyway._versions import BASELINE, Key, is_version, key, plain, repeatable
 
@@ -41,12 +41,13 @@ class _Found:
     """The folder, sorted out."""
 
     context: Context
+    names: Names
     confs: dict[tuple[str, str], File]
     kinds: dict[Kind, dict[object, _Migration]] = field(default_factory=lambda: defaultdict(dict))
     others: list[Ignored] = field(default_factory=list)
 
     def add(self, file: File) -> None:
-        name = named(file, self.context.settings)
+        name = self.names.named(file)
         if isinstance(name, str):
             self.others.append(Ignored(file, name))
             return
@@ -78,7 +79,7 @@ def _twice(name: Name, first: File, second: File) -> Duplicate:
 def arrange(settings: FlywaySettings, tree: Tree) -> Arrangement:
     """Raises `Duplicate` for a version or a description twice, and `LoadError` for a name that trek must not pass by."""
     confs = {(file.root, file.path): file for file in tree.files if file.name.endswith(CONF)}
-    found = _Found(Context.of(settings), confs)
+    found = _Found(Context.of(settings), Names.of(settings), confs)
     for file in tree.files:
         if (file.root, file.path) not in confs:
             found.add(file)

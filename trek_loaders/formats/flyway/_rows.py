@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import HistoryRow, PlanError, dataclass, quote_literal, replace
@@ -17,6 +18,8 @@ from trek_loaders.formats.flyway._versions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from trek_core.plugin import Action, Catalog, History, Row, Verb
 
 SCHEMA_MADE = "<< Flyway Schema Creation >>"
@@ -80,10 +83,15 @@ def rank_of(history: History) -> int:
     return history.rows[-1].data["installed_rank"] if history.rows else 0
 
 
-def of(action: Action, history: History) -> list[HistoryRow]:
+def recorded(history: History) -> Iterator[HistoryRow]:
+    """The rows that were read, without those that this plan will write: a plan may have ten thousand of them."""
+    return takewhile(lambda row: "success" in row.data, history.rows)
+
+
+def of(action: Action, rows: Iterable[HistoryRow]) -> list[HistoryRow]:
     """The rows of the action's revision, and of what it replaces."""
     names = {same(name) for name in (action.revision, *action.entry.replaces)}
-    return [row for row in history.rows if same(row.revision) in names and not is_marker(row)]
+    return [row for row in rows if same(row.revision) in names and not is_marker(row)]
 
 
 # --------------------------------------------------------------------------- writing

@@ -111,7 +111,7 @@ class FlywayStore(ToolStore):
         """Raises `PlanError` for what the table cannot keep, and for what counts as applied without a row."""
         if action.verb in ("revert", "unmark"):
             return self._away(action, history)
-        if action.verb == "mark" and (there := _rows.of(action, history)):
+        if action.verb == "mark" and (there := _rows.of(action, _rows.recorded(history))):
             return self._marked(action, history, there[-1])
         row = NewRow.of(action, rank_of(history) + 1)
         following = replace(history, exists=True, rows=(*history.rows, row.line()))
@@ -125,7 +125,7 @@ class FlywayStore(ToolStore):
 
     def _away(self, action: Action, history: History) -> Record:
         """Outside a transaction the rows fail first, and go when the way back is done."""
-        if not (there := _rows.of(action, history)):
+        if not (there := _rows.of(action, history.rows)):
             raise _without_row(action)
         ranks = [row.data["installed_rank"] for row in there]
         name, where = self.place.named(history), f"installed_rank IN ({', '.join(map(str, ranks))})"
