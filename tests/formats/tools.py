@@ -44,6 +44,21 @@ def pip(name: str, *packages: str) -> Path:
     return folder / "venv/bin"
 
 
+def debian(package: str, program: str) -> str:
+    """The program of a Debian package, unpacked and not installed. Skips where it cannot be had, or does not start."""
+    if (found := shutil.which(program)) is not None:
+        return found
+    if (apt := shutil.which("apt-get")) is None or (dpkg := shutil.which("dpkg")) is None:
+        pytest.skip("there are no apt-get and dpkg on PATH")
+    with _folder(f"debian-{package}") as folder:
+        unpacked = folder / "usr/bin" / program
+        if not unpacked.exists():
+            _installed(apt, "download", package, cwd=folder)
+            _installed(dpkg, "-x", str(next(folder.glob("*.deb"))), str(folder))
+    _installed(str(unpacked), "--version")
+    return str(unpacked)
+
+
 def run(*command: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> str:
     """What a tool wrote, both streams; a failure shows it."""
     given = {**os.environ, **(environment or {})}
@@ -74,7 +89,7 @@ def _folder(name: str) -> Iterator[Path]:
         yield folder
 
 
-def _installed(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=MINUTES)
+def _installed(*command: str, cwd: Path | None = None) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=MINUTES)
     if done.returncode:
         pytest.skip(f"{Path(command[0]).name} installs nothing: {(done.stderr or done.stdout).strip()[-300:]}")

@@ -56,6 +56,7 @@ TOOLS = {
     "prisma": Tool("prisma"),
     "refinery": Tool("refinery", RefinerySettings),
     "sqitch": Tool("sqitch", SqitchSettings),
+    "sql-migrate": Tool("sql_migrate"),
     "sqlx": Tool("sqlx"),
     "supabase": Tool("supabase"),
     "tern": Tool("tern"),

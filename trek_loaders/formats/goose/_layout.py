@@ -6,15 +6,15 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Arrangement, Body, Duplicate, File, Ignored, Layout, LoadError, NoSettings, Rules, Script
-from trek_loaders.formats._bodies import in_transaction_of, message, moved, outside, read
+from trek_core.plugin import Arrangement, Duplicate, File, Ignored, Layout, LoadError, NoSettings, Rules, Script
 from trek_loaders.formats._files import below, chain, only_sql, slug, stamp, text_of
-from trek_loaders.formats.goose._parse import Parsed, Piece, parse
+from trek_loaders.formats._pieces import body_of
+from trek_loaders.formats.goose._parse import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from trek_core.plugin import Sql, Tree
+    from trek_core.plugin import Tree
 
 NAME = "goose"
 _NO_BOM = "goose does not find its `-- +goose Up` then"
@@ -76,21 +76,5 @@ def new(arrangement: Arrangement, title: str, kind: str) -> Mapping[str, str]:
 def load(file: File, tree: Tree) -> Script:
     """Both ways; a file without a way down does nothing on it, as in goose. Raises `LoadError`."""
     parsed = parse(text_of(tree, file, bom=_NO_BOM), str(file), os.environ)
-    return Script(_body(parsed, parsed.up, str(file)), _body(parsed, parsed.down, str(file)))
-
-
-def _body(parsed: Parsed, pieces: Sequence[Piece], file: str) -> Body:
-    """A piece is one query: in a transaction that is the same as all the statements of all of them."""
-    statements = [_statements(piece, file) for piece in pieces]
-    if parsed.transaction:
-        return in_transaction_of(NAME, [one for some in statements for one in some])
-    kept = [(piece, some) for piece, some in zip(pieces, statements, strict=True) if some]
-    return outside([some for _, some in kept], [message(piece.text, file, some) for piece, some in kept])
-
-
-def _statements(piece: Piece, file: str) -> tuple[Sql, ...]:
-    try:
-        return moved(read(NAME, piece.text, file), piece.line - 1)
-    except LoadError as error:
-        line = None if error.line is None else error.line + piece.line - 1
-        raise LoadError(error.path, line, error.problem, f"goose sends this as a statement: {piece.short}") from error
+    up, down = (body_of(NAME, way, str(file), transaction=parsed.transaction) for way in (parsed.up, parsed.down))
+    return Script(up, down)

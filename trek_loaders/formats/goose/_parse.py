@@ -9,26 +9,13 @@ import re
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import LoadError, dataclass, field
+from trek_loaders.formats._pieces import Piece
 from trek_loaders.formats.goose._environment import expand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ANNOTATIONS = ("up", "down", "statementbegin", "statementend", "no transaction", "envsub on", "envsub off")
-_LONGEST = 70
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What goose sends as one query, and the line on which it begins."""
-
-    text: str
-    line: int
-
-    @property
-    def short(self) -> str:
-        line = " ".join(self.text[: 4 * _LONGEST].split())
-        return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
 @dataclass(slots=True)
@@ -140,7 +127,8 @@ class _Reader:
         text = "\n".join(self.held)
         if text.strip():
             lead = len(text) - len(text.lstrip())
-            piece = Piece(text.strip(), self.begun + text.count("\n", 0, lead))
+            line = self.begun + text.count("\n", 0, lead)
+            piece = Piece(text.strip(), range(line, line + len(self.held)))
             (self.parsed.up if self.way == "up" else self.parsed.down).append(piece)
         self.held = []
 
