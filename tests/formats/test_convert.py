@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.project import Project
+from tests.docs.test_adopt import case_of
 from tests.formats.foreign import FIXTURES, told
 from tests.formats.test_adopt import load
 from trek_asyncpg import AsyncpgBackend
 from trek_core import Changed, ConfigError, Conversion, Migrator, Observer, PlanError, Unfinished
 from trek_core.events import LockWaiting
 from trek_loaders import formats
+from trek_loaders.formats import TOOLS
 
 if TYPE_CHECKING:
     from tests.support.databases import Connection, Database
@@ -134,6 +136,33 @@ async def test_from_tool_to_tool_revisions_are_those_of_the_same_files(connectio
     await conversion(connection, tmp_path, "native", "golang-migrate", layout="native").run()
     assert await rows(connection, "schema_migrations") == ["(2,f)"]
     assert not await conversion(connection, tmp_path, "golang-migrate", layout="native").run()
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_what_each_tool_recorded_becomes_treks_own_and_comes_back_into_a_new_table(
+    database: Database, tool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = case_of(tool)
+    for name, value in case.environment.items():
+        monkeypatch.setenv(name, value)
+    connection, folder = await load(database, case.fixture), case.path / case.folder
+    options: Any = {
+        "layout_settings": case.layout_settings,
+        "store_settings": case.store_settings,
+        "plugins": [formats],
+    }
+    backend = AsyncpgBackend(connection, format=tool, **options)
+    before = told(await Migrator(backend, folder).status())
+    await Conversion(backend, folder, source=tool, target="native").run()
+    own = AsyncpgBackend(connection, layout=tool, store="native", **{**options, "store_settings": {}})
+    assert told(await Migrator(own, folder).status()) == before
+    assert not await Conversion(backend, folder, source="native", target=tool).run()
+    theirs = (
+        "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND oid >= 16384 AND relname <> 'trek_history'"
+    )
+    await connection.execute(f"DROP TABLE {', '.join(row[0] for row in await connection.fetch(theirs))}")
+    await Conversion(backend, folder, source="native", target=tool).run()
+    assert told(await Migrator(backend, folder).status()) == before
 
 
 # --------------------------------------------------------------------------- all or nothing
