@@ -30,8 +30,9 @@ class Adoption:
 
     directory: the folder with the migrations, empty if there is none. tool: the one that most speaks for, None if nothing
     speaks for any. candidates: all that something speaks for, that one first. available: whether trek has its format.
-    tables: how many tables the database has. status: where it stands by the tool's own history. refused: files that trek would
-    refuse, and why. problem: why the status cannot be told. holders: who holds the tool's lock now.
+    tables: how many tables the database has. rows: how many its history has. status: where it stands by the tool's own history.
+    refused: files that trek would refuse, and why; refused_again: those that are applied already. problem: why the status
+    cannot be told. holders: who holds the tool's lock now.
     configuration: the lines to paste. notes: what is remarkable. advice: what to do next. looked_for: what tells the tools.
     """
 
@@ -41,8 +42,10 @@ class Adoption:
     candidates: tuple[Candidate, ...] = ()
     available: bool = False
     tables: int = 0
+    rows: int = 0
     status: Status | None = None
     refused: tuple[LoadError, ...] = ()
+    refused_again: tuple[LoadError, ...] = ()
     problem: str = ""
     holders: tuple[str, ...] = ()
     configuration: str = ""
@@ -136,11 +139,17 @@ class _Look:
     async def _standing(self, seen: Adoption) -> Adoption:
         try:
             runner, history = await self._history(seen.candidates[0])
-            seen = replace(seen, holders=await self._holders(runner, history))
+            seen = replace(seen, rows=len(history.rows), holders=await self._holders(runner, history))
             if not self.directory:
                 return seen
-            seen = replace(seen, refused=runner.workspace.unreadable(history))
-            return replace(seen, status=runner.workspace.status(history))
+            refused, status = runner.workspace.unreadable(history), runner.workspace.status(history)
+            done = {one.revision for one in status.applied}
+            return replace(
+                seen,
+                status=status,
+                refused=tuple(error for revision, error in refused.items() if revision not in done),
+                refused_again=tuple(error for revision, error in refused.items() if revision in done),
+            )
         except LoadError as error:
             return replace(seen, refused=(error,))
         except (ConfigError, PlanError, PluginError) as error:

@@ -44,7 +44,7 @@ def advice(seen: Adoption, instead: str = "") -> str:
     if not seen.available:
         return instead or f"trek has no format for {tool} yet: let {tool} go on."
     if seen.refused:
-        return f"Correct what is refused, as {tool} too takes it, or let {tool} run it; then `trek adopt` again."
+        return f"Settle what is refused, or let {tool} run those files; then `trek adopt` again."
     if seen.problem:
         return "Settle that first, then `trek adopt` again."
     if status is None:

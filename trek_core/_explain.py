@@ -53,7 +53,7 @@ def _others(plan: Plan, action: Action, failure: Failure) -> list[str]:
 
 
 def _what(action: Action, failure: Failure, others: Sequence[str]) -> Iterator[str]:
-    doing = "reverting" if action.verb == "revert" else "applying"
+    doing = {"revert": "reverting", "mark": "marking", "unmark": "unmarking"}.get(action.verb, "applying")
     place = "" if others else _place(action, failure)
     what = f"{action.name} and, in the same query, {names(others)}" if others else action.name
     went = "lost its connection" if failure.outcome == "committed" else "failed"

@@ -104,12 +104,12 @@ def _listed(files: Sequence[File]) -> str:
 
 # --------------------------------------------------------------------------- the table
 def _tables(signs: Signs, tables: Sequence[FoundTable]) -> Iterator[tuple[int, FoundTable, str]]:
-    for sign in signs.tables:
-        for table in tables:
-            if weight := _fits(sign, table, tables):
-                where = "" if table.visible else ", which the search_path does not find"
-                renamed = "" if weight == OWN_TABLE else f", named {sign.table} by default"
-                yield weight, table, f"the columns of the table {table.name}{renamed}{where}"
+    for table in tables if signs.tables else ():
+        weight, sign = max(((_fits(sign, table, tables), sign) for sign in signs.tables), key=lambda one: one[0])
+        if weight:
+            where = "" if table.visible else ", which the search_path does not find"
+            renamed = "" if weight == OWN_TABLE else f", named {sign.table} by default"
+            yield weight, table, f"the columns of the table {table.name}{renamed}{where}"
 
 
 def _fits(sign: TableSign, table: FoundTable, tables: Sequence[FoundTable]) -> int:

@@ -157,17 +157,17 @@ class Workspace:
             return found
         return replace(found, revisions=tuple(self._with_progress(one, state, catalog) for one in found.revisions))
 
-    def unreadable(self, history: History) -> tuple[LoadError, ...]:
-        """What the layout, or a loader, refuses of single files when they are loaded, whether they are applied or not."""
-        refused = []
+    def unreadable(self, history: History) -> dict[str, LoadError]:
+        """What the layout, or a loader, refuses of single files when they are loaded: revision -> why."""
+        refused = {}
         for entry in self.catalog(history.facts).entries:
             if entry.skip is None:
                 try:
                     with blame(self.layout, f"Entry.load({entry.revision})"):
                         entry.load(self._tree)
                 except LoadError as error:
-                    refused.append(error)
-        return tuple(refused)
+                    refused[entry.revision] = error
+        return refused
 
     def edited(self, history: History) -> dict[str, str]:
         """Applied revisions whose files were edited since -> a file of each."""
@@ -265,7 +265,7 @@ def _fileless(revision: str) -> Entry:
 def _wrong_layout(directory: str, smell: str) -> str:
     return (
         f"the folder {directory!r} {smell}.\n"
-        'Name its format: format="…" in migrate() or [tool.trek], or --format; `trek plugins` lists what is on offer.'
+        'Name its format: format="…" in migrate() or [tool.trek], or --format; `trek adopt` says which it is.'
     )
 
 

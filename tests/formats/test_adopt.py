@@ -182,7 +182,17 @@ async def test_it_says_what_is_pending_and_what_trek_refuses_with_file_and_line(
     (refused,) = found.refused
     assert (Path(refused.path).name, refused.line) == ("20240103_more.sql", 3)
     assert "a second `-- migrate:up`" in refused.problem
-    assert found.advice.startswith("Correct what is refused")
+    assert found.advice.startswith("Settle what is refused")
+
+
+async def test_what_is_refused_and_applied_already_stands_in_no_way(database: Database) -> None:
+    found = await look(await load(database, "alembic"), FIXTURES / "alembic/versions")
+    assert [Path(error.path).name for error in found.refused_again] == [
+        "aaa111_one.py",
+        "bbb222_two.py",
+        "ccc333_three.py",
+    ]
+    assert (found.refused, found.advice) == ((), "Nothing is pending: `trek status --check`.")
 
 
 async def test_a_folder_that_its_layout_refuses_is_said_with_the_file(database: Database, tmp_path: Path) -> None:
@@ -190,7 +200,7 @@ async def test_a_folder_that_its_layout_refuses_is_said_with_the_file(database: 
     (folder / "00004_more.go").touch()
     found = await look(await load(database, "goose"), folder)
     assert [Path(error.path).name for error in found.refused] == ["00004_more.go"]
-    assert found.status is None
+    assert (found.status, found.rows) == (None, 3)
 
 
 async def test_a_table_outside_the_search_path_is_named_and_the_configuration_finds_it(

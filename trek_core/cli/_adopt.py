@@ -12,7 +12,7 @@ from trek_core.cli._output import count, document, plain, say
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trek_core import Adoption, Status
+    from trek_core import Adoption, LoadError, Status
 
 SHOWN = 10
 
@@ -61,6 +61,11 @@ def _told(found: Adoption) -> Iterator[str]:
     yield from (f"trek refuses {error}" for error in found.refused[:SHOWN])
     if len(found.refused) > SHOWN:
         yield f"and {len(found.refused) - SHOWN} files more"
+    if found.refused_again:
+        yield f"applied already, and trek could not run {count(len(found.refused_again), 'file')} of it again:"
+        yield from (f"  {_place(error)}: {error.problem}" for error in found.refused_again[:SHOWN])
+    if found.available and not found.status:
+        yield f"its history has {count(found.rows, 'row')}"
     if found.problem:
         yield f"its history: {found.problem}"
     if found.available:
@@ -70,6 +75,10 @@ def _told(found: Adoption) -> Iterator[str]:
     if found.configuration:
         yield f"\nwrite into pyproject.toml:\n\n{found.configuration}"
     yield f"\nnext: {found.advice}"
+
+
+def _place(error: LoadError) -> str:
+    return error.path if error.line is None else f"{error.path}:{error.line}"
 
 
 def _standing(status: Status) -> Iterator[str]:
@@ -88,11 +97,11 @@ def _as_json(found: Adoption) -> dict[str, object]:
         "directory": found.directory,
         "database": found.database,
         "candidates": [{"tool": one.tool, "reasons": one.reasons} for one in found.candidates],
+        "rows": found.rows,
         "state": status.state if status else None,
         "revisions": [{"revision": one.revision, "title": one.title, "state": one.state} for one in revisions],
-        "refused": [
-            {"path": one.path, "line": one.line, "problem": one.problem, "advice": one.advice} for one in found.refused
-        ],
+        "refused": list(map(_refusal, found.refused)),
+        "refused_again": list(map(_refusal, found.refused_again)),
         "problem": found.problem,
         "holders": found.holders,
         "configuration": found.configuration,
@@ -100,3 +109,7 @@ def _as_json(found: Adoption) -> dict[str, object]:
         "advice": found.advice,
         "looked_for": found.looked_for,
     }
+
+
+def _refusal(error: LoadError) -> dict[str, object]:
+    return {"path": error.path, "line": error.line, "problem": error.problem, "advice": error.advice}
