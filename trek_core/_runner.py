@@ -172,7 +172,8 @@ class Runner:
         history = await self.history()
         self._expect(history)
         _checks.not_shrunk(plan.history, history)
-        return plan if history == plan.history else replan(history)  # the same answers make the same plan
+        same = history == plan.history and not self.rereads  # the same answers make the same plan
+        return plan if same else replan(history)
 
     def _expect(self, history: History) -> None:
         if self.workspace.expect_database:
