@@ -252,13 +252,13 @@ def test_lines_of_rollback_are_one_text_and_empty_is_nothing_to_do() -> None:
 def test_properties_parameters_and_ignored_lines() -> None:
     content = (
         "--property name:t value:people dbms:postgresql\n--property name:t value:other\n--changeset a:${t}\n"
-        "--ignoreLines:1\nnonsense\n--ignoreLines:start\nnonsense\n--ignoreLines:end\nSELECT '${:t}' FROM ${t}, ${u};\n"
+        "--ignoreLines:1\nnonsense\n--ignoreLines:start\nnonsense\n--ignoreLines:end\nSELECT '$t' FROM ${t}, ${ u };\n"
     )
     (entry,) = arranged({"a.sql": HEAD + content}, parameters={"u": "v"}).entries
     assert entry.revision == "a:people:a.sql"
     (one,) = entry.load(MemoryTree({})).up.statements  # type: ignore[union-attr]
     assert isinstance(one, Sql)
-    assert (one.text, one.line) == ("SELECT '${t}' FROM people, v", 10)
+    assert (one.text, one.line) == ("SELECT '$t' FROM people, v", 10)
 
 
 def test_contexts_labels_and_kinds_of_databases_decide_what_counts() -> None:

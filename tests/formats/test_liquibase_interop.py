@@ -162,10 +162,98 @@ async def test_while_trek_holds_the_row_the_tool_waits_and_goes_on(
 ) -> None:
     liquibase.write(1)
     await CASE.migrator(connection, liquibase.folder).migrate()  # the tool makes its tables without the lock
-    (liquibase.folder / "z.sql").write_text(f"{HEAD}--changeset a:1\nSELECT pg_sleep(5);\n")
+    (liquibase.folder / "z.sql").write_text(f"{HEAD}--changeset a:1\nSELECT pg_sleep(3);\n")
     running = asyncio.create_task(CASE.migrator(connection, liquibase.folder).migrate())
     await until_sleeping(other)
     await liquibase("--changelog-lock-poll-rate=1", "tag", "after")
     assert len((await running).ran) == 1
     tags = await other.fetch("SELECT author, tag FROM databasechangelog ORDER BY orderexecuted")
     assert [tuple(row) for row in tags] == [("alice", None), ("a", "after")]
+
+
+ROOT = """<?xml version="1.0" encoding="UTF-8"?>
+<databaseChangeLog xmlns="http://www.liquibase.org/xml/ns/dbchangelog"
+    xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
+    xsi:schemaLocation="http://www.liquibase.org/xml/ns/dbchangelog
+        http://www.liquibase.org/xml/ns/dbchangelog/dbchangelog-latest.xsd">
+    <include file="z/first.sql" relativeToChangelogFile="true"/>
+    <includeAll path="all"/>
+</databaseChangeLog>
+"""
+WINDOWS = """\ufeff-- Liquibase Formatted SQL logicalFilePath:log/a.sql
+
+  --  CHANGESET  "An Author":"id: with colon"  stripComments:false
+--comment: the words: of it
+CREATE TABLE many (i int); -- c
+--changeset b:2 endDelimiter:GO context:"dev, test" labels:"X , y"
+INSERT INTO many VALUES (1)
+GO
+INSERT INTO many VALUES (2)
+GO
+--changeset b:3 endDelimiter:/
+INSERT INTO many VALUES (10/2)
+/
+INSERT INTO many VALUES (4)
+/
+"""
+PLAIN = r"""--liquibase formatted sql
+-- a note
+--property name:t.x value:texts dbms:postgresql
+--changeset b:1   runOnChange:TRUE   dbms:postgresql,h2
+
+CREATE TABLE ${t.x} (a text DEFAULT '${ t.x }');
+--changeset b:2 splitStatements:false
+INSERT INTO texts VALUES ('x;y') ; INSERT INTO texts VALUES (E'a\\b');
+--changeset b:3 context:dev and !prod
+SELECT 1 /* c ; d */ ; SELECT 'it''s; ok';
+--changeset b:4 runInTransaction:false
+SELECT 1; SELECT 2;
+--changeset b:5
+--preconditions onFail:HALT onError:HALT
+--precondition-table-exists table:Texts schema:public
+--precondition-sql-check expectedResult:"t" SELECT count(*) = 2 FROM texts;
+SELECT 5;
+--changeset b:6 ignore:true
+nonsense
+--changeset b:7 dbms:!postgresql
+nonsense
+--changeset b:8 splitStatements:false
+CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS $f$
+BEGIN
+  -- note; here
+  RETURN 1;
+END;
+$f$;
+--changeset b:9 endDelimiter:;
+SELECT g();
+"""
+FOLDER = {
+    "root.xml": ROOT,
+    "all/windows.sql": WINDOWS.replace("\n", "\r\n"),
+    "all/x.sql": PLAIN,
+    "z/first.sql": HEAD
+    + '--property name:n value:1\n--property name:n value:2\n--changeset a:one contextFilter:"!other"\n'
+    "-- a comment; 'with a quote\nCREATE TABLE one (i int DEFAULT ${n});\n/* liquibase rollback\nDROP TABLE one;\n*/\n",
+    "all/b.sql": "CREATE TABLE raw (i int);\nINSERT INTO raw VALUES (1);\n",
+    "all/B2.sql": HEAD + "--changeset a:two runAlways:true\n--validCheckSum: any\nSELECT 1;\n",
+    "all/c/a.sql": HEAD + "--ignoreLines:2\nnonsense\nnonsense\n--changeset a:three\n"
+    "DO $$ BEGIN\nPERFORM 1;\nPERFORM 2; END $$;\nINSERT INTO raw VALUES (2);\n",
+    "unread.sql": HEAD + "--changeset a:never\nnonsense;\n",
+}
+
+
+async def test_a_root_in_xml_that_includes_files_and_folders_is_read_as_the_tool_reads_it(
+    connection: Connection, liquibase: Liquibase
+) -> None:
+    for name, text in FOLDER.items():
+        (liquibase.folder / name).parent.mkdir(exist_ok=True)
+        (liquibase.folder / name).write_text(text, encoding="utf-8", newline="")
+    (liquibase.folder / "changelog.sql").unlink()
+    liquibase.options = tuple(one.replace("changelog.sql", "root.xml") for one in liquibase.options)
+    await liquibase("update")
+    assert not await CASE.migrator(connection, liquibase.folder).migrate()
+    look = "SELECT i::text FROM many UNION ALL SELECT a FROM texts UNION ALL SELECT i::text FROM raw ORDER BY 1"
+    by_tool, left = await rows(connection), await connection.fetch(look)
+    await connection.execute("DROP TABLE databasechangelog, one, raw, many, texts; DROP FUNCTION g()")
+    await CASE.migrator(connection, liquibase.folder).migrate()
+    assert (await rows(connection), await connection.fetch(look)) == (by_tool, left)

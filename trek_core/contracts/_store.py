@@ -88,8 +88,7 @@ class VersionStore(ABC):
 
         S18. Two stores of one identity have the same locks, and stores of different identities have different ones, unless
             these are another tool's, which excludes itself everywhere.
-        S33. Of a lock that is a row `take` gives the row to one and, where it makes its table (`make`), the same; `release`
-            frees that row.
+        S33. A lock that is a row has one holder, also where its table was missing, and is free after him.
         """
 
     @abstractmethod

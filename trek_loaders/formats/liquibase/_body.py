@@ -77,14 +77,21 @@ def _cut(lines: Mapping[int, str], end: str, file: str, *, split: bool) -> list[
     pieces, held = list[tuple[str, int]](), dict[int, str]()
     for at, line in lines.items():
         text = line.rstrip()
-        ends = text.lower().endswith(end.lower())
+        ends = text.strip() == end if end == "/" else text.lower().endswith(end.lower())
         held[at] = text[: -len(end)] if ends else line
-        if end.lower() in held[at].lower():
+        if _within(held[at], end):
             raise LoadError(file, at, f"the endDelimiter {end} within a line", "End a line with it, and no more.")
         if ends:
             pieces.append(_joined(held))
             held = {}
     return [*pieces, _joined(held)] if held else pieces
+
+
+def _within(line: str, end: str) -> bool:
+    """Whether Liquibase may cut there, too. It does so at a slash in front of a line alone."""
+    if end == "/":
+        return line.lstrip().startswith("/") and not line.lstrip().startswith("/*")
+    return end.lower() in line.lower()
 
 
 def _joined(lines: Mapping[int, str]) -> tuple[str, int]:

@@ -168,8 +168,6 @@ class _Reader:
 
         def value(found: re.Match[str]) -> str:
             name = found[1].strip()
-            if name.startswith(":"):
-                return f"${{{name[1:].strip()}}}"
             for known in (self.own, self.parameters):
                 if name in known:
                     return known[name]

@@ -54,7 +54,8 @@ def condition(kind: str, text: str, file: str, line: int) -> str:
             raise LoadError(file, line, "a sql-check without its result", "Write: expectedResult:0 SELECT count(*) …")
         expected = found["one"] or found["two"] or found["word"]
         sql = found["sql"].strip().rstrip(";")
-        return f"COALESCE((\n{sql}\n)::pg_catalog.text, '') = {quote_literal(expected)}"
+        # as the server writes it, which is what Liquibase compares: a boolean is t or f
+        return f"pg_catalog.format('%s', (\n{sql}\n)) = {quote_literal(expected)}"
     if kind not in _KINDS:
         raise LoadError(file, line, f"the precondition {kind}", "There are sql-check, table-exists and view-exists.")
     (word, kinds), told = _KINDS[kind], attributes_of(text)
