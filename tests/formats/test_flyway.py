@@ -43,7 +43,7 @@ CASE = ForeignCase(
     keys=lambda database: (77433833903597,),
     tamper="sub/V002.010__Crlf_bom.sql",
     layout_settings={"placeholders": {"who": "me", "who2": "7"}},
-    files="`V…__….sql`, `R__….sql`, `B…__….sql`, sub-folders, placeholders, `.sql.conf`",
+    files="`V…__….sql`, `R__….sql`, `B…__….sql`, sub-folders, placeholders, `.sql.conf`, callbacks around a run and each migration",
     lock="shared",
 )
 ROW = (
@@ -103,6 +103,31 @@ class TestFlyway(ForeignSuite):
     async def test_a_version_without_an_undo_script_has_no_way_back(self, recorded: Connection, folder: Path) -> None:
         with pytest.raises(Irreversible, match=r"from 002\.010"):
             await CASE.migrator(recorded, folder).migrate("1")
+
+    # ----------------------------------------------------------------------- callbacks
+    async def test_callbacks_run_with_what_they_stand_around_and_leave_no_row(
+        self, recorded: Connection, folder: Path
+    ) -> None:
+        await recorded.execute("CREATE TABLE told (n int GENERATED ALWAYS AS IDENTITY, what text)")
+        for event in ("beforeMigrate", "beforeEachMigrate", "afterEachMigrate", "afterMigrate"):
+            (folder / f"{event}.sql").write_text(f"INSERT INTO told (what) VALUES ('{event}');")
+        assert not await CASE.migrator(recorded, folder).migrate()
+        assert await self.further(recorded, folder) == ["beforeMigrate", "3", "afterMigrate"]
+        found = await recorded.fetch("SELECT what FROM told ORDER BY n")
+        wanted = ["beforeMigrate", "beforeEachMigrate", "afterEachMigrate", "afterMigrate"]
+        assert [row["what"] for row in found] == wanted
+        assert await recorded.fetchval("SELECT max(installed_rank) FROM flyway_schema_history") == 5
+        assert (await CASE.migrator(recorded, folder).status()).state == "current"
+        await CASE.migrator(recorded, folder).migrate("-1")
+        assert await recorded.fetchval("SELECT count(*) FROM told") == 4
+
+    async def test_on_a_new_database_a_callback_may_be_the_first_to_run(
+        self, connection: Connection, tmp_path: Path
+    ) -> None:
+        (tmp_path / "V1__a.sql").write_text("SELECT * FROM first")
+        (tmp_path / "beforeMigrate.sql").write_text("CREATE TABLE first (i int)")
+        report = await CASE.migrator(connection, tmp_path).migrate()
+        assert [ran.revision for ran in report.ran] == ["beforeMigrate", "1"]
 
     # ----------------------------------------------------------------------- rows of Flyway
     async def test_a_failed_row_is_unfinished_and_a_repair_decides(self, recorded: Connection, folder: Path) -> None:
@@ -264,18 +289,20 @@ class TestFolder(LayoutSuite):
             "U10.sql": one,
             "x.txt": "",
         }
+        calls = {"afterMigrate.sql": one, "V1__a.sql": one, "beforeEachMigrate__x.sql": one, "R__b.sql": one}
         times = {"V20240101000000__a.sql": one, "B20230101000000__x.sql": one}
         return LayoutCase(
             make_layout("flyway"),
             folders=[
                 Folder(files, revisions=("2.1", "10", "R__a", "R__z")),
+                Folder(calls, revisions=("1", "R__b", "afterMigrate")),
                 Folder(times, revisions=("B20230101000000", "20240101000000")),
             ],
             bad=[
                 {"V1__a.sql": one, "V1_0__b.sql": one},
                 {"R__a_b.sql": one, "sub/R__a b.sql": one},
-                {"afterMigrate.sql": one},
-                {"beforeEachMigrate__x.sql": one},
+                {"afterMigrateError.sql": one},
+                {"afterMigrate.sql": one, "sub/afterMigrate.sql": one},
                 {f"R__{'x' * 201}.sql": one},
                 {"V-1__a.sql": one},
             ],

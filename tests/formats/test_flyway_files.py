@@ -97,10 +97,27 @@ def test_an_undo_script_is_the_way_back_of_its_version_and_alone_it_is_passed_by
     assert [str(one.file) for one in found.ignored] == ["migrations/U3__x.sql"]
 
 
-@pytest.mark.parametrize("name", ["afterMigrate.sql", "sub/beforeEachMigrate__x.sql", "createSchema.sql"])
+@pytest.mark.parametrize("name", ["afterMigrateError.sql", "sub/beforeEachMigrateStatement__x.sql", "createSchema.sql"])
 def test_a_callback_of_migrate_is_refused_by_its_name(name: str) -> None:
     with pytest.raises(LoadError, match=rf"{name}: the callback {name.rpartition('/')[2][:12]}"):
         arranged("V1__a.sql", name)
+
+
+def test_callbacks_stand_at_the_ends_of_a_run_and_around_each_migration() -> None:
+    names = ("afterMigrate__b.sql", "afterMigrate.sql", "afterMigrateApplied.sql", "beforeMigrate__a b.sql")
+    found = arranged("V1__a.sql", "R__r.sql", *names).entries
+    wanted = ["beforeMigrate__a_b", "1", "R__r", "afterMigrateApplied", "afterMigrate", "afterMigrate__b"]
+    assert [entry.revision for entry in found] == wanted
+    assert [entry.recorded for entry in found] == [False, True, True, False, False, False]
+    files = {
+        "V1__a.sql": "SELECT 1",
+        "beforeEachMigrate__b.sql": "SELECT 'b'",
+        "beforeEachMigrate__a.sql": "SELECT '${flyway:user}'",
+        "sub/afterEachMigrate.sql": "SELECT 'after';",
+    }
+    tree = MemoryTree(files, facts=FACTS)
+    (entry,) = make_layout("flyway").arrange(tree).entries
+    assert texts(entry.load(tree)) == ["SELECT 'ann'", "SELECT 'b'", "SELECT 1", "SELECT 'after'"]
 
 
 def test_a_callback_of_another_command_is_passed_by() -> None:

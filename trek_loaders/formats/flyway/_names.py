@@ -23,6 +23,10 @@ CALLBACKS = (
     ),
     *("beforeRepeatables", "afterVersioned", "afterMigrateApplied", "createSchema", "beforeCreateSchema"),
 )
+BEFORE, AFTER = ("beforeMigrate",), ("afterMigrateApplied", "afterMigrate")
+"""What runs at the beginning and at the end of a run, in this order."""
+BEFORE_EACH, AFTER_EACH = "beforeEachMigrate", "afterEachMigrate"
+_RUN = (*BEFORE, *AFTER, BEFORE_EACH, AFTER_EACH)
 _OF_OTHER_COMMANDS = ("Clean", "Undo", "Baseline", "Repair", "Info")
 _BEGINNINGS = ("before", "after", "create")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -37,6 +41,10 @@ class Name:
     version: str = ""
     description: str = ""
     event: str = ""
+
+    @property
+    def of_another_command(self) -> bool:
+        return any(command in self.event for command in _OF_OTHER_COMMANDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,7 @@ def _longest_first(kinds: dict[str, Kind]) -> tuple[tuple[str, Kind], ...]:
 
 
 def _check(file: File, name: Name) -> None:
-    if name.kind == "callback" and not any(command in name.event for command in _OF_OTHER_COMMANDS):
+    if name.kind == "callback" and not (name.event in _RUN or name.of_another_command):
         problem = f"the callback {name.event}, which Flyway runs when it migrates and trek has no place for"
         advice = "Write what it does into a migration (a repeatable one, if it is to run again), and remove the file."
         raise LoadError(str(file), None, problem, advice)

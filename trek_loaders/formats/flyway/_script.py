@@ -63,14 +63,20 @@ class ScriptFile:
         """Of the text with its placeholders replaced, and of the text as it stands."""
         return (checksum(self._text(tree, self._configuration(tree)).text), *self.checksum(tree))
 
-    def body(self, tree: Tree) -> Body:
-        """What Flyway does with it. Raises `LoadError`."""
+    def body(self, tree: Tree, before: Sequence[ScriptFile] = (), after: Sequence[ScriptFile] = ()) -> Body:
+        """What Flyway does with it, between what runs before and after each. Raises `LoadError`."""
         conf = self._configuration(tree)
-        statements = self._statements(self._text(tree, conf))
+        own = self._statements(self._text(tree, conf))
         schema = self.context.schema(tree)
-        if self._in_transaction(statements, conf):
-            return in_transaction_of(NAME, (search_path(schema, local=not tree.facts.in_transaction), *statements))
-        return Body((search_path(schema), *statements), "autocommit")
+        first, last = ([one for script in scripts for one in script.statements(tree)] for scripts in (before, after))
+        if self._in_transaction(own, conf):
+            path = search_path(schema, local=not tree.facts.in_transaction)
+            return in_transaction_of(NAME, (path, *first, *own, *last))
+        return Body((search_path(schema), *first, *own, *last), "autocommit")
+
+    def statements(self, tree: Tree) -> tuple[Sql | Copy, ...]:
+        """As a part of another script's body. Raises `LoadError`."""
+        return self._statements(self._text(tree, self._configuration(tree)))
 
     # ----------------------------------------------------------------------- reading
     def _text(self, tree: Tree, conf: Configuration) -> Replaced:

@@ -108,7 +108,9 @@ class FlywayStore(ToolStore):
 
     # ----------------------------------------------------------------------- writing
     def record(self, action: Action, history: History) -> Record:
-        """Raises `PlanError` for what the table cannot keep, and for what counts as applied without a row."""
+        """Nothing for a callback. Raises `PlanError` for what the table cannot keep, and for what has no row of its own."""
+        if not action.entry.recorded:
+            return Record(guard=self.place.guard(history), history=history)
         if action.verb in ("revert", "unmark"):
             return self._away(action, history)
         if action.verb == "mark" and (there := _rows.of(action, _rows.recorded(history))):
