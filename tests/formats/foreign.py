@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from trek_asyncpg import AsyncpgBackend
 from trek_core import Changed, Migrator, Observer
-from trek_core.events import LockWaiting
+from trek_core.events import Done, LockWaiting
 from trek_core.plugin import Advisory, Facts, History, PluginHost
 from trek_loaders import formats
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from tests.support.databases import Connection, Database
     from trek_core import Status
+    from trek_core.plugin import Event
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SHAPE = (
@@ -89,7 +91,7 @@ class ForeignCase:
             layout_settings=self.layout_settings,
             plugins=[formats],
         )
-        return Migrator(backend, folder, **options)
+        return Migrator(backend, folder, **{"observers": [Observer("transcript", _tell)], **options})
 
     async def rows(self, connection: Connection) -> list[dict[str, object]]:
         """The history's rows without what is volatile, in the order of their texts."""
@@ -237,3 +239,9 @@ class ForeignSuite:
 
 def told(status: Status) -> dict[str, str]:
     return {one.revision: one.state for one in status.revisions}
+
+
+async def _tell(event: Event) -> None:
+    """For the transcripts that `pytest -m interop -rP` shows: tools.run writes what the tool said."""
+    if isinstance(event, Done):
+        sys.stdout.write(f"trek: {event.action.verb} {event.action.name}\n")

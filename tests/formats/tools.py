@@ -60,10 +60,11 @@ def debian(package: str, program: str) -> str:
 
 
 def run(*command: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> str:
-    """What a tool wrote, both streams; a failure shows it."""
+    """What a tool wrote, both streams; a failure shows it, and `pytest -rP`."""
     given = {**os.environ, **(environment or {})}
     done = subprocess.run(command, cwd=cwd, env=given, capture_output=True, text=True, check=False, timeout=MINUTES)
     told = done.stdout + done.stderr
+    sys.stdout.write(f"$ {' '.join((Path(command[0]).name, *command[1:]))}\n{told}\n")
     assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{told}"
     return told
 
