@@ -5,28 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from os import PathLike
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 
 from trek_asyncpg._connect import ConnectSettings, session
-from trek_asyncpg._settings import RunOptions
-from trek_core import Direction, Migrator, Observer, Report, Rules, Status
-from trek_core.plugin import Backend, Executor, PluginHost, TransactionChoice, VersionStore
+from trek_core import Direction, Migrator, Report, Status
+from trek_core.plugin import Backend, Executor, PluginHost, VersionStore
 
 if TYPE_CHECKING:
-    from trek_asyncpg._types import Database
+    from typing import Unpack
 
-
-class BackendOptions(RunOptions, total=False):
-    """What `AsyncpgBackend` takes by name, and `migrate()` and `status()` pass on to it."""
-
-    format: str
-    layout: str | None
-    store: str | VersionStore | None
-    layout_settings: Mapping[str, object] | None
-    store_settings: Mapping[str, object] | None
-    plugins: Iterable[object]
-    disable_plugins: Iterable[str]
-    expect_database: str | None
+    from trek_asyncpg._types import Database, MigrateOptions, RunOptions
 
 
 class AsyncpgBackend(Backend):
@@ -74,15 +62,6 @@ class AsyncpgBackend(Backend):
             executor="asyncpg",
             expect_database=expect_database,
         )
-
-
-class MigrateOptions(BackendOptions, total=False):
-    """What `migrate()` takes by name beside a backend's options."""
-
-    rules: Rules | None
-    transaction: TransactionChoice | None
-    lock_wait: float
-    observers: Iterable[Observer]
 
 
 def _migrator(database: Database, directory: str | PathLike[str], options: MigrateOptions) -> Migrator:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
-
 from trek_core.plugin import ConfigError, dataclass
 
 TOGETHER = 100
@@ -30,15 +28,6 @@ class RunSettings:
         if wrong:
             msg = f"{wrong.replace('_', '-')} is {getattr(self, wrong)!r}, want {_WANTED[wrong]}"
             raise ConfigError(msg)
-
-
-class RunOptions(TypedDict, total=False):
-    """The fields of `RunSettings`, by name."""
-
-    together: int
-    lock_timeout: float | None
-    lock_patience: float
-    statement_timeout: float | None
 
 
 _TIMEOUT = "seconds from 0.001 to 2147483 (24 days), or 0 for no limit"

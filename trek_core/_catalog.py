@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import filterfalse
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from trek_core._blame import Offer, blame, breach, called, expect, expect_all, shown
 from trek_core._dataclass import dataclass, field, replace
-from trek_core._graph import Edges, find_cycle, in_order
-from trek_core.contracts import Layout, Tree
-from trek_core.errors import Cycle, Duplicate, UnknownRevision
+from trek_core._door import later
+from trek_core.errors import Duplicate, UnknownRevision
 from trek_core.model import Arrangement, Entry, File, Ignored, State
+
+if TYPE_CHECKING:
+    from trek_core import _replacing
+    from trek_core._graph import Edges
+    from trek_core.contracts import Layout, Tree
+else:
+    (_replacing,) = later("_replacing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +175,14 @@ def build(arrangement: Arrangement) -> EntryCatalog:
     revisions = [entry.revision for entry in entries]
     bare = EntryCatalog(entries, _names(entries), dict(zip(revisions, range(len(entries)), strict=True)))
     replaced = {e.revision: tuple(dict.fromkeys(map(bare.canonical, e.replaces))) for e in entries if e.replaces}
-    owners = _owners(bare, replaced)
-    outer_first = _outer_first(bare, replaced, owners)
+    owners = _replacing.owners(bare, replaced) if replaced else {}
+    outer_first = _replacing.outer_first(bare, replaced, owners) if replaced else []
     parents = dict(zip(revisions, _each_parents(bare, owners), strict=True))
     squashes = {name: replaced[name] for name in outer_first}
     catalog = EntryCatalog(entries, bare.names, bare.rank, parents, squashes, owners)
     if _follows(catalog):
         return replace(catalog, follows=True)
-    _refuse_cycle(catalog)
+    _replacing.check_order(catalog)
     return catalog
 
 
@@ -219,31 +225,6 @@ def _parents(catalog: EntryCatalog, entry: Entry, owners: Mapping[str, str]) -> 
     return tuple(found)
 
 
-def _owners(catalog: EntryCatalog, replaced: Edges) -> dict[str, str]:
-    owners: dict[str, str] = {}
-    sets = {squash: frozenset(members) for squash, members in replaced.items()}
-    for squash, members in replaced.items():
-        for name in members:
-            other = owners.get(name)
-            if other is None or squash in sets[other]:
-                owners[name] = squash
-            elif other not in sets[squash]:
-                msg = (
-                    f"{name} is replaced twice: by {catalog.describe(other)} and by {catalog.describe(squash)}.\n"
-                    f"Let one of them replace it, or add {other} to what {squash} replaces."
-                )
-                raise Duplicate(msg, (name, other, squash))
-    return owners
-
-
-def _outer_first(catalog: EntryCatalog, replaced: Edges, owners: Mapping[str, str]) -> list[str]:
-    outer = {squash: (owners[squash],) for squash in replaced if squash in owners}
-    order = in_order(replaced.keys(), outer, catalog.rank)
-    if len(order) < len(replaced):
-        refuse_cycle(catalog, find_cycle(replaced.keys(), outer, order), "is replaced by")
-    return order
-
-
 def _follows(catalog: EntryCatalog) -> bool:
     """A folder is nearly always in order already; only where it is not is there something to search."""
     if catalog.replaced:
@@ -254,43 +235,3 @@ def _follows(catalog: EntryCatalog) -> bool:
             return False
         seen.add(name)
     return True
-
-
-def _refuse_cycle(catalog: EntryCatalog) -> None:
-    edges = catalog.parents
-    if catalog.replaced:
-        edges = {revision: _present(catalog, revision) for revision in catalog.rank}
-    ordered(catalog, edges)
-
-
-def ordered(catalog: EntryCatalog, edges: Edges) -> list[str]:
-    """Each name after those that it names. Raises `Cycle`."""
-    order = in_order(edges.keys(), edges, catalog.rank)
-    if len(order) < len(edges):
-        refuse_cycle(catalog, find_cycle(edges.keys(), edges, order))
-    return order
-
-
-def _present(catalog: EntryCatalog, revision: str) -> list[str]:
-    """The parents as entries. A squash stands for what has no file any more, except for its own members."""
-    found = []
-    for name in catalog.parents[revision]:
-        if name in catalog.rank:
-            found.append(name)
-        elif not _within(catalog, revision, catalog.owners[name]):
-            found.append(catalog.owners[name])
-    return found
-
-
-def _within(catalog: EntryCatalog, name: str | None, squash: str) -> bool:
-    while name is not None and name != squash:
-        name = catalog.owners.get(name)
-    return name == squash
-
-
-def refuse_cycle(catalog: EntryCatalog, cycle: tuple[str, ...], verb: str = "requires") -> NoReturn:
-    """Raises `Cycle` for names of which each requires the next."""
-    facts = [f"{name}: {files_of(catalog.names[name]) if name in catalog.names else 'no file'}" for name in cycle[:-1]]
-    msg = "\n  ".join([f"a cycle, each {verb} the next: {' → '.join(cycle)}", *facts])
-    msg += "\nTake one of them out of the file that names it."
-    raise Cycle(msg, cycle)

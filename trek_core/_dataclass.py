@@ -55,14 +55,31 @@ else:
 
 
 class _Spec:
-    """What was said of a class: its fields, those it inherits first."""
+    """What was said of a class: its fields, those it inherits first. `given`: a default, a `_Field`, or neither."""
 
-    __slots__ = ("_twin", "fields", "frozen", "kw_only", "made", "plain")
+    __slots__ = ("_fields", "_key", "_twin", "frozen", "given", "kw_only", "made", "plain")
 
-    def __init__(self, plain: type, fields: Mapping[str, _Field], frozen: bool, kw_only: bool) -> None:
-        self.plain, self.fields, self.frozen, self.kw_only = plain, fields, frozen, kw_only
+    def __init__(self, plain: type, given: Mapping[str, Any], frozen: bool, kw_only: bool) -> None:
+        self.plain, self.given, self.frozen, self.kw_only = plain, given, frozen, kw_only
         self.made: Any = plain
+        self._fields: Mapping[str, _Field] | None = None
+        self._key: Callable[[Any], Any] | None = None
         self._twin: Any = None
+
+    @property
+    def fields(self) -> Mapping[str, _Field]:
+        """By their names."""
+        if self._fields is None:
+            self._fields = {name: one if isinstance(one, _Field) else _Field(one) for name, one in self.given.items()}
+        return self._fields
+
+    @property
+    def key(self) -> Callable[[Any], Any]:
+        """What two objects are compared by."""
+        if self._key is None:
+            names = [name for name, said in self.fields.items() if said.compare]
+            self._key = attrgetter(*names) if names else _no_key
+        return self._key
 
     @property
     def twin(self) -> Any:
@@ -81,31 +98,20 @@ class _Spec:
 
 def _make(cls: type, frozen: bool, kw_only: bool) -> Any:
     """The class again, with slots and methods."""
-    space = dict(vars(cls))
+    space = _SHARED[frozen] | vars(cls)
     for name in ("__dict__", "__weakref__"):
         space.pop(name, None)
-    own = {name: _said(space.pop(name, _NOTHING)) for name in cls.__annotations__}
-    fields: dict[str, _Field] = {}
+    own = {name: space.pop(name, _NOTHING) for name in cls.__annotations__}
+    given: dict[str, Any] = {}
     for base in cls.__bases__:
         if (inherited := getattr(base, _SPEC, None)) is not None:
-            fields |= inherited.fields
-    fields |= own
-    space[_SPEC] = spec = _Spec(cls, fields, frozen, kw_only)
-    space["__slots__"], space["__match_args__"] = tuple(own), () if kw_only else tuple(fields)
-    space = _SHARED | (_FROZEN if frozen else {}) | _compared(fields, frozen) | space
-
-    def __init__(self: Any, *given: Any, **named: Any) -> None:  # noqa: N807 - many classes never have an object
-        made.__init__ = _uncompiled(spec)
-        made.__init__(self, *given, **named)
-
-    space["__init__"] = __init__
+            given |= inherited.given
+    given |= own
+    space[_SPEC] = spec = _Spec(cls, given, frozen, kw_only)
+    space["__slots__"], space["__match_args__"] = tuple(own), () if kw_only else tuple(given)
     made = spec.made = cast("Any", type(cls)(cls.__name__, cls.__bases__, space))
     made.__qualname__ = cls.__qualname__
     return made
-
-
-def _said(value: Any) -> _Field:
-    return value if isinstance(value, _Field) else _Field(value)
 
 
 def _annotations(spec: _Spec) -> dict[str, Any]:
@@ -191,17 +197,26 @@ _BECOME = vars(object)["__class__"].__set__
 
 
 # --------------------------------------------------------------------------- the other methods
-def _compared(fields: Mapping[str, _Field], frozen: bool) -> dict[str, Any]:
-    names = [name for name, said in fields.items() if said.compare]
-    key: Callable[[Any], Any] = attrgetter(*names) if names else lambda instance: ()
+def _first(self: Any, *given: Any, **named: Any) -> None:
+    """`__init__` until there is an object: many classes never have one."""
+    spec = getattr(self, _SPEC)
+    spec.made.__init__ = _uncompiled(spec)
+    spec.made.__init__(self, *given, **named)
 
-    def __eq__(self: Any, other: object) -> Any:  # noqa: N807
-        return key(self) == key(other) if other.__class__ is self.__class__ else NotImplemented
 
-    def __hash__(self: Any) -> int:  # noqa: N807
-        return hash(key(self))
+def _eq(self: Any, other: Any) -> Any:
+    if other.__class__ is not self.__class__:
+        return NotImplemented
+    key = getattr(self, _SPEC).key
+    return key(self) == key(other)
 
-    return {"__eq__": __eq__, "__hash__": __hash__ if frozen else None}
+
+def _hash(self: Any) -> int:
+    return hash(getattr(self, _SPEC).key(self))
+
+
+def _no_key(_: object) -> tuple[()]:
+    return ()
 
 
 @recursive_repr()
@@ -242,11 +257,20 @@ def _signature(twin: type) -> Any:
     return inspect.signature(twin)
 
 
-_SHARED = {
+_METHODS = {
+    "__init__": _first,
+    "__eq__": _eq,
     "__repr__": _repr,
     "__replace__": _replace,
     "__dataclass_fields__": _Lazy(attrgetter("__dataclass_fields__")),
     "__dataclass_params__": _Lazy(attrgetter("__dataclass_params__")),
     "__signature__": _Lazy(_signature),
 }
-_FROZEN = {"__setattr__": _refuse, "__delattr__": _refuse, "__getstate__": _state, "__setstate__": _set_state}
+_FROZEN = {
+    "__hash__": _hash,
+    "__setattr__": _refuse,
+    "__delattr__": _refuse,
+    "__getstate__": _state,
+    "__setstate__": _set_state,
+}
+_SHARED: dict[bool, dict[str, Any]] = {True: _METHODS | _FROZEN, False: _METHODS | {"__hash__": None}}

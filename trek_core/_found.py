@@ -41,7 +41,10 @@ class Found:
     given: bool = False
     registered: object = NOT_YET
     hooks: list[str] = field(default_factory=list)
-    offers: list[str] = field(default_factory=list)
+    offers: list[tuple[str, Any]] = field(default_factory=list)
+    """A hook, and what it gave."""
+    twin: str = ""
+    """Another plugin, which is the same object."""
     error: TrekError | None = None
 
     @property

@@ -234,8 +234,8 @@ class PluginHost:
         plugin = _found.imported(found)
         twin = next((other for other in plugins if other.given and other.get() is plugin), None)
         if twin and not found.given:  # the caller gave by hand what is installed as well: one plugin, not two
-            found.offers.append(f"the same as plugin {twin.plugin!r}")
-            _trace.note(found, found.offers[-1])
+            found.twin = f"the same as plugin {twin.plugin!r}"
+            _trace.note(found, found.twin)
             return
         _found.refuse_second(found, next(other for other in plugins if other.plugin == found.plugin))
         if twin := next((other for other in plugins if other.registered is plugin), None):
@@ -247,14 +247,15 @@ class PluginHost:
 
     def _collect(self, found: Found, hook: str, function: Callable[[], object]) -> None:
         found.hooks.append(hook)
-        for value in drain(found.offer(None), hook, function):
+        for value in drain(found.offer(None), hook, function, known=found.ours):
             offer = found.offer(value)
             for space, key in keys(hook, value):
                 other = self._offers.setdefault((space, key), offer)
                 if other is not offer:
                     raise conflict(offer, f"hook {hook}", f"the {space} {key!r}", other)
-            found.offers.append(described(hook, value))
-            _trace.note(found, f"offers {found.offers[-1]}")
+            found.offers.append((hook, value))
+            if _trace.Switch.on:
+                _trace.note(found, f"offers {described(hook, value)}")
 
     def _info(self, found: Found) -> PluginInfo:
         return PluginInfo(
@@ -263,7 +264,7 @@ class PluginHost:
             found.version,
             "blocked" if found.plugin in self._all_blocked else "broken" if found.error else "works",
             tuple(sorted(set(found.hooks))),
-            tuple(sorted(found.offers)),
+            tuple(sorted([*filter(None, [found.twin]), *(described(*offer) for offer in found.offers)])),
             str(found.error) if found.error else "",
         )
 

@@ -21,8 +21,8 @@ class Kind:
     checks: tuple[tuple[str, Callable[[Any], bool], str], ...]
 
 
-def drain(source: Offer[object], hook: str, function: Callable[[], object]) -> list[Any]:
-    """All that one hook of one plugin offers, checked.
+def drain(source: Offer[object], hook: str, function: Callable[[], object], *, known: bool = False) -> list[Any]:
+    """All that one hook of one plugin offers, checked; not what is known to be right, as a test knows of what trek brings.
 
     A generator runs in here, so that its errors are the plugin's too. Raises `PluginError`, `PluginContractError`.
     """
@@ -32,7 +32,7 @@ def drain(source: Offer[object], hook: str, function: Callable[[], object]) -> l
         if isinstance(result, kind.type) or not isinstance(result, Iterable):
             raise PluginContractError(source.plugin, source.distribution, where, _not_iterable(result, kind.type))
         values = list(result)
-    for value in values:
+    for value in () if known else values:
         expect(source, where, value, kind.type)
         _check_fields(source, where, value, kind)
     return values

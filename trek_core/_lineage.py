@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from trek_core._catalog import EntryCatalog, ordered
+from trek_core._catalog import EntryCatalog
 from trek_core._dataclass import dataclass
 from trek_core._graph import Edges, Heads, turned
+from trek_core._replacing import ordered
 from trek_core._squash import Squashes, settle
 from trek_core.model import Entry, HistoryRow, State
 

@@ -13,22 +13,25 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from trek_core.errors import plugin_words
 from trek_core.text import without_password
 
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Origin(Protocol):
+        """Whose it is: `distribution` is "name version", or empty."""
+
+        @property
+        def plugin(self) -> str: ...
+        @property
+        def distribution(self) -> str: ...
+
+
 _SILENT = nullcontext()
 _depth: ContextVar[int] = ContextVar("depth of calls of plugins", default=0)
-
-
-class Origin(Protocol):
-    """Whose it is: `distribution` is "name version", or empty."""
-
-    @property
-    def plugin(self) -> str: ...
-    @property
-    def distribution(self) -> str: ...
 
 
 class Switch:

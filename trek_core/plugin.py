@@ -20,7 +20,6 @@ from trek_core._hooks import TrekHooks, hookimpl
 from trek_core._host import PluginHost
 from trek_core.backend import Backend
 from trek_core.contracts import (
-    Catalog,
     Executor,
     ExecutorProvider,
     Layout,
@@ -28,7 +27,6 @@ from trek_core.contracts import (
     NoSettings,
     Observer,
     Provider,
-    Tree,
     VersionStore,
 )
 from trek_core.errors import (
@@ -78,6 +76,7 @@ from trek_core.text import advisory_key, create_schema, decode, quote_ident, quo
 if TYPE_CHECKING:
     from trek_core import script
     from trek_core._signs import FileSign, Signs, TableSign
+    from trek_core.contracts import Catalog, Tree
     from trek_core.events import (
         Blocked,
         Blocker,
@@ -106,6 +105,7 @@ else:
             ),
             "trek_core.model": "Action Advisory Guard Lock Locked Record RowLock",
             "trek_core.script": "script",
+            "trek_core.contracts": "Catalog Tree",
         },
     )
 

@@ -4,13 +4,20 @@ The numbered sentences are the contract; the tests of the conformance kits in `t
 Where trek is the subject it is trek's promise, and trek's own tests carry the number.
 """
 
+from typing import TYPE_CHECKING
+
+from trek_core._door import door
 from trek_core.contracts._executor import Executor
 from trek_core.contracts._layout import Layout
 from trek_core.contracts._loader import Loader
 from trek_core.contracts._observer import Observer
 from trek_core.contracts._providers import ExecutorProvider, NoSettings, Provider
 from trek_core.contracts._store import VersionStore
-from trek_core.contracts._tree import Catalog, Tree
+
+if TYPE_CHECKING:
+    from trek_core.contracts._tree import Catalog, Tree
+else:  # nothing is made of them, or asked whether it is one
+    __getattr__ = door(__name__, {"trek_core.contracts._tree": "Catalog Tree"})
 
 __all__ = [
     "Catalog",

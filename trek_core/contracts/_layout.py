@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from trek_core._dataclass import dataclass, field
-from trek_core.contracts._tree import Catalog, Tree
 from trek_core.model import Arrangement, Direction, Hop, Rules, State
+
+if TYPE_CHECKING:
+    from trek_core.contracts._tree import Catalog, Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

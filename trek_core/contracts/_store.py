@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from trek_core.contracts._tree import Catalog
 from trek_core.model import Facts, History, Row, Rows, Sql, State, Statement
 
 if TYPE_CHECKING:
+    from trek_core.contracts._tree import Catalog
     from trek_core.model import Action, Lock, Record
 
 
