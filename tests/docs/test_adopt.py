@@ -16,8 +16,8 @@ from trek_loaders.formats import TOOLS
 
 PAGE = "docs/adopt/README.md"
 ASYNCPG_TREK = (  # has tests of its own, and came first
-    "| [asyncpg-trek](../asyncpg-trek.md) | edges, `<date>_<from>_up_<to>.sql` and `_down_`, `.py` | yes | yes | trek's own: the tool has none "
-    "| yes | real tool run | 4 |\n"
+    "| [asyncpg-trek](../asyncpg-trek.md) | edges, `<date>_<from>_up_<to>.sql` and `_down_`, `.py` | yes | yes "
+    "| trek's own: the tool has none | yes | real tool run | 4 |\n"
 )
 _TABLE = re.compile(r"(\| tool \|.*\|\n\|[-|]+\|\n)((?:\|.*\n)*)")
 
