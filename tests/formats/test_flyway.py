@@ -43,7 +43,7 @@ CASE = ForeignCase(
     keys=lambda database: (77433833903597,),
     tamper="sub/V002.010__Crlf_bom.sql",
     layout_settings={"placeholders": {"who": "me", "who2": "7"}},
-    files="`V…__….sql`, `R__….sql`, `B…__….sql`, sub-folders, placeholders, `.sql.conf`, callbacks around a run and each migration",
+    files="`V…__….sql`, `R__….sql`, `B…__….sql`, sub-folders, placeholders, `.sql.conf`, callbacks of runs and migrations",
     lock="shared",
 )
 ROW = (
@@ -289,13 +289,13 @@ class TestFolder(LayoutSuite):
             "U10.sql": one,
             "x.txt": "",
         }
-        calls = {"afterMigrate.sql": one, "V1__a.sql": one, "beforeEachMigrate__x.sql": one, "R__b.sql": one}
+        calls = {"afterMigrate.sql": one, "V1__a.sql": one, "beforeMigrate__x.sql": one, "R__b.sql": one}
         times = {"V20240101000000__a.sql": one, "B20230101000000__x.sql": one}
         return LayoutCase(
             make_layout("flyway"),
             folders=[
                 Folder(files, revisions=("2.1", "10", "R__a", "R__z")),
-                Folder(calls, revisions=("1", "R__b", "afterMigrate")),
+                Folder(calls, revisions=("beforeMigrate__x", "1", "R__b", "afterMigrate")),
                 Folder(times, revisions=("B20230101000000", "20240101000000")),
             ],
             bad=[
