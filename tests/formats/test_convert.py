@@ -200,6 +200,14 @@ async def test_a_target_that_does_not_say_what_was_written_is_seen_before_the_co
     assert await rows(recorded, "schema_migrations") == []
 
 
+async def test_in_the_callers_transaction_its_rollback_takes_the_copy_back(recorded: Connection, folder: Path) -> None:
+    transaction = recorded.transaction()
+    await transaction.start()
+    assert len((await conversion(recorded, folder, "goose").run()).ran) == 3
+    await transaction.rollback()
+    assert await recorded.fetchval("SELECT to_regclass('trek_history') IS NULL")
+
+
 async def test_the_locks_of_both_are_taken_and_their_holder_is_named(
     database: Database, recorded: Connection, folder: Path
 ) -> None:
