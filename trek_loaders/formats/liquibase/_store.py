@@ -8,14 +8,14 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from trek_core.plugin import HistoryRow, PlanError, RowLock, Sql, quote_ident, quote_literal
+from trek_core.plugin import ConfigError, HistoryRow, PlanError, RowLock, Sql, quote_ident, quote_literal
 from trek_loaders.formats._store import RowStore
 from trek_loaders.formats.liquibase._preconditions import FLAG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from trek_core.plugin import Action, History, Lock, Record, Row, VersionStore
+    from trek_core.plugin import Action, Catalog, Entry, History, Lock, Record, Row, State, VersionStore
     from trek_loaders.formats._settings import LiquibaseSettings
 
 LIKE = "4.29.0"
@@ -68,6 +68,16 @@ class LiquibaseStore(RowStore):
         if not checksums or written is None or _FORGOTTEN.match(written):
             return False
         return written not in checksums and "any" not in checksums
+
+    def state(self, history: History, catalog: Catalog) -> State:
+        """Raises `ConfigError` where the rows call the folder's files by other paths: all of it would run again."""
+        found = super().state(history, catalog)
+        pending = {_name(entry.meta): entry for entry in catalog.entries if entry.revision not in found.rows}
+        for revision, row in found.rows.items():
+            entry = pending.get((row.data["author"], row.data["id"]))
+            if entry is not None and catalog.get(revision) is None:
+                _check_path(row.data["filename"].removeprefix("classpath:"), str(entry.meta["path"]), entry)
+        return found
 
     # ----------------------------------------------------------------------- the lock
     def locks(self, history: History) -> Sequence[Lock]:
@@ -161,6 +171,25 @@ class LiquibaseStore(RowStore):
         which = f"{self.picks(action.revision)} AND pg_catalog.current_setting('{FLAG}') = 'MARK_RAN'"
         update = f"UPDATE {self.place.named(history)} SET exectype = 'MARK_RAN' WHERE {which}"
         return replace(record, finish=(*record.finish, Sql(update)))
+
+
+def _name(meta: Mapping[str, object]) -> tuple[object, object]:
+    return meta.get("author"), meta.get("id")
+
+
+def _check_path(there: str, here: str, entry: Entry) -> None:
+    """Whether a row's path and a file's are of one file, seen from two folders."""
+    if there.endswith(f"/{here}"):
+        advice = f"Give the layout setting prefix = {there.removesuffix(here)!r}."
+    elif here.endswith(f"/{there}"):
+        advice = f"Liquibase looked from further in: give trek the folder {here.removesuffix(there)!r} below this one."
+    else:
+        return
+    message = (
+        f"The history has the changeset {entry.meta['author']}:{entry.meta['id']} with the path {there!r}, and in the folder "
+        f"it is in {here!r}: as it stands everything would run again. {advice}"
+    )
+    raise ConfigError(message)
 
 
 def _key(action: Action) -> dict[str, str]:
