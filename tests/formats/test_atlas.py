@@ -70,7 +70,7 @@ CASE = ForeignCase(
     },
     keys=lambda database: (2686470616,),
     down=False,
-    files="`<version>_<title>.sql` as `atlas.sum` has them; `txmode`, `delimiter`, `sum ignore`",
+    files="`<version>_<title>.sql` as `atlas.sum` has them; `txmode`, `delimiter`, `checkpoint`, `sum ignore`",
     lock="shared",
 )
 ALONE = "-- atlas:txmode none\n\n"
@@ -149,6 +149,37 @@ class TestAtlas(ForeignSuite):
         )
         assert (await CASE.migrator(recorded, folder).status()).state == "current"
 
+    @pytest.mark.parametrize(
+        ("done", "ran"),
+        [((), ["3", "4", "6"]), (("1",), ["2", "4", "6"]), (("3",), ["4", "6"]), (("1", "2", "4"), ["6"])],
+    )
+    async def test_a_new_database_begins_with_the_last_checkpoint_and_one_that_has_begun_passes_it_by(
+        self, connection: Connection, tmp_path: Path, done: tuple[str, ...], ran: list[str]
+    ) -> None:
+        files = {name: f"SELECT {name[0]};" for name in ("1.sql", "2.sql", "4_d.sql", "6.sql")}
+        for name, text in summed({**files, "3_c.sql": "-- atlas:checkpoint v1\n\nSELECT 3;"}).items():
+            (tmp_path / name).write_text(text)
+        migrator = CASE.migrator(connection, tmp_path)
+        for revision in done:
+            await migrator.repair(revision, applied=True)
+        assert [one.revision for one in (await migrator.migrate()).ran] == ran
+        assert not await migrator.migrate()
+        rows = await connection.fetch(f"SELECT version FROM {CASE.table} ORDER BY 1")
+        assert [row["version"] for row in rows] == sorted((*done, *ran))
+
+    async def test_of_two_checkpoints_a_new_database_begins_with_the_last(
+        self, connection: Connection, tmp_path: Path
+    ) -> None:
+        mark = "-- atlas:checkpoint\n\nSELECT 1;"
+        files = {"1.sql": "SELECT 1;", "2.sql": mark, "3.sql": "SELECT 1;", "4.sql": mark, "5.sql": "SELECT 1;"}
+        for name, text in summed(files).items():
+            (tmp_path / name).write_text(text)
+        migrator = CASE.migrator(connection, tmp_path)
+        assert [one.revision for one in (await migrator.migrate()).ran] == ["4", "5"]
+        await connection.execute(f"DELETE FROM {CASE.table}")
+        await migrator.repair("2", applied=True)
+        assert [one.revision for one in (await migrator.migrate()).ran] == ["3", "5"]
+
 
 def rewrite(folder: Path, old: str, new: str) -> None:
     kept = folder / "atlas.sum"
@@ -174,7 +205,10 @@ class TestFolder(LayoutSuite):
         files = {"2_b.sql": one, "10_a.sql": "-- atlas:sum ignore\nSELECT 2;", "3.sql": one}
         return LayoutCase(
             make_layout("atlas"),
-            folders=[Folder({**summed(files), "readme.md": "x"}, revisions=("10", "2", "3"))],
+            folders=[
+                Folder({**summed(files), "readme.md": "x"}, revisions=("10", "2", "3")),
+                Folder(summed({"1.sql": one, "2.sql": f"-- atlas:checkpoint\n\n{one}", "3.sql": one}), ("1", "2", "3")),
+            ],
             bad=[files, summed({"1_a.sql": one, "1_b.sql": one}), summed({"_a.sql": one}), summed({"base.sql": one})],
         )
 
@@ -237,7 +271,7 @@ def test_outside_a_transaction_each_of_its_statements_is_one_query() -> None:
     [
         ("SELECT 1;\nVACUUM;", 2, "VACUUM: atlas runs this in a transaction"),
         ("-- atlas:txmode all\n\nSELECT 1;", 1, "atlas:txmode all: a file says none or file"),
-        ("-- x\n-- atlas:checkpoint\n\nSELECT 1;", 2, "atlas:checkpoint, which trek does not do"),
+        ("-- x\n-- atlas:import a.sql\n\nSELECT 1;", 2, "atlas:import, which trek does not do"),
         ("-- atlas:txtar\n\n-- checks.sql --\nSELECT 1;", 1, "atlas:txtar, which trek does not do"),
         ("-- atlas:delimiter \\n\\n", 1, "atlas:delimiter without one"),
         ("SELECT 1;\nDELIMITER //\nSELECT 2//", 2, "DELIMITER, a command of MySQL's client"),

@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from trek_core.plugin import LoadError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _DIRECTIVE = re.compile(r"[ -~]*?atlas:(\w+)(?: +([ -~]*))?")
-_KNOWN = ("txmode", "delimiter", "sum", "nolint")
+_KNOWN = ("txmode", "checkpoint", "delimiter", "sum", "nolint")
 _DELIMITER = re.compile(r"-- atlas:delimiter +([ -~]*)")
 _ESCAPES = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
 
 
 def transaction(text: str, file: str) -> bool:
     """Whether the file runs in one. Raises `LoadError` for a directive that cannot be followed."""
+    found = True
+    for number, name, value, detached in _at_the_top(text):
+        _refuse(name, value, file, number)
+        found = found and not (name == "txmode" and value == "none" and detached)
+    return found
+
+
+def is_checkpoint(text: str) -> bool:
+    """Whether a new database begins with the file, which stands for all before it."""
+    return any(name == "checkpoint" and detached for _, name, _, detached in _at_the_top(text))
+
+
+def _at_the_top(text: str) -> Iterator[tuple[int, str, str, bool]]:
+    """Line, name and value; detached: an empty line follows the comments, which makes them the file's own."""
     lines = text.split("\n")
     end = next((number for number, line in enumerate(lines) if not line.startswith(("--", "#"))), len(lines))
-    found = True
+    detached = end < len(lines) - 1 and not lines[end].strip("\r")
     for number, line in enumerate(lines[:end], 1):
-        if directive := _DIRECTIVE.match(line):
-            name, value = directive[1], (directive[2] or "").strip()
-            _refuse(name, value, file, number)
-            detached = end < len(lines) - 1 and not lines[end].strip("\r")
-            found = found and not (name == "txmode" and value == "none" and detached)
-    return found
+        if found := _DIRECTIVE.match(line):
+            yield number, found[1], (found[2] or "").strip(), detached
 
 
 def _refuse(name: str, value: str, file: str, line: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import (
@@ -19,13 +20,13 @@ from trek_core.plugin import (
 from trek_loaders.formats._bodies import in_transaction_of, message, outside
 from trek_loaders.formats._files import below, chain, text_of
 from trek_loaders.formats.atlas._cut import cut
-from trek_loaders.formats.atlas._directives import transaction
+from trek_loaders.formats.atlas._directives import is_checkpoint, transaction
 from trek_loaders.formats.atlas._sum import SUM_FILE, sums, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from trek_core.plugin import Tree
+    from trek_core.plugin import Entry, Tree
 
 NAME = "atlas"
 _NO_BOM = "Atlas sends it to the server, which refuses it"
@@ -49,7 +50,19 @@ def arrange(tree: Tree) -> Arrangement:
             raise Duplicate(message, (_version(file),))
     revisions = ((version, _description(file), (file,)) for version, file in versions.items())
     entries = chain(revisions, lambda _, own, tree: load(own[0], tree), lambda own, tree: _of(own[0], found))
-    return Arrangement(entries, tuple(others))
+    return Arrangement(tuple(_with_checkpoints(entries, tree)), tuple(others))
+
+
+def _with_checkpoints(entries: Iterable[Entry], tree: Tree) -> Iterator[Entry]:
+    """A checkpoint replaces all before it: a new database begins with it, one that has begun passes it by."""
+    seen, before = list[str](), tuple[str, ...]()
+    for entry in entries:
+        if b"atlas:checkpoint" in tree.read(entry.files[0]) and seen and is_checkpoint(text_of(tree, entry.files[0])):
+            yield replace(entry, parents=(), replaces=tuple(seen))
+        else:
+            yield replace(entry, parents=before)
+            before = (entry.revision,)
+        seen.append(entry.revision)
 
 
 def _check(files: list[File], tree: Tree, found: Mapping[str, str]) -> None:
