@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from tests.run.folders import advisory_locks, applied, sleeping, tables, two, until_awake, until_sleeping, write
+from tests.support.faults import faulty
 from tests.support.pooler import PROGRAM, pgbouncer
 from trek_asyncpg import migrate, status
 from trek_asyncpg._executor import AsyncpgExecutor
@@ -156,6 +157,16 @@ async def test_in_the_callers_transaction_the_row_is_taken_with_it_and_goes_with
     with pytest.raises(LockTimeout, match="its row says"):
         async with connection.transaction():
             await migrate(connection, write(tmp_path, {"3_c.sql": "SELECT 1"}), store=Store(), lock_wait=0.1)
+
+
+async def test_the_row_costs_one_round_trip_and_giving_it_up_none(database: Database, tmp_path: Path) -> None:
+    trips = list[int]()
+    for number, store in enumerate((Store(), NativeStore(), Store()), 1):
+        folder = write(tmp_path, {f"{number}_t.sql": f"CREATE TABLE t{number} (id int);"})
+        async with faulty(database.dsn) as (dsn, link):
+            assert len((await migrate(dsn, folder, store=store)).ran) == 1
+        trips.append(link.seen["down"].count(b"Z"))
+    assert trips[2] == trips[1] + 1
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed")
