@@ -86,7 +86,7 @@ def _way_out(entry: Entry, tree: Tree, layout: Offer[Layout]) -> str:
     if not entry.files:
         return "Migrate forward with a new revision."
     if layout.plugin != NAMES_ITS_WAYS:
-        return "Add one as its format has it, without editing the applied file, or migrate forward with a new revision."
+        return "Migrate forward with a new revision; or, if its format has ways down, add one without a change to the way up."
     suffix = tree.suffix(entry.files[0])
     stem = re.sub(r"\.up$", "", entry.files[0].name.removesuffix(suffix), flags=re.IGNORECASE)
     write = f"Write {stem}.down{suffix} beside it (an applied file itself must not be edited)"

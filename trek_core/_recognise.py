@@ -107,7 +107,7 @@ def _tables(signs: Signs, tables: Sequence[FoundTable]) -> Iterator[tuple[int, F
     for table in tables if signs.tables else ():
         weight, sign = max(((_fits(sign, table, tables), sign) for sign in signs.tables), key=lambda one: one[0])
         if weight:
-            where = "" if table.visible else ", which the search_path does not find"
+            where = "" if table.visible or sign.schema == table.schema else ", which the search_path does not find"
             renamed = "" if weight == OWN_TABLE else f", named {sign.table} by default"
             yield weight, table, f"the columns of the table {table.name}{renamed}{where}"
 

@@ -100,6 +100,20 @@ class TestGraphileMigrate(ForeignSuite):
         )
         assert not await CASE.migrator(recorded, folder).migrate()
 
+    async def test_an_applied_file_that_was_edited_is_never_recorded_with_another_hash_but_may_say_that_its_own_is_invalid(
+        self, recorded: Connection, folder: Path
+    ) -> None:
+        file = folder / "committed/000001-first-thing.sql"
+        file.write_text(text := file.read_text() + "-- edited\n")
+        before = await CASE.rows(recorded)
+        with pytest.raises(PlanError, match=r"cannot become sha1:.*\nRestore .*`--! AllowInvalidHash`"):
+            await CASE.migrator(recorded, folder).repair("000001", applied=True)
+        with pytest.raises(PlanError, match="AllowInvalidHash"):
+            await CASE.migrator(recorded, folder).stamp("000002")
+        file.write_text(text.replace(f"--! Hash: {FIRST}", f"--! Hash: {FIRST}\n--! AllowInvalidHash"))
+        assert not await CASE.migrator(recorded, folder).migrate()
+        assert await CASE.rows(recorded) == before
+
     async def test_placeholders_are_the_database_its_owner_and_those_of_the_settings(
         self, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -47,7 +47,8 @@ def _contents(settings: Settings, title: str, kind: str) -> Mapping[str, str]:
     name = settings.layout or settings.format
     layout = host.layout(name, settings.layout_settings)
     if layout.value.new is None:
-        msg = f"the layout {name!r} writes no new files: write the file by hand, named as its tool wants it."
+        advice = "make the file with its own tool, or write it by hand as that tool wants it."
+        msg = f"the layout {name!r} writes no new files: {advice}"
         raise ConfigError(msg)
     arrangement = _arranged(settings.directory, layout, name, host)
     with blame(layout, "Layout.new"):

@@ -229,7 +229,7 @@ def waits(event: Blocked) -> str:
 def holder(event: LockWaiting) -> str:
     """Who holds the lock, as far as the server, or the lock's row, tells."""
     if event.holder:
-        return f"{event.holder}, says its row"
+        return f"{event.holder} (so its row says)"
     if event.pid is None:
         return "another session"
     user = f" of {event.user}" if event.user else ""

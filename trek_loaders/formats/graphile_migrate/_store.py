@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from trek_core.plugin import HistoryRow, Sql, quote_ident, quote_literal
+from trek_core.plugin import HistoryRow, PlanError, Sql, quote_ident, quote_literal
 from trek_loaders.formats._mark import MarkStore
 from trek_loaders.formats.graphile_migrate._file import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trek_core.plugin import Action, History, Row, VersionStore
+    from trek_core.plugin import Action, History, Record, Row, VersionStore
     from trek_loaders.formats._settings import TableSettings
 
 
@@ -71,6 +71,18 @@ class GraphileMigrateStore(MarkStore):
             "date timestamptz NOT NULL DEFAULT now()"
         )
         return (f"CREATE TABLE {name} ({columns})",)
+
+    def record(self, action: Action, history: History) -> Record:
+        """Raises `PlanError` for another hash in a row: the next row, and the next file, name the one that is there."""
+        row = next((row for row in history.rows if row.revision == action.revision), None)
+        if action.verb == "mark" and row is not None and row.checksum != action.checksum:
+            message = (
+                f"mark {action.name}: its row has the hash {row.checksum}, by which what follows names it, so it cannot "
+                f"become {action.checksum}, that of the edited file.\nRestore the file; or leave its Hash and say "
+                "`--! AllowInvalidHash` below it, which keeps the edit."
+            )
+            raise PlanError(message, (action.revision,))
+        return super().record(action, history)
 
     def picks(self, revision: str) -> str:
         return f"filename = {quote_literal(filename_of(revision))}"
