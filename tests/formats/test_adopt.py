@@ -67,21 +67,21 @@ async def look(connection: Connection, folder: Path) -> Adoption:
 
 
 # --------------------------------------------------------------------------- what the tools left
-@pytest.mark.parametrize("fixture", RECORDED)
-async def test_of_each_fixture_it_names_the_tool_by_its_files_and_by_its_table(
-    database: Database, fixture: str
-) -> None:
-    connection, folder = await load(database, fixture), FIXTURES / fixture / FOLDERS.get(fixture, "migrations")
-    for given in {folder, folder if fixture == "sqitch" else FIXTURES / fixture}:
-        found = await look(connection, given)
-        assert found.tool == tool_of(fixture)
-        assert Path(found.directory) == folder
-        assert found.candidates[0].files
-        assert len(found.candidates[0].tables) == 1, "each table is told once"
-        assert "search_path" not in found.candidates[0].tables[0], "each lies where its tool has it"
-        assert found.available == (found.tool in {*TOOLS, "asyncpg-trek"})
-        assert bool(found.configuration) == found.available
-        assert found.notes == ()
+async def test_of_each_fixture_it_names_the_tool_by_its_files_and_by_its_table(connection: Connection) -> None:
+    for fixture in RECORDED:
+        folder = FIXTURES / fixture / FOLDERS.get(fixture, "migrations")
+        async with Undone(connection):
+            await connection.execute((FIXTURES / fixture / "history.sql").read_text(encoding="utf-8"))
+            await connection.execute("RESET ALL")
+            for given in (folder, folder if fixture == "sqitch" else FIXTURES / fixture):
+                found = await look(connection, given)
+                assert (found.tool, Path(found.directory)) == (tool_of(fixture), folder)
+                assert found.candidates[0].files, fixture
+                assert len(found.candidates[0].tables) == 1, fixture  # each table is told once
+                assert "search_path" not in found.candidates[0].tables[0], fixture  # it lies where its tool has it
+                assert found.available == (found.tool in {*TOOLS, "asyncpg-trek"})
+                assert bool(found.configuration) == found.available
+                assert found.notes == ()
 
 
 async def test_the_files_alone_tell_the_tool_unless_several_have_such_names(connection: Connection) -> None:
