@@ -165,6 +165,25 @@ async def test_what_each_tool_recorded_becomes_treks_own_and_comes_back_into_a_n
     assert told(await Migrator(backend, folder).status()) == before
 
 
+@pytest.mark.parametrize(
+    ("tool", "times"),
+    [
+        ("prisma", "SELECT migration_name, started_at, finished_at"),
+        ("atlas", "SELECT version, executed_at"),
+        ("sql-migrate", "SELECT id, applied_at"),
+    ],
+)
+async def test_a_table_that_has_columns_for_times_gets_them_back(database: Database, tool: str, times: str) -> None:
+    case = case_of(tool)
+    connection, folder = await load(database, case.fixture), case.path / case.folder
+    backend = AsyncpgBackend(connection, format=tool, store_settings=case.store_settings, plugins=[formats])
+    before = await connection.fetch(f"{times} FROM {case.table} ORDER BY 1")
+    await Conversion(backend, folder, source=tool, target="native").run()
+    await connection.execute(f"DROP TABLE {case.table}")
+    await Conversion(backend, folder, source="native", target=tool).run()
+    assert await connection.fetch(f"{times} FROM {case.table} ORDER BY 1") == before
+
+
 # --------------------------------------------------------------------------- all or nothing
 async def test_what_one_row_cannot_tell_is_refused_and_nothing_is_written(database: Database, tmp_path: Path) -> None:
     connection = await database.connect()

@@ -10,7 +10,7 @@ from trek_core.plugin import ConfigError, Guard, History, Sql, create_schema, da
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trek_core.plugin import Facts
+    from trek_core.plugin import Action, Facts
 
 KEY = "trek_table"
 """The key of the one object of `query` that describes the table; all others are rows."""
@@ -140,6 +140,16 @@ def moment(text: str) -> float:
     except ValueError:
         return 0.0
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def marked_at(action: Action) -> tuple[str, str]:
+    """When a mark was begun and ended, as SQL: what another history says of it, else the moment."""
+    told = action.told
+    found = (told.started_at or told.finished_at, told.finished_at or told.started_at) if told else ("", "")
+    if not all(map(moment, found)):
+        return "clock_timestamp()", "clock_timestamp()"
+    begun, ended = (f"{quote_literal(time)}::timestamptz" for time in found)
+    return begun, ended
 
 
 def do(*statements: str, declare: str = "") -> Sql:

@@ -32,7 +32,7 @@ from trek_loaders.formats._begun import BegunStore
 from trek_loaders.formats._bodies import one_query
 from trek_loaders.formats._collation import collated
 from trek_loaders.formats._files import chain, only_sql, slug, stamp, text_of
-from trek_loaders.formats._table import moment
+from trek_loaders.formats._table import marked_at, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -203,7 +203,8 @@ class PrismaStore(BegunStore):
 
     def insert(self, action: Action, history: History) -> str:
         """As `migrate resolve --applied`: no step was taken."""
-        return self._insert(action, history, {"finished_at": "clock_timestamp()", "logs": "''"})
+        begun, ended = marked_at(action)
+        return self._insert(action, history, {"started_at": begun, "finished_at": ended, "logs": "''"})
 
     def _insert(self, action: Action, history: History, more: Mapping[str, str]) -> str:
         values = {

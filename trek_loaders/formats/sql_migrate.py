@@ -27,7 +27,7 @@ from trek_core.plugin import (
 from trek_loaders.formats._files import below, chain, only_sql, slug, stamp, text_of
 from trek_loaders.formats._pieces import Piece, body_of
 from trek_loaders.formats._store import RowStore
-from trek_loaders.formats._table import moment
+from trek_loaders.formats._table import marked_at, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -203,7 +203,7 @@ class SqlMigrateStore(RowStore):
         return f"id = {quote_literal(revision)}"
 
     def insert(self, action: Action, history: History) -> str:
-        values = f"({quote_literal(action.revision)}, clock_timestamp())"
+        values = f"({quote_literal(action.revision)}, {marked_at(action)[1]})"
         return f"INSERT INTO {self.place.named(history)} (id, applied_at) VALUES {values}"
 
     def _elsewhere(self, schema: str, facts: Facts) -> bool:  # noqa: ARG002 - it takes what the search_path finds

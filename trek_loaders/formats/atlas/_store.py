@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from trek_core.plugin import HistoryRow, Sql, State, quote_literal, state_of
 from trek_loaders.formats._begun import BegunStore
-from trek_loaders.formats._table import moment
+from trek_loaders.formats._table import marked_at, moment
 from trek_loaders.formats.atlas._layout import AtlasBody
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class AtlasStore(BegunStore):
             "type": str(kind),
             "applied": "0",
             "total": str(total),
-            "executed_at": "clock_timestamp()",
+            "executed_at": marked_at(action)[0],
             "execution_time": "0",
             "error": "''",
             "error_stmt": "''",
