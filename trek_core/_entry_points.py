@@ -44,13 +44,13 @@ def entry_points(group: str) -> list[Point]:
     if not _only_folders():
         return _asked(group)
     header, seen, found = f"[{group}]", set[str](), list[Point]()
-    for info in _infos():
-        project = os.path.basename(info).partition("-")[0].lower().replace(".", "_")
+    for folder, name in _infos():
+        project = name.partition("-")[0].lower().replace(".", "_")
         if project not in seen:
             seen.add(project)
-            text = _text(info, "entry_points.txt")
+            text = _text(f"{folder}/{name}/entry_points.txt")
             if header in text:
-                found += _points(group, text, info)
+                found += _points(group, text, f"{folder}/{name}")
     return found
 
 
@@ -69,17 +69,17 @@ def _asked(group: str) -> list[Point]:
     ]
 
 
-def _infos() -> Iterator[str]:
+def _infos() -> Iterator[tuple[str, str]]:
+    """Of each distribution the folder that it lies in, and its name there."""
     for folder in sys.path:
         try:
             names = os.listdir(folder or ".")
         except OSError:
             continue
-        yield from (os.path.join(folder, name) for name in names if name.endswith(_ENDINGS))
+        yield from ((folder or ".", name) for name in names if name.endswith(_ENDINGS))
 
 
-def _text(info: str, name: str) -> str:
-    path = os.path.join(info, name)
+def _text(path: str) -> str:
     try:
         state = os.stat(path)
         return _content(path, state.st_mtime_ns, state.st_size)
@@ -110,6 +110,6 @@ def _points(group: str, text: str, info: str) -> Iterator[Point]:
 
 def _told(info: str) -> tuple[str, str]:
     """Name and version, from the first lines of the metadata."""
-    head = _text(info, _INFO[os.path.splitext(info)[1]]).partition("\n\n")[0]
+    head = _text(f"{info}/{_INFO[os.path.splitext(info)[1]]}").partition("\n\n")[0]
     told = {name: value for name, _, value in (line.partition(": ") for line in head.splitlines())}
     return told.get("Name", ""), told.get("Version", "")
