@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 
-from trek_loaders._scanner import BLANK, NOTE
+from trek_loaders._scanner import BLANK, INLINE, NOTE
 
 _SAFE = r"[A-Za-z0-9_.,:=+*<>\[\]|!@#%^&?~`{}]"
-_GAP = rf"(?:{BLANK}++|(?!{NOTE})--[^\r\n]*+)"
+_GAP = rf"(?:{BLANK}++|--(?!{INLINE}*+[tT][rR][eE][kK])[^\r\n]*+)"
+"""Not what may be a directive: in its place `note` is looked for, and the splitter finds out what else it is."""
 _ATOM = rf"""(?:{_SAFE}++|(?<![A-Za-z0-9_&])'[^']*+'|(?<!&)"[^"]*+"|-(?!-)|/(?!\*))"""
 """A text or name with doubled quotes is two of them in a row. What stands before a text may not be a letter: E'\\''."""
 
@@ -26,7 +27,9 @@ PLAIN = re.compile(
     rf"{_GAP}*+(?:(?P<text>(?=[A-Za-z]){_PART}++(?:{_GAP}++{_PART}++)*+){_GAP}*+(?:;|\Z)|(?P<note>{NOTE}[^\r\n]*+)|\Z)"
 )
 """A statement and its end, or a directive, or the end of the text; and what stands before it."""
-_WORD = re.compile(rf"""{_GAP}*+((?:'[^']*+')++|(?:"[^"]*+")++|[A-Za-z_][A-Za-z0-9_]*+|[0-9]++|.)""")
+_WORD = re.compile(
+    rf"""(?:{BLANK}++|(?!{NOTE})--[^\r\n]*+)*+((?:'[^']*+')++|(?:"[^"]*+")++|[A-Za-z_][A-Za-z0-9_]*+|[0-9]++|.)"""
+)
 
 
 def words_of(text: str) -> list[str] | None:

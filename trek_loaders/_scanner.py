@@ -11,20 +11,23 @@ from typing import NamedTuple
 from trek_core.plugin import LoadError
 from trek_loaders._psql import GUARD, advice_for
 
-_START = r"A-Za-z_\x80-\U0010ffff"  # to PostgreSQL every character beyond ASCII is a letter, even a space
+# To PostgreSQL every character beyond ASCII is a letter, even a space. Said by what is none: to compile a class that reaches
+# to the last character takes as long as to import half of trek.
+_NO_LETTER = r"\x00-#%-/:-@\[-^`{-\x7f"
+_LETTER, _LETTER_OR_DIGIT, _IN_WORD = rf"[^{_NO_LETTER}$0-9]", rf"[^{_NO_LETTER}$]", rf"[^{_NO_LETTER}]"
 BLANK = r"[ \t\n\r\f\v]"
-_INLINE = r"[^\S\r\n]"
-NOTE = rf"--{_INLINE}*(?i:trek)(?:{_INLINE}*:|{_INLINE}+(?i:down|no-transaction|irreversible){_INLINE}*(?=[\r\n]|\Z))"
+INLINE = r"[^\S\r\n]"
+NOTE = rf"--{INLINE}*(?i:trek)(?:{INLINE}*:|{INLINE}+(?i:down|no-transaction|irreversible){INLINE}*(?=[\r\n]|\Z))"
 """A directive, or one that lacks its colon: as a comment it would make the way back a part of the way up."""
 _TOKEN = re.compile(
     rf"""(?: {BLANK}+ | (?!{NOTE}) --[^\r\n]* )*
     (?: (?P<escape>[eE]')
       | (?P<string>(?:[bBnNxX]|[uU]&)?')
       | (?P<name>(?:[uU]&)?")
-      | (?P<word>[{_START}][{_START}0-9$]*)
+      | (?P<word>{_LETTER}{_IN_WORD}*)
       | (?P<note>{NOTE}[^\r\n]*)
       | (?P<comment>/\*)
-      | (?P<dollar>\$(?:[{_START}][{_START}0-9]*)?\$)
+      | (?P<dollar>\$(?:{_LETTER}{_LETTER_OR_DIGIT}*)?\$)
       | (?P<psql>\\[^\s;]*)
       | (?P<other>[0-9]+|.)
       | (?P<end>\Z) )""",
