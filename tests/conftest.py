@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import not_pooled, pooler, versions
 from tests.support.databases import Database, Roles
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 ASKED = pytest.StashKey[list[int]]()
 POOLER = pytest.StashKey[str]()
 STARTED = pytest.StashKey[dict[str, tuple[str, str]]]()
+# a machine that is busy fails no test
+settings.register_profile("trek", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("trek")
 SCRAM = "local all postgres trust\nlocal all all scram-sha-256\n"
 
 

@@ -146,7 +146,7 @@ LINES = st.sampled_from([INSERT, COPY, *(text for text in FILES.values() if len(
 DOWN = "-- trek: down\n"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(LINES, max_size=6), st.integers(0, 2**32), st.sampled_from((1, 3, 17, 200)), st.sampled_from((1, 99, 9999))
 )
@@ -156,7 +156,7 @@ def test_nasty_scripts_are_the_same_by_both_ways(lines: list[str], seed: int, ch
     compare(text.encode(), chunk, piece, mistakes=True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.sampled_from([*SOUP, "insert into ", "DELETE FROM t ", "UPDATE ", ";\n", ");", DOWN]), max_size=40),
     st.sampled_from((1, 5, 40)),
@@ -165,7 +165,7 @@ def test_soups_of_fragments_are_the_same_by_both_ways(parts: list[str], chunk: i
     compare("".join(parts).encode(errors="surrogatepass"), chunk, 20, mistakes=True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from([*SOUP, "insert into t values", "set_config", "(1)", "'a'"]), max_size=30))
 def test_the_pattern_ends_where_the_splitter_ends_a_statement(parts: list[str]):
     text = "insert into t " + "".join(parts) + ";"
@@ -235,7 +235,7 @@ def test_the_checksum_is_that_of_a_small_file(text: str):
     assert entry.checksums(small) == entry.checksums(big)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.sampled_from(("", "\ufeff")),
     st.lists(st.sampled_from(("\r", "\n", "\r\n", "a", "ü" * 9, "\ufeff")), max_size=30).map("".join),

@@ -243,7 +243,6 @@ def test_whatever_happens_the_database_is_as_the_model_says(database: Database) 
     profile = settings(
         max_examples=EXAMPLES,
         stateful_step_count=20,
-        deadline=None,
         derandomize="TREK_MODEL_EXAMPLES" not in os.environ,
         print_blob=True,
         suppress_health_check=list(HealthCheck),
