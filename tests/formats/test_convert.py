@@ -171,15 +171,24 @@ async def test_what_each_tool_recorded_becomes_treks_own_and_comes_back_into_a_n
         ("prisma", "SELECT migration_name, started_at, finished_at"),
         ("atlas", "SELECT version, executed_at"),
         ("sql-migrate", "SELECT id, applied_at"),
+        ("flyway", "SELECT installed_rank, version, installed_on"),
+        ("sqitch", "SELECT change, committed_at"),
     ],
 )
 async def test_a_table_that_has_columns_for_times_gets_them_back(database: Database, tool: str, times: str) -> None:
     case = case_of(tool)
     connection, folder = await load(database, case.fixture), case.path / case.folder
-    backend = AsyncpgBackend(connection, format=tool, store_settings=case.store_settings, plugins=[formats])
+    backend = AsyncpgBackend(
+        connection,
+        format=tool,
+        store_settings=case.store_settings,
+        layout_settings=case.layout_settings,
+        plugins=[formats],
+    )
     before = await connection.fetch(f"{times} FROM {case.table} ORDER BY 1")
     await Conversion(backend, folder, source=tool, target="native").run()
-    await connection.execute(f"DROP TABLE {case.table}")
+    whole = "SCHEMA sqitch" if tool == "sqitch" else f"TABLE {case.table}"
+    await connection.execute(f"DROP {whole} CASCADE")
     await Conversion(backend, folder, source="native", target=tool).run()
     assert await connection.fetch(f"{times} FROM {case.table} ORDER BY 1") == before
 

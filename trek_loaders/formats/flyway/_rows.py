@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import HistoryRow, PlanError, dataclass, quote_literal, replace
+from trek_loaders.formats._table import marked_at
 from trek_loaders.formats.flyway._versions import (
     BASELINE,
     REPEATABLE,
@@ -105,6 +106,7 @@ class NewRow:
     type: str
     script: str
     checksum: int | None
+    at: str = "pg_catalog.clock_timestamp()"
 
     @classmethod
     def of(cls, action: Action, rank: int) -> NewRow:
@@ -126,13 +128,14 @@ class NewRow:
             "SQL_BASELINE" if revision.startswith(BASELINE) else "SQL",
             _script(entry.files[0].path if entry.files else revision),
             None if action.checksum is None else int(action.checksum),
+            marked_at(action)[0],
         )
 
     def insert(self, table: str, *, success: bool = True) -> str:
         known = map(quote_literal, (self.rank, self.version, self.description, self.type, self.script, self.checksum))
         return (
             f"INSERT INTO {table} (installed_rank, version, description, type, script, checksum, installed_by, installed_on, "
-            f"execution_time, success) VALUES ({', '.join(known)}, current_user, pg_catalog.clock_timestamp(), 0, "
+            f"execution_time, success) VALUES ({', '.join(known)}, current_user, {self.at}, 0, "
             f"{quote_literal(success)})"
         )
 

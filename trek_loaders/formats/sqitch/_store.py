@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import HistoryRow, Record, Sql, dataclass, quote_ident, quote_literal, replace, state_of
 from trek_loaders.formats._store import ToolStore
-from trek_loaders.formats._table import do, moment
+from trek_loaders.formats._table import do, marked_at, moment
 from trek_loaders.formats.sqitch._layout import CHANGE
 from trek_loaders.formats.sqitch._plan import Change, Line, id_of
 from trek_loaders.formats.sqitch._registry import VERSION, created
@@ -107,7 +107,7 @@ class SqitchStore(ToolStore):
         table = f"{self._tables(history)}.changes"
         there = f"EXISTS (SELECT FROM {table} WHERE change_id IN ({', '.join(map(quote_literal, ids))}))"
         still = there if away else f"NOT {there}"
-        writes = tuple(self._taken(history, change, ids) if away else self._written(history, change, action.checksum))
+        writes = tuple(self._taken(history, change, ids) if away else self._written(history, change, action))
         guard, following = self.place.guard(history), replace(history, exists=True)
         message = f"{action.name} is {'no longer' if away else 'already'} in the registry: another runner was faster"
         if action.body is None:
@@ -133,7 +133,7 @@ class SqitchStore(ToolStore):
         put_right = f"UPDATE {table} SET script_hash = {quote_literal(action.checksum)} {mine};"
         yield f"IF {there} THEN {put_right}\nELSE {body}END IF"
 
-    def _written(self, history: History, change: Change, checksum: str | None) -> Iterator[str]:
+    def _written(self, history: History, change: Change, action: Action) -> Iterator[str]:
         name, line, planned = self._tables(history), change.line, _planned(change.line)
         known = (change.project, change.uri or None)
         yield (
@@ -142,8 +142,9 @@ class SqitchStore(ToolStore):
         )
         yield (
             f"INSERT INTO {name}.changes (change_id, script_hash, change, project, note, committer_name, committer_email, "
-            f"planned_at, planner_name, planner_email) VALUES "
-            f"({_listed(change.id, checksum, line.name, change.project, line.note)}, {self.who.both}, {planned})"
+            f"planned_at, planner_name, planner_email, committed_at) VALUES "
+            f"({_listed(change.id, action.checksum, line.name, change.project, line.note)}, {self.who.both}, {planned}, "
+            f"{marked_at(action)[0]})"
         )
         needs = [("require", one, found) for one, found in change.required.items()]
         for kind, one, found in (*needs, *(("conflict", one, None) for one in line.conflicts)):
