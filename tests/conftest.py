@@ -1,6 +1,6 @@
 """The server of the run, and a database of its own for each test that asks for one.
 
-A test that uses `database` runs once per version of TREK_TEST_PG (14,18); the others run once. With one version, or
+A test that uses `database` runs once per version of TREK_TEST_PG (14,18), beside a real tool on the newest; the others once. With one version, or
 none, no name changes. TREK_TEST_POOLER puts a PgBouncer between (tests/support/pooler.py).
 """
 
@@ -60,9 +60,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asked = metafunc.config.stash[ASKED]
+    one_is_enough = metafunc.definition.get_closest_marker("interop") is not None  # it is about the tool
     if "pg_version" in metafunc.fixturenames and len(asked) > 1:
+        numbers = [max(asked)] if one_is_enough else asked
         metafunc.parametrize(
-            "pg_version", asked, indirect=True, ids=[f"pg{number}" for number in asked], scope="session"
+            "pg_version", numbers, indirect=True, ids=[f"pg{number}" for number in numbers], scope="session"
         )
 
 
