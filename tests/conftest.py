@@ -1,7 +1,7 @@
 """The server of the run, and a database of its own for each test that asks for one.
 
-A test that uses `database` runs once per version of TREK_TEST_PG (14,18), beside a real tool on the newest; the others once. With one version, or
-none, no name changes. TREK_TEST_POOLER puts a PgBouncer between (tests/support/pooler.py).
+A test that uses `database` runs once per version of TREK_TEST_PG (14,18), beside a real tool on the newest only; the others
+run once. With one version, or none, no name changes. TREK_TEST_POOLER puts a PgBouncer between (tests/support/pooler.py).
 """
 
 from __future__ import annotations
