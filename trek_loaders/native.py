@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from trek_core.plugin import Tree
     from trek_loaders._directives import Directives
 
-_RETURN, _COLON, _PLUS = b"\r:+"
+_RETURN, _COLON, _DASH, _PLUS, _SLASH = b"\r:-+/"
 """As numbers, which are looked for in a fifth of the time of a text: what has none of them needs no closer look."""
 # Patterns are texts: a run that finds nothing to do needs none, and to compile them takes as long as to read 20 files.
 _MIGRATION = r"[0-9][A-Za-z0-9.]*_"
@@ -46,11 +46,19 @@ _MENTIONED = rb"(?i)trek\s*:"
 _SMELLS_BY_NAME = (
     ("flyway", r"(?s)(?:[VUB][0-9][0-9._]*|R)__.*\.(?i:sql)"),
     ("asyncpg-trek", r"[0-9]{8}_initial_up_\w+\.(?:sql|py)"),
+    ("postgrator", r"[0-9]+\.(?:do|undo)\..*sql"),
 )
 _SMELLS_BY_CONTENT = (
     ("goose", b"+goose", rb"(?m)^[ \t]*--[ \t]*\+goose[^\r\n]*"),
     ("dbmate", b"migrate:up", rb"(?m)^--[ \t]*migrate:up[^\r\n]*"),
     ("sql-migrate", b"+migrate", rb"(?m)^--[ \t]*\+migrate[^\r\n]*"),
+    ("pogo-migrate", b"migrate:", rb"(?m)^--[ \t]*migrate:[ \t]*(?:apply|rollback)\b[^\r\n]*"),
+    ("tern", b"drop below", rb"(?m)^---- create above / drop below ----"),
+    (
+        "node-pg-migrate",
+        b"igration",
+        rb"(?im)^[ \t]*--[ \t-]*up[ \t]+migration\b[^\r\n]*(?=(?s:.*)^[ \t]*--[ \t-]*down[ \t]+migration\b)",
+    ),
 )
 
 
@@ -201,20 +209,25 @@ def smells(tree: Tree) -> str | None:
         if not (suffix := tree.suffix(file)):
             continue
         path = file.path
-        if ("__" in path or "_initial" in path) and (found := _smell_of_name(file)):
+        if ("__" in path or "_initial" in path or "do." in path) and (found := _smell_of_name(file)):
             return found
         if suffix.endswith(".py") or (
             ".down." in (lowered := path.lower()) and lowered.endswith(f".down{suffix.lower()}")
         ):
             continue
         content = _beginning(tree, file) if tree.big(file) else tree.read(file)
-        if (
-            (_COLON in content or _PLUS in content)
-            and (b"goose" in content or b"migrat" in content)
-            and (found := _smell_of_content(file, content))
-        ):
+        if _may_smell(content) and (found := _smell_of_content(file, content)):
             return found
     return None
+
+
+def _may_smell(content: bytes) -> bool:
+    """A first look that is fast, for what the patterns would find."""
+    return _DASH in content and (
+        b"igrat" in content
+        or (_PLUS in content and b"goose" in content)
+        or (_SLASH in content and b"drop below" in content)
+    )
 
 
 def _smell_of_name(file: File) -> str | None:
