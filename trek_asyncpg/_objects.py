@@ -8,12 +8,11 @@ them anew, never all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trek_asyncpg._concurrent import Target, target
 from trek_asyncpg._wire import rows
-from trek_core.plugin import quote_literal
+from trek_core.plugin import dataclass, quote_literal
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from trek_asyncpg import _autocommit, _callbacks, _patience, _several, _transaction
+from trek_asyncpg import _callbacks, _patience, _several
 from trek_asyncpg._before import Before
 from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._groups import Group, Groups
@@ -159,6 +159,8 @@ class Run:
     async def _carried_out(self, unit: Unit) -> AsyncGenerator[Result]:
         """Raises `UnitFailed`, and what the run is cancelled with."""
         if unit.action.mode == "transaction":
+            from trek_asyncpg import _transaction  # noqa: PLC0415 - most runs have none that is alone
+
             async with contextlib.aclosing(self._watched(unit, lambda: _transaction.run(unit))) as told:
                 async for one in told:
                     if isinstance(one, Blocked):
@@ -166,6 +168,8 @@ class Run:
                     else:
                         _value(one)
             return
+        from trek_asyncpg import _autocommit  # noqa: PLC0415 - as above
+
         async with contextlib.aclosing(_autocommit.run(unit)) as steps:
             done: StatementDone | None = None
             while True:
