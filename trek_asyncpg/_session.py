@@ -22,12 +22,11 @@ DONE = "trek.done"
 
 _OWN = "('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'is_superuser', 'session_authorization')"
 _NAME = r'"?([a-z_][\w$]*(?:"?\."?[a-z_][\w$]*)+)"?'
-_CUSTOM = re.compile(
-    rf"\b(?:set\s+(?:session\s+|local\s+)?|reset\s+){_NAME}|\bset_config\s*\(\s*e?'([^']+\.[^']+)'", re.IGNORECASE
-)
-_LISTEN = re.compile(r'\blisten\s+("(?:[^"]|"")+"|[^\W\d][\w$]*)', re.IGNORECASE)
-_KEEPS = re.compile(r"temp|prepare|hold|advisory|\A(?:do|call)\b", re.IGNORECASE)
-_HEARS = re.compile(r"listen|\A(?:do|call)\b", re.IGNORECASE)
+# Compiled for a migration that may leave the session otherwise than it was: most runs have none.
+_CUSTOM = rf"(?i)\b(?:set\s+(?:session\s+|local\s+)?|reset\s+){_NAME}|\bset_config\s*\(\s*e?'([^']+\.[^']+)'"
+_LISTEN = r'(?i)\blisten\s+("(?:[^"]|"")+"|[^\W\d][\w$]*)'
+_KEEPS = r"(?i)temp|prepare|hold|advisory|\A(?:do|call)\b"
+_HEARS = r"(?i)listen|\A(?:do|call)\b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +97,16 @@ class Snapshot:
         """
         if not nested:
             return (Sql("UNLISTEN *"), *(Sql(f"LISTEN {quote_ident(channel)}") for channel in self.channels))
-        named = {name for text in _texts(body) for name in _LISTEN.findall(text)}
+        named = {name for text in _texts(body) for name in re.findall(_LISTEN, text)}
         mine = {name for name in named if _unquoted(name) not in self.channels}
         return tuple(Sql(f"UNLISTEN {name}") for name in sorted(mine))
 
 
 def custom_settings(body: Body | None) -> tuple[str, ...]:
     """The names of custom settings (`my.x`) in the texts of what changes settings: the server lists them nowhere."""
-    found = (name.replace('"', "") for text in _texts(body) for pair in _CUSTOM.findall(text) for name in pair if name)
+    found = (
+        name.replace('"', "") for text in _texts(body) for pair in re.findall(_CUSTOM, text) for name in pair if name
+    )
     return tuple(dict.fromkeys(found))
 
 
@@ -132,14 +133,14 @@ def _texts(body: Body | None) -> Iterable[str]:
     return (s.text for s in body.statements if isinstance(s, Sql) and s.changes_settings) if body else ()
 
 
-def _may(body: Body | None, words: re.Pattern[str]) -> bool:
+def _may(body: Body | None, words: str) -> bool:
     """Whether the body may do what the words say; of a function nobody knows."""
     return any(_does(statement, words) for statement in (body.statements if body else ()))
 
 
-def _does(statement: Statement, words: re.Pattern[str]) -> bool:
+def _does(statement: Statement, words: str) -> bool:
     if isinstance(statement, Sql):
-        return statement.changes_settings and bool(words.search(statement.text))
+        return statement.changes_settings and bool(re.search(words, statement.text))
     return isinstance(statement, Call) or (isinstance(statement, Piece) and statement.changes_settings)
 
 

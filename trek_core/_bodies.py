@@ -17,13 +17,10 @@ _FUNCTIONS: dict[type, dict[str, str]] = {
 }
 
 _WORDS = r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION"
-_CONTROLS = re.compile(rf"(?:^|;)\s*({_WORDS})\b", re.IGNORECASE)
+_CONTROLS = rf"(?i)(?:^|;)\s*({_WORDS})\b"  # this and the next are compiled where `_WORD` or a comment is found
 _WORD = re.compile(rf"\s*(?:{_WORDS})\b", re.IGNORECASE)
-_NO_WORDS = re.compile(
-    r"""--[^\n]* | /\*.*?\*/ | \be'[^'\\]*(?:(?:\\.|'')[^'\\]*)*' | '[^']*(?:''[^']*)*' | "[^"]*" | \$(\w*)\$.*?\$\1\$
-    | \bBEGIN\s+ATOMIC\b.*?;\s*END\b""",
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
-)
+_NO_WORDS = r"""(?isx) --[^\n]* | /\*.*?\*/ | \be'[^'\\]*(?:(?:\\.|'')[^'\\]*)*' | '[^']*(?:''[^']*)*' | "[^"]*"
+    | \$(\w*)\$.*?\$\1\$ | \bBEGIN\s+ATOMIC\b.*?;\s*END\b"""
 """Comments, texts, names, and the bodies of functions, in which words mean something else.
 
 Texts run by run, not by alternatives for each character: those cost some 110 bytes of memory a character (measured).
@@ -72,7 +69,7 @@ def transaction_words(text: str) -> str:
     """The words that begin or end a transaction, at the beginning of one of the text's statements."""
     if not _may_begin(text) and "--" not in text and "/*" not in text:  # nearly always, and soon told
         return ""
-    found = _CONTROLS.search(_NO_WORDS.sub(" ", text))
+    found = re.search(_CONTROLS, re.sub(_NO_WORDS, " ", text))
     return " ".join(found[1].upper().split()) if found else ""
 
 
