@@ -45,7 +45,7 @@ def entry_points(group: str) -> list[Point]:
         return _asked(group)
     header, seen, found = f"[{group}]", set[str](), list[Point]()
     for folder, name in _infos():
-        project = name.partition("-")[0].lower().replace(".", "_")
+        project = name.partition("-")[0].removesuffix(".egg").lower().replace(".", "_")  # of "a.egg-info" too
         if project not in seen:
             seen.add(project)
             text = _text(f"{folder}/{name}/entry_points.txt")

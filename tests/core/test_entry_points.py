@@ -46,6 +46,17 @@ def test_of_two_distributions_of_one_name_the_first_on_the_path_counts(site, tmp
     assert found() == told(importlib.metadata.entry_points(group="trek"))
 
 
+def test_a_source_tree_that_setuptools_installed_to_be_edited_is_one_distribution(site, tmp_path_factory, monkeypatch):
+    install(site)
+    source = tmp_path_factory.mktemp("src")  # on the path, with what the build left beside the module
+    install(source)
+    (source / "trek_mine-1.0.dist-info" / "METADATA").rename(source / "trek_mine-1.0.dist-info" / "PKG-INFO")
+    (source / "trek_mine-1.0.dist-info").rename(source / "trek_mine.egg-info")
+    monkeypatch.syspath_prepend(str(source))
+    assert [point for point in found() if point[2] == "trek-mine"] == [("mine", "mine_trek", "trek-mine", "1.0")]
+    assert found() == told(importlib.metadata.entry_points(group="trek"))
+
+
 def test_a_zip_on_the_path_is_left_to_the_library(site, monkeypatch):
     install(site / "folder")
     with zipfile.ZipFile(site / "plugins.zip", "w") as archive:
