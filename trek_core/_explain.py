@@ -24,20 +24,18 @@ WIDTH = 100  # characters of a source line that are shown around the caret
 
 
 def explain(
-    plan: Plan, action: Action, failure: Failure, ran: Sequence[Ran], *, nested: bool = False, steps: bool = False
+    plan: Plan, action: Action, failure: Failure, ran: Sequence[Ran], *, nested: bool, store: VersionStore
 ) -> str:
-    """The whole message, several lines. nested: it ran inside the caller's transaction. steps: the store keeps them."""
-    others = _others(plan, action, failure)
+    """The whole message, several lines. nested: it ran inside the caller's transaction."""
+    others, way_on = _others(plan, action, failure), _way_on(action, failure, store)
     if plan.as_one and failure.outcome != "partial":
-        stands = _as_one.stands(plan, action, failure, _way_on(action, failure, steps=steps), nested=nested)
+        stands = _as_one.stands(plan, action, failure, way_on, nested=nested)
         return "\n".join([*_what(action, failure, others), "", *stands])
     stands = _stands(action, failure, others, nested=nested)
     before = [one for one in ran if (one.revision, one.verb) != (action.revision, action.verb)]
     rest = _rest(plan, action.index + len(others), before, nested=nested)
     waited = _waited(failure)
-    return "\n".join(
-        [*_what(action, failure, others), "", *waited, *stands, *rest, _way_on(action, failure, steps=steps)]
-    )
+    return "\n".join([*_what(action, failure, others), "", *waited, *stands, *rest, way_on])
 
 
 def question(action: Action, failure: Failure) -> Unfinished:
@@ -181,17 +179,18 @@ def names(revisions: Sequence[str]) -> str:
     return shown if len(revisions) <= 8 else f"{shown} and {len(revisions) - 8} more"  # noqa: PLR2004
 
 
-def _way_on(action: Action, failure: Failure, *, steps: bool) -> str:
+def _way_on(action: Action, failure: Failure, store: VersionStore) -> str:
+    outside = store.keeps_steps and action.mode != "transaction"
     if failure.outcome == "unknown":
-        goes_on = steps and action.mode != "transaction"
         return (
             "The server runs a query to its end after its client is gone. Connect again and look at `trek status`: "
-            "the history tells; then run again" + (": trek goes on where that is certain." if goes_on else ".")
+            "the history tells; then run again" + (": trek goes on where that is certain." if outside else ".")
         )
     if failure.outcome == "committed":
         return "Look at why the connection was lost, and run again: trek goes on after it."
     if failure.outcome == "partial":
-        outside = steps and action.mode != "transaction"
+        if action.mode != "transaction" and not store.keeps_begun:
+            return _without_trace(action, failure)
         return _after_part(action, failure, _number(action, failure) if outside else 0, steps=outside)
     if failure.sqlstate == NOT_ALLOWED:
         return f"Grant the role what it lacks, or take another, and run again: trek goes on with {action.revision}."
@@ -215,9 +214,22 @@ def _holds(one: Statement, statement: Statement | None) -> bool:
     return one is statement
 
 
-def _after_part(action: Action, failure: Failure, number: int, *, steps: bool) -> str:
+def _without_trace(action: Action, failure: Failure) -> str:
     left = f"It left {failure.left}. " if failure.left else ""
-    repair = f"`trek repair {action.revision} --applied`", f"`trek repair {action.revision} --not-applied`"
+    return (
+        f"{left}The history says nothing of that: run again, and trek begins {action.revision} with its first statement. Undo "
+        f"by hand what is there before you do; or finish it by hand, then {_repairs(action)[0]}."
+    )
+
+
+def _repairs(action: Action) -> tuple[str, str]:
+    """Once it was finished by hand, and once it was undone."""
+    both = f"`trek repair {action.revision} --applied`", f"`trek repair {action.revision} --not-applied`"
+    return (both[1], both[0]) if action.verb == "revert" else both
+
+
+def _after_part(action: Action, failure: Failure, number: int, *, steps: bool) -> str:
+    left, repair = f"It left {failure.left}. " if failure.left else "", _repairs(action)
     if steps and failure.statement is None:
         return f"{left}Run again: trek goes on where it is certain what is there, and else says what it found."
     if not number:

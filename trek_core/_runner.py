@@ -240,7 +240,8 @@ class Runner:
             async with self.another() as session:
                 other = Runner(session, self.workspace, self.observers, self.lock_wait, self.another)
                 async with other._lock(plan.history):
-                    found = _aftermath.found(plan, failed, await other.history(), self.ran)
+                    now, begun = await other.history(), self.workspace.store.value.keeps_begun
+                    found = _aftermath.found(plan, failed, now, self.workspace.state(now), self.ran, begun=begun)
         except Exception:
             if found is None:
                 raise
@@ -253,8 +254,8 @@ class Runner:
         if failure.outcome == "unfinished" and action.resume:
             return question(action, failure)
         report = self._so_far(plan)
-        nested, steps = self.facts.in_transaction, self.workspace.store.value.keeps_steps
-        message = explain(plan, action, failure, self.ran, nested=nested, steps=steps) + note
+        nested, store = self.facts.in_transaction, self.workspace.store.value
+        message = explain(plan, action, failure, self.ran, nested=nested, store=store) + note
         error = MigrationFailed(message, result.action, result.failure, report)
         error.__cause__ = result.failure.cause
         return error

@@ -37,11 +37,22 @@ LOST = f"SET work_mem = '64MB';\n{ENDS}"  # so that it goes alone
 HALF = "-- trek: no-transaction\nCREATE INDEX CONCURRENTLY users_i ON users (id);\nCREATE INDEX CONCURRENTLY x ON userz (id);\n"
 
 
+DBMATE = {
+    "0001_users.sql": "-- migrate:up\nCREATE TABLE users (id int);\n-- migrate:down\n",
+    "0002_index.sql": "-- migrate:up transaction:false\n\nCREATE INDEX CONCURRENTLY i ON userz (id);\n-- migrate:down\n",
+}
+
+
 def failing(name: str, file: str, content: str, place: str, *says: str, writes: bool = True) -> Case:
     """0001 works and stays, 0002 fails, 0003 is not begun."""
     third = {"0003_rest.sql": "CREATE TABLE rest (id int);\n"}
     told = (f"migrations/{file}{place}", *says, "Done before it in this run, and committed: 0001.", "Not begun: 0003.")
     return Case(name, MigrationFailed, told, {**USERS, file: content, **third}, writes=writes)
+
+
+async def by_dbmate(stage: Stage) -> object:
+    """Its table keeps no trace of what failed outside a transaction."""
+    return await stage.migrate(format="dbmate")
 
 
 async def from_python_folder(stage: Stage) -> object:
@@ -212,6 +223,19 @@ RUNS = (
         'relation "userz" does not exist',
         "trek history",
         "Until then trek refuses to go on",
+    ),
+    Case(
+        "non-transactional-fails-without-a-trace",
+        MigrationFailed,
+        (
+            "migrations/0002_index.sql:3:1: ",
+            "0002 ran outside a transaction: what it did before the failure stays.",
+            "The history says nothing of that: run again, and trek begins 0002 with its first statement.",
+            "finish it by hand, then `trek repair 0002 --applied`",
+        ),
+        DBMATE,
+        act=by_dbmate,
+        writes=True,
     ),
     failing(
         "unique-index-fails",

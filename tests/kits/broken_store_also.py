@@ -99,7 +99,7 @@ class Stand:
 class KeepsANumber(MemoryStore):
     """One row with the number of the revision that came last: as in many a framework."""
 
-    keeps_steps = False
+    keeps_steps = keeps_begun = False
 
     def history(self, rows: Rows | None, facts: Facts) -> History:
         if any("revision" not in row for row in rows or ()):

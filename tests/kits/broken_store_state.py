@@ -40,6 +40,10 @@ class OverlooksWhatBegan(MemoryStore):
         return replace(state, unfinished=super().state(_without("started", history), catalog).unfinished)
 
 
+class SaysThatItKeepsNothing(MemoryStore):
+    keeps_begun = False
+
+
 class ForgivesNothing(MemoryStore):
     """What failed is unfinished until it is applied, whatever a repair says."""
 
@@ -71,6 +75,7 @@ DIAGONAL: dict[str, type[MemoryStore]] = {
     "test_s12_what_was_reverted_may_be_applied_again": NeverForgetsAReversal,
     "test_s13_what_failed_outside_a_transaction_is_unfinished": OverlooksWhatFailed,
     "test_s13_what_was_interrupted_outside_a_transaction_is_unfinished": OverlooksWhatBegan,
+    "test_s34_a_store_that_keeps_no_trace_of_what_failed_outside_a_transaction_says_so": SaysThatItKeepsNothing,
     "test_s14_a_repair_decides": ForgivesNothing,
     "test_s15_a_reverted_squash_takes_along_what_it_replaces": KnowsNoSquash,
     "test_s16_a_row_is_unchanged_for_the_checksum_that_was_written": KnowsOneChecksum,

@@ -26,6 +26,10 @@ class VersionStore(ABC):
     keeps_steps: bool = False
     """Whether the rows tell of every statement outside a transaction: trek then goes on by itself with what was left."""
 
+    keeps_begun: bool = True
+    """Whether what was begun outside a transaction is in the history before its body runs. Else a failure in the middle leaves
+    no trace, the next run begins again with the first statement, and messages say so."""
+
     needs_facts: bool = False
     """Whether the table's schema, or the lock, depends on the session: trek then asks for the facts where there is no table,
     which is one round trip more."""
@@ -67,6 +71,8 @@ class VersionStore(ABC):
         S11. What was applied or marked is in `applied`, in the order in which that happened, with its row in `rows`.
         S12. What was reverted or unmarked is not, and may be applied again.
         S13. What was begun outside a transaction and did not come to its end is in `unfinished`; an apply is not in `applied`.
+        S34. A store that says `keeps_begun = False` concludes the same after a failure outside a transaction as before it, and
+            one that keeps no trace of it says so.
         S14. A repair decides: what it marked is applied, what it unmarked is neither applied nor unfinished.
         S15. A squash that is reverted takes along the revisions that it replaces.
         S28. A store with `keeps_steps` tells in `resumes` of each unfinished one how many statements are done, from the first

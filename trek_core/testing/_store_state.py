@@ -73,6 +73,26 @@ class StateTests(StoreTests):
                         break
             await _check_unfinished(bench, "'a' was interrupted between two statements (`Record.failed` did not run)")
 
+    @needs("outside")
+    async def test_s34_a_store_that_keeps_no_trace_of_what_failed_outside_a_transaction_says_so(self) -> None:
+        async with self.bench() as bench:
+            if bench.store.keeps_begun:
+                lacks = "unfinished" in self.without
+                assert not lacks, (
+                    f"{bench.who}: `without` has 'unfinished', and the store does not say keeps_begun = False"
+                )
+                return
+            await bench.done(action("a", bench.ground.note("a")))
+            await bench.fails("b", mode="autocommit")
+            state = await bench.state()
+            left = [row.revision for row in state.unfinished]
+            assert tuple(state.applied) == ("a",), (
+                f"{bench.who}: 'b' failed, and applied is {state.applied}, want ('a',)"
+            )
+            assert not left, (
+                f"{bench.who}: says keeps_begun = False, 'b' failed outside a transaction, unfinished is {left}"
+            )
+
     @needs("outside", "unfinished")
     async def test_s14_a_repair_decides(self) -> None:
         async with self.bench() as bench:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class BegunStore(RowStore):
     """Outside a transaction the row is seen from the beginning on, and stays as it is when the body fails."""
 
+    keeps_begun = True
+
     def record(self, action: Action, history: History) -> Record:
         """Raises `PlanError` as `RowStore.record` does."""
         if action.body is None or action.verb == "revert":

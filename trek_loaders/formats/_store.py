@@ -45,6 +45,7 @@ class ToolStore(VersionStore):
     schema: ClassVar[str | None] = None
     sum: ClassVar[str] = "checksum"
     columns: ClassVar[dict[str, tuple[str, ...]]]
+    keeps_begun = False
 
     def __init__(self, settings: TableSettings) -> None:
         schema = self.schema if settings.schema is None else settings.schema

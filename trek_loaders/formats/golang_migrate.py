@@ -116,6 +116,7 @@ class GolangMigrateStore(OneRowStore):
 
     tool = NAME
     table = "schema_migrations"
+    keeps_begun = True
     columns: ClassVar = {"version": ("bigint",), "dirty": ("boolean",)}
 
     def __init__(self, settings: TableSettings) -> None:

@@ -60,6 +60,8 @@ def make_store(settings: AsyncpgTrekSettings) -> VersionStore:
 class AsyncpgTrekStore(VersionStore):
     """asyncpg-trek's table in one schema."""
 
+    keeps_begun = False
+
     def __init__(self, schema: str) -> None:
         self._schema, self._place = schema, Table("asyncpg-trek", _sql.TABLE, schema)
 

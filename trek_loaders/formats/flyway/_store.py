@@ -43,6 +43,7 @@ class FlywayStore(ToolStore):
 
     tool = "Flyway"
     table = "flyway_schema_history"
+    keeps_begun = True
     columns: ClassVar = {
         "installed_rank": ("integer",),
         "version": ("character varying",),
