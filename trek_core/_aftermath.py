@@ -85,7 +85,7 @@ class _Told:
         """The seconds that the action took if it is committed, 0 where nobody tells."""
         if self.counted or action.verb == "rerun":
             row = next((row for row in self.news(action) if row.state == "done"), None)
-            return row and (row.duration or 0.0)
+            return None if row is None else row.duration or 0.0
         if (action.revision in self.state.applied) == (action.verb in BACK):
             return None
         row = self.state.rows.get(action.revision)

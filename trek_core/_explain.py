@@ -189,9 +189,7 @@ def _way_on(action: Action, failure: Failure, store: VersionStore) -> str:
     if failure.outcome == "committed":
         return "Look at why the connection was lost, and run again: trek goes on after it."
     if failure.outcome == "partial":
-        if action.mode != "transaction" and not store.keeps_begun:
-            return _without_trace(action, failure)
-        return _after_part(action, failure, _number(action, failure) if outside else 0, steps=outside)
+        return _after_part(action, failure, _number(action, failure) if outside else 0, store)
     if failure.sqlstate == NOT_ALLOWED:
         return f"Grant the role what it lacks, or take another, and run again: trek goes on with {action.revision}."
     if way := way_round(failure.sqlstate, failure.blocked):
@@ -214,23 +212,21 @@ def _holds(one: Statement, statement: Statement | None) -> bool:
     return one is statement
 
 
-def _without_trace(action: Action, failure: Failure) -> str:
-    left = f"It left {failure.left}. " if failure.left else ""
-    return (
-        f"{left}The history says nothing of that: run again, and trek begins {action.revision} with its first statement. Undo "
-        f"by hand what is there before you do; or finish it by hand, then {_repairs(action)[0]}."
-    )
-
-
 def _repairs(action: Action) -> tuple[str, str]:
     """Once it was finished by hand, and once it was undone."""
     both = f"`trek repair {action.revision} --applied`", f"`trek repair {action.revision} --not-applied`"
     return (both[1], both[0]) if action.verb == "revert" else both
 
 
-def _after_part(action: Action, failure: Failure, number: int, *, steps: bool) -> str:
+def _after_part(action: Action, failure: Failure, number: int, store: VersionStore) -> str:
     left, repair = f"It left {failure.left}. " if failure.left else "", _repairs(action)
-    if steps and failure.statement is None:
+    outside = action.mode != "transaction"
+    if outside and not store.keeps_begun:
+        return (
+            f"{left}The history says nothing of that: run again, and trek begins {action.revision} with its first statement. "
+            f"Undo by hand what is there before you do; or finish it by hand, then {repair[0]}."
+        )
+    if outside and store.keeps_steps and failure.statement is None:
         return f"{left}Run again: trek goes on where it is certain what is there, and else says what it found."
     if not number:
         return (
