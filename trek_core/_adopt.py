@@ -6,7 +6,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trek_core._adopt_words import advice, configuration, told, warnings
+from trek_core._adopt_words import DIRECTORY, advice, configuration, told, warnings
 from trek_core._dataclass import dataclass, replace
 from trek_core._migrator import Migrator
 from trek_core._recognise import FITS, OWN_FILE, Candidate, Texts, candidates, holders_query, tables_query, weigh
@@ -60,7 +60,7 @@ class Adoption:
         return tuple(one for one in self.candidates[1:] if not more or sum(one.weight) > FITS)
 
 
-async def adopt(backend: Backend, directory: str | PathLike[str] = "migrations") -> Adoption:
+async def adopt(backend: Backend, directory: str | PathLike[str] = DIRECTORY) -> Adoption:
     """Which tool the folder and the database belong to, where it stands, what trek cannot do there, and how to go on.
 
     directory: the tool's folder, or one above it in which it has its usual name. Nothing is written, made or locked.

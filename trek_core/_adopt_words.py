@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from trek_core._recognise import OWN_TABLE
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from trek_core._adopt import Adoption
     from trek_core._recognise import Candidate
     from trek_core._signs import Signs
+
+DIRECTORY = "migrations"
+"""Where a user looks who names no folder."""
 
 _NEXT = {
     "current": "Nothing is pending: `trek status --check`.",
@@ -57,6 +61,8 @@ def advice(seen: Adoption, instead: str = "") -> str:
 def warnings(found: Sequence[Candidate], directory: str, given: str, tables: int) -> Iterator[str]:
     if not directory:
         yield f"There is no folder {given!r}, nor one of those that tools usually have."
+    elif given != DIRECTORY and not PurePath(directory).is_relative_to(given):
+        yield f"There is no folder {given!r}: this is what {directory!r} is, as tools usually have it."
     if not tables:
         yield "The database is empty: it has no table at all."
     elif not any(one.table for one in found):

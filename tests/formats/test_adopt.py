@@ -301,3 +301,15 @@ def test_every_format_has_signs_and_every_tool_has_them_once() -> None:
     tools = [one.tool for one in SIGNS]
     assert len(tools) == len(set(tools))
     assert set(TOOLS) <= set(tools)
+
+
+async def test_a_folder_that_is_not_there_is_named_when_another_one_is_looked_at(
+    connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(FIXTURES / "dbmate/migrations", tmp_path / "db/migrations")
+    found = await look(connection, Path("nowhere"))
+    assert (found.tool, Path(found.directory)) == ("dbmate", Path("db/migrations"))
+    assert any("no folder 'nowhere': this is what 'db/migrations' is" in note for note in found.notes)
+    for given in ("migrations", "db", "."):
+        assert not any("folder" in note for note in (await look(connection, Path(given))).notes)

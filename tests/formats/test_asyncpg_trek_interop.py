@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.databases import Database
     from trek_core import Report
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*load_module.*:DeprecationWarning")
+pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("ignore:.*load_module.*:DeprecationWarning")]
 
 FILES = {
     "20240101_initial_up_people.sql": "CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL);\n",
