@@ -50,7 +50,7 @@ class Unrecorded(Plan):
     __slots__ = ()
 
     @property
-    def records(self) -> tuple[Record, ...]:
+    def records(self) -> tuple[Record, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         slot: Any = vars(Plan)["records"]
         if (found := slot.__get__(self)) is None:
             assert self.origin is not None
