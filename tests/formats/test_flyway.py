@@ -173,6 +173,8 @@ class TestFlyway(ForeignSuite):
         }
         with pytest.raises(PlanError, match="not above the baseline"):
             await CASE.migrator(recorded, folder).repair("1", applied=False)
+        with pytest.raises(PlanError, match=r"unmark 3 b: it has no row .* It is pending; or"):
+            await CASE.migrator(recorded, folder).repair("3", applied=False)
         report = await CASE.migrator(recorded, folder).migrate("3")
         assert [ran.revision for ran in report.ran] == ["002.010", "3"]
 
