@@ -174,7 +174,7 @@ class FlywayStore(ToolStore):
 
 def _without_row(action: Action) -> PlanError:
     message = (
-        f"{action.verb} {action.name}: it has no row of its own that could be taken away. It is pending; or it counts as applied "
-        "because it is not above the baseline, and nothing below that can be reverted."
+        f"{action.verb} {action.name}: it has no row of its own that could be taken away. It is pending; or it counts as "
+        "applied because it is not above the baseline, and nothing below that can be reverted."
     )
     return PlanError(message, (action.revision,))
