@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from itertools import filterfalse
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._dataclass import replace
 from trek_core._door import later
 from trek_core.model import History, HistoryRow, Resume, Sql, State, Statement
-from trek_core.plans import Plan
 
 if TYPE_CHECKING:
     from trek_core import _bodies, _records, script
@@ -39,24 +38,6 @@ def records(store: Offer[VersionStore], actions: Iterable[Action], history: Hist
         prepare = _checked(store, "VersionStore.prepare", given)
         found[0] = replace(found[0], begin=(*prepare, *found[0].begin))
     return tuple(found)
-
-
-class Unrecorded(Plan):
-    """A plan whose records are made when somebody asks for them.
-
-    Of a database without a history the facts are complete only under the lock: who runs such a plan records it then.
-    """
-
-    __slots__ = ()
-
-    @property
-    def records(self) -> tuple[Record, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        slot: Any = vars(Plan)["records"]
-        if (found := slot.__get__(self)) is None:
-            assert self.origin is not None
-            found = records(self.origin.store, self.actions, self.history)
-            slot.__set__(self, found)
-        return found  # type: ignore[no-any-return]
 
 
 def check_history(store: Offer[VersionStore], history: History) -> None:

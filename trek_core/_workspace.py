@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trek_core._blame import blame, called, expect, expect_all
 from trek_core._catalog import EntryCatalog, arrange, build, checksums, is_at_head, smell
 from trek_core._dataclass import replace
 from trek_core._door import later
 from trek_core._pause import settle, uncollected
-from trek_core._recording import Unrecorded, check_state, records
+from trek_core._recording import check_state, records
 from trek_core._tree import FolderTree
 from trek_core.errors import ConfigError, LoadError, TrekError, UnknownRevision
 from trek_core.model import (
@@ -28,12 +28,13 @@ from trek_core.model import (
     State,
     TransactionChoice,
 )
-from trek_core.plans import Plan, RevisionStatus, Status
+from trek_core.plans import Plan, RevisionStatus, Status, unrecorded
 
 if TYPE_CHECKING:
     from trek_core import _actions, _as_one, _planner, _resuming, script
     from trek_core.backend import Backend
     from trek_core.contracts import Tree
+    from trek_core.model import Record
 else:
     _actions, _as_one, _planner, _resuming, script = later("_actions", "_as_one", "_planner", "_resuming", "script")
 
@@ -87,6 +88,10 @@ class Workspace:
         """Who has nothing to run needs no files. They go while the collector is paused: it would look at all of them first."""
         self._catalog = None
         del self._tree
+
+    def records(self, plan: Plan) -> tuple[Record, ...]:
+        """What the store writes around a plan's actions. Raises `PluginError`."""
+        return records(self.store, plan.actions, plan.history)
 
     def told(self, plan: Plan, facts: Facts) -> Plan:
         """The same plan, recorded with facts that were not known when it was made."""
@@ -238,9 +243,11 @@ class Workspace:
         hops = tuple(hops)
         actions = _actions.build(hops, self._tree, self.layout) if hops else ()
         told, transaction = (*history.warnings, *warnings), self.rules.transaction
-        first = Unrecorded if actions and not history.exists else None
-        recorded: Any = None if first else records(self.store, actions, history)
-        plan = (first or Plan)(target, actions, recorded, told, direction, history, self, transaction)
+        later = bool(actions) and not history.exists
+        recorded = () if later else records(self.store, actions, history)
+        plan = Plan(target, actions, recorded, told, direction, history, self, transaction)
+        if later:
+            plan = unrecorded(plan)
         if plan.as_one:
             _as_one.refuse(plan)
         return plan

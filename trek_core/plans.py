@@ -29,6 +29,16 @@ class Plan:
     transaction: TransactionChoice = "each"
     """What commits: each action by itself, or all of them together."""
 
+    if not TYPE_CHECKING:  # to a type checker every name would be an attribute
+
+        def __getattr__(self, name: str) -> object:
+            """`records` of a plan that is `unrecorded`, made now and kept. Raises `PluginError`."""
+            if name != "records" or self.origin is None:
+                return object.__getattribute__(self, name)
+            records = self.origin.records(self)
+            object.__setattr__(self, name, records)
+            return records
+
     def __bool__(self) -> bool:
         return bool(self.actions)
 
@@ -55,6 +65,15 @@ class Plan:
         from trek_core.script import render  # noqa: PLC0415 - only when a plan is printed
 
         return render(self)
+
+
+def unrecorded(plan: Plan) -> Plan:
+    """The same, whose records are made when somebody asks for them.
+
+    Of a database without a history the facts are complete only under the lock: who runs such a plan records it then.
+    """
+    object.__delattr__(plan, "records")
+    return plan
 
 
 @dataclass(frozen=True, slots=True)
