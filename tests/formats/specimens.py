@@ -142,6 +142,19 @@ def _graphile(steps: Sequence[Step]) -> dict[str, str]:
     return files
 
 
+def _liquibase(steps: Sequence[Step]) -> dict[str, str]:
+    lines = ["--liquibase formatted sql"]
+    for n, step in enumerate(steps, 1):
+        outside = " runInTransaction:false" if step.outside else ""
+        lines += [f"--changeset ann:{n}{outside}", step.up, *(f"--rollback {line}" for line in step.down.splitlines())]
+    return {"changelog.sql": "\n".join(lines) + "\n"}
+
+
+def _sql_migrate(step: Step) -> str:
+    none = " notransaction" if step.outside else ""
+    return f"-- +migrate Up{none}\n{step.up}\n-- +migrate Down{none}\n{step.down}\n"
+
+
 def _pogo(steps: Sequence[Step]) -> dict[str, str]:
     files = dict[str, str]()
     for n, step in enumerate(steps, 1):
@@ -191,6 +204,7 @@ SPECIMENS = (
     Specimen("golang-migrate", _pair("{:04}_t.up.sql", "{:04}_t.down.sql"), "schema_migrations", begun=True, batch=5),
     Specimen("goose", _file("{:05}_t.sql", _goose), "goose_db_version"),
     Specimen("graphile-migrate", _graphile, "graphile_migrate.migrations", down=False),
+    Specimen("liquibase", _liquibase, "databasechangelog", batch=5),
     Specimen(
         "node-pg-migrate",
         _file("{:013}_t.sql", _blocks("-- Up Migration", "-- Down Migration")),
@@ -202,6 +216,7 @@ SPECIMENS = (
     Specimen("prisma", _file("2024{:04}_t/migration.sql", _up), "_prisma_migrations", down=False, begun=True),
     Specimen("refinery", _file("V{}__t.sql", _up), "refinery_schema_history", down=False, outside=False),
     Specimen("sqitch", _sqitch, "sqitch.changes"),
+    Specimen("sql-migrate", _file("{:04}_t.sql", _sql_migrate), "gorp_migrations"),
     Specimen("sqlx", _pair("{:04}_t.up.sql", "{:04}_t.down.sql", "-- no-transaction\n"), "_sqlx_migrations"),
     Specimen("supabase", _file("2024{:04}_t.sql", _up), "supabase_migrations.schema_migrations", down=False),
     Specimen(

@@ -156,3 +156,42 @@ async def test_a_session_that_dies_outside_a_transaction_is_never_said_to_have_l
         await running
     assert failed.value.failure.outcome == "partial", str(failed.value)
     assert ("Until then trek refuses" if specimen.begun else "with its first statement") in str(failed.value)
+
+
+HOSTILE = """
+CREATE SCHEMA evil;
+CREATE FUNCTION evil.trap() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
+CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT evil.trap()::timestamptz';
+CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT evil.trap()::timestamptz';
+CREATE FUNCTION evil.gen_random_uuid() RETURNS uuid LANGUAGE sql AS 'SELECT evil.trap()::uuid';
+CREATE FUNCTION evil.decode(text, text) RETURNS bytea LANGUAGE sql AS 'SELECT evil.trap()::bytea';
+CREATE FUNCTION evil.to_char(timestamp, text) RETURNS text LANGUAGE sql AS 'SELECT evil.trap()';
+CREATE FUNCTION evil.pg_typeof("any") RETURNS regtype LANGUAGE internal AS 'pg_typeof';
+CREATE FUNCTION evil.current_setting(text) RETURNS text LANGUAGE sql AS 'SELECT evil.trap()';
+CREATE FUNCTION evil.later(bigint, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT evil.trap()::bigint';
+CREATE FUNCTION evil.later(int, int) RETURNS int LANGUAGE sql AS 'SELECT evil.trap()::int';
+CREATE FUNCTION evil.later(timestamp, timestamp) RETURNS timestamp LANGUAGE sql AS 'SELECT evil.trap()::timestamp';
+CREATE FUNCTION evil.later(boolean, boolean) RETURNS boolean LANGUAGE sql AS 'SELECT evil.trap()::boolean';
+CREATE AGGREGATE evil.max(bigint) (SFUNC = evil.later, STYPE = bigint);
+CREATE AGGREGATE evil.max(int) (SFUNC = evil.later, STYPE = int);
+CREATE AGGREGATE evil.sum(int) (SFUNC = evil.later, STYPE = int);
+CREATE AGGREGATE evil.max(timestamp) (SFUNC = evil.later, STYPE = timestamp);
+CREATE AGGREGATE evil.bool_and(boolean) (SFUNC = evil.later, STYPE = boolean);
+CREATE FUNCTION evil.same(varchar, varchar) RETURNS boolean LANGUAGE sql AS 'SELECT evil.trap()::boolean';
+CREATE FUNCTION evil.same(varchar, text) RETURNS boolean LANGUAGE sql AS 'SELECT evil.trap()::boolean';
+CREATE OPERATOR evil.= (FUNCTION = evil.same, LEFTARG = varchar, RIGHTARG = varchar);
+CREATE OPERATOR evil.= (FUNCTION = evil.same, LEFTARG = varchar, RIGHTARG = text);
+"""
+
+
+@every
+async def test_functions_and_operators_of_a_user_are_not_taken_for_those_of_the_catalogue(
+    specimen: Specimen, connection: Connection, tmp_path: Path
+) -> None:
+    await specimen.migrator(connection, tmp_path, STEPS[:1]).migrate()
+    await connection.execute(HOSTILE)
+    await connection.execute("SET search_path = public, evil, pg_catalog")
+    report = await specimen.migrator(connection, tmp_path, STEPS[:3]).migrate()
+    assert len(report.ran) == 2
+    if specimen.down:
+        assert len((await specimen.migrator(connection, tmp_path, STEPS[:3]).migrate("base")).ran) == 3

@@ -130,6 +130,11 @@ class Table:
         )
 
 
+def same(column: str, value: str) -> str:
+    """The condition that a column of characters is a text, also where the search_path has an operator for varchar."""
+    return f"{column} OPERATOR(pg_catalog.=) {quote_literal(value)}"
+
+
 def moment(text: str) -> float:
     """The time that a row tells, in seconds since 1970, to sort by; UTC where it names no zone.
 
@@ -147,8 +152,8 @@ def marked_at(action: Action) -> tuple[str, str]:
     told = action.told
     found = (told.started_at or told.finished_at, told.finished_at or told.started_at) if told else ("", "")
     if not all(map(moment, found)):
-        return "clock_timestamp()", "clock_timestamp()"
-    begun, ended = (f"{quote_literal(time)}::timestamptz" for time in found)
+        return "pg_catalog.clock_timestamp()", "pg_catalog.clock_timestamp()"
+    begun, ended = (f"{quote_literal(time)}::pg_catalog.timestamptz" for time in found)
     return begun, ended
 
 

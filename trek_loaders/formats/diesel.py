@@ -27,6 +27,7 @@ from trek_core.plugin import (
 from trek_loaders.formats._bodies import in_transaction, one_query
 from trek_loaders.formats._files import below, chain, only_sql, slug, stamp, text_of
 from trek_loaders.formats._store import RowStore
+from trek_loaders.formats._table import same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -170,7 +171,7 @@ class DieselStore(RowStore):
         return (f"CREATE TABLE {name} ({columns})",)
 
     def picks(self, revision: str) -> str:
-        return f"version = {quote_literal(revision)}"
+        return same("version", revision)
 
     def insert(self, action: Action, history: History) -> str:
         return f"INSERT INTO {self.place.named(history)} (version) VALUES ({quote_literal(action.revision)})"

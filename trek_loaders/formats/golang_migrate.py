@@ -168,7 +168,7 @@ class GolangMigrateStore(OneRowStore):
     def _holds(self, history: History, version: int, dirty: bool) -> str:
         """The condition that this row is there and no other."""
         row_is = f"version = {version} AND dirty = {quote_literal(dirty)}"
-        return f"(SELECT count(*) = 1 AND bool_and({row_is}) FROM {self.place.named(history)})"
+        return f"(SELECT pg_catalog.count(*) = 1 AND pg_catalog.bool_and({row_is}) FROM {self.place.named(history)})"
 
     def _inserts(self, history: History, version: int, dirty: bool) -> tuple[str, ...]:
         table = self.place.named(history)

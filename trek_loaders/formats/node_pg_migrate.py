@@ -34,6 +34,7 @@ from trek_loaders.formats._bodies import in_transaction
 from trek_loaders.formats._files import below, chain, only_sql, slug, text_of
 from trek_loaders.formats._js import LINE, SPACE
 from trek_loaders.formats._store import RowStore
+from trek_loaders.formats._table import same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -204,10 +205,10 @@ class NodePgMigrateStore(RowStore):
         return (f"CREATE TABLE {name} (id serial PRIMARY KEY, name varchar(255) NOT NULL, run_on timestamp NOT NULL)",)
 
     def picks(self, revision: str) -> str:
-        return f"name = {quote_literal(revision)}"
+        return same("name", revision)
 
     def insert(self, action: Action, history: History) -> str:
         """Never earlier than another row, whatever the zone of the session that wrote that."""
         table = self.place.named(history)
-        latest = f"SELECT greatest(now()::timestamp, max(run_on)) FROM {table}"
+        latest = f"SELECT greatest(pg_catalog.now()::timestamp, pg_catalog.max(run_on)) FROM {table}"
         return f"INSERT INTO {table} (name, run_on) SELECT {quote_literal(action.revision)}, ({latest})"

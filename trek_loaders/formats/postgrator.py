@@ -176,7 +176,7 @@ class PostgratorStore(MarkStore):
 
     def insert(self, action: Action, history: History) -> str:
         texts = f"{quote_literal(action.entry.title)}, {quote_literal(action.checksum)}"
-        values = f"({number(NAME, action.revision)}, {texts}, now())"
+        values = f"({number(NAME, action.revision)}, {texts}, pg_catalog.now())"
         return f"INSERT INTO {self.place.named(history)} (version, name, md5, run_at) VALUES {values}"
 
     def _elsewhere(self, schema: str, facts: Facts) -> bool:  # noqa: ARG002 - postgrator takes what the search_path finds

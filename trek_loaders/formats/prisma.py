@@ -32,7 +32,7 @@ from trek_loaders.formats._begun import BegunStore
 from trek_loaders.formats._bodies import one_query
 from trek_loaders.formats._collation import collated
 from trek_loaders.formats._files import chain, only_sql, slug, stamp, text_of
-from trek_loaders.formats._table import marked_at, moment
+from trek_loaders.formats._table import marked_at, moment, same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -187,13 +187,13 @@ class PrismaStore(BegunStore):
         columns = (
             "id varchar(36) PRIMARY KEY NOT NULL, checksum varchar(64) NOT NULL, finished_at timestamptz, "
             "migration_name varchar(255) NOT NULL, logs text, rolled_back_at timestamptz, "
-            "started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count integer NOT NULL DEFAULT 0"
+            "started_at timestamptz NOT NULL DEFAULT pg_catalog.now(), applied_steps_count integer NOT NULL DEFAULT 0"
         )
         return (f"CREATE TABLE {name} ({columns})",)
 
     # ----------------------------------------------------------------------- writing
     def picks(self, revision: str) -> str:
-        return f"(migration_name = {quote_literal(revision)} AND rolled_back_at IS NULL)"
+        return f"({same('migration_name', revision)} AND rolled_back_at IS NULL)"
 
     def is_begun(self, action: Action) -> str:
         return f"{self.picks(action.revision)} AND finished_at IS NULL"
@@ -208,16 +208,16 @@ class PrismaStore(BegunStore):
 
     def _insert(self, action: Action, history: History, more: Mapping[str, str]) -> str:
         values = {
-            "id": "gen_random_uuid()::text",
+            "id": "pg_catalog.gen_random_uuid()::text",
             "checksum": quote_literal(action.checksum or ""),
-            "started_at": "clock_timestamp()",
+            "started_at": "pg_catalog.clock_timestamp()",
             "migration_name": quote_literal(action.revision),
             **more,
         }
         return f"INSERT INTO {self.place.named(history)} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
     def complete(self, action: Action, history: History) -> str:
-        done = "applied_steps_count = applied_steps_count + 1, finished_at = clock_timestamp()"
+        done = "applied_steps_count = applied_steps_count + 1, finished_at = pg_catalog.clock_timestamp()"
         return f"UPDATE {self.place.named(history)} SET {done} WHERE {self.is_begun(action)}"
 
     def fail(self, action: Action, history: History) -> str:
@@ -226,7 +226,7 @@ class PrismaStore(BegunStore):
 
     def remove(self, rows: str, history: History) -> str:
         """As `migrate resolve --rolled-back`: rows are never deleted."""
-        return f"UPDATE {self.place.named(history)} SET rolled_back_at = clock_timestamp() WHERE {rows}"
+        return f"UPDATE {self.place.named(history)} SET rolled_back_at = pg_catalog.clock_timestamp() WHERE {rows}"
 
 
 def _line(row: Row) -> HistoryRow:

@@ -162,13 +162,13 @@ class RefineryStore(RowStore):
         if version >= _NARROW and not self._wide and history.schema is None:
             raise _too_narrow(action, self.place.identity)
         narrow, wide = map(quote_literal, _widths(action.checksum or "0"))
-        is_wide = f"pg_typeof((SELECT version FROM {table} LIMIT 1)) = 'bigint'::regtype"
+        is_wide = f"pg_catalog.pg_typeof((SELECT version FROM {table} LIMIT 1)) = 'bigint'::pg_catalog.regtype"
         sum_ = f"CASE WHEN {is_wide} THEN {wide} ELSE {narrow} END"
         values = f"{version}, {quote_literal(action.entry.title)}, {_NOW}, {sum_}"
         return f"INSERT INTO {table} (version, name, applied_on, checksum) VALUES ({values})"
 
 
-_NOW = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+_NOW = """pg_catalog.to_char(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
 def _line(row: Row) -> HistoryRow:

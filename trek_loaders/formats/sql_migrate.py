@@ -27,7 +27,7 @@ from trek_core.plugin import (
 from trek_loaders.formats._files import below, chain, only_sql, slug, stamp, text_of
 from trek_loaders.formats._pieces import Piece, body_of
 from trek_loaders.formats._store import RowStore
-from trek_loaders.formats._table import marked_at, moment
+from trek_loaders.formats._table import marked_at, moment, same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -200,7 +200,7 @@ class SqlMigrateStore(RowStore):
         return (f"CREATE TABLE {name} (id text NOT NULL PRIMARY KEY, applied_at timestamp with time zone)",)
 
     def picks(self, revision: str) -> str:
-        return f"id = {quote_literal(revision)}"
+        return same("id", revision)
 
     def insert(self, action: Action, history: History) -> str:
         values = f"({quote_literal(action.revision)}, {marked_at(action)[1]})"

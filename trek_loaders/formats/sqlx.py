@@ -170,8 +170,9 @@ class SqlxStore(RowStore):
 
     def create(self, name: str) -> Iterable[str]:
         columns = (
-            "version bigint PRIMARY KEY, description text NOT NULL, installed_on timestamptz NOT NULL DEFAULT now(), "
-            "success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL"
+            "version bigint PRIMARY KEY, description text NOT NULL, "
+            "installed_on timestamptz NOT NULL DEFAULT pg_catalog.now(), success boolean NOT NULL, "
+            "checksum bytea NOT NULL, execution_time bigint NOT NULL"
         )
         return (f"CREATE TABLE {name} ({columns})",)
 
@@ -192,14 +193,13 @@ class SqlxStore(RowStore):
         """-1 is the time that is not known: outside a transaction, and of what was marked, as sqlx has it, too."""
         sum_ = quote_literal(_stored(action.checksum or ""))
         time = -1 if action.body is None or action.mode != "transaction" else _NOW
-        values = (
-            f"{number(NAME, action.revision)}, {quote_literal(action.entry.title)}, true, decode({sum_}, 'hex'), {time}"
-        )
+        told = f"{number(NAME, action.revision)}, {quote_literal(action.entry.title)}"
+        values = f"{told}, true, pg_catalog.decode({sum_}, 'hex'), {time}"
         columns = "version, description, success, checksum, execution_time"
         return f"INSERT INTO {self.place.named(history)} ({columns}) VALUES ({values})"
 
 
-_NOW = "(EXTRACT(epoch FROM clock_timestamp()) * 1000000000)::bigint"
+_NOW = "(EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000000000)::bigint"
 """In nanoseconds, which is the column's unit."""
 
 

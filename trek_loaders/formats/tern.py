@@ -148,7 +148,9 @@ class TernStore(OneRowStore):
     # ----------------------------------------------------------------------- writing
     def stands(self, history: History) -> str:
         """A table without a row is at the base; tern's UPDATE would find nothing in it."""
-        return f"(SELECT coalesce(sum(version), 0) = {standing(history) or 0} FROM {self.place.named(history)})"
+        return (
+            f"(SELECT coalesce(pg_catalog.sum(version), 0) = {standing(history) or 0} FROM {self.place.named(history)})"
+        )
 
     def writes(self, history: History, version: int | None) -> tuple[str, ...]:
         table = self.place.named(history)

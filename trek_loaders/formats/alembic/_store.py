@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import HistoryRow, PlanError, Record, State, quote_literal
 from trek_loaders.formats._store import ToolStore, too_late
+from trek_loaders.formats._table import same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,7 +58,7 @@ class AlembicStore(ToolStore):
         table, guard = self.place.named(history), self.place.guard(history)
         gone, come = [one for one in heads if one not in after], [one for one in after if one not in heads]
         writes = [
-            *(f"DELETE FROM {table} WHERE version_num = {quote_literal(one)}" for one in gone),
+            *(f"DELETE FROM {table} WHERE {same('version_num', one)}" for one in gone),
             *(f"INSERT INTO {table} (version_num) VALUES ({quote_literal(one)})" for one in come),
         ]
         following = replace(history, exists=True, rows=tuple(_lines(after)))
@@ -82,8 +83,8 @@ def _stands(table: str, heads: Sequence[str]) -> str:
     """The condition that these are the rows, and no other."""
     if not heads:
         return f"NOT EXISTS (SELECT FROM {table})"
-    names = ", ".join(map(quote_literal, heads))
-    return f"(SELECT count(*) = {len(heads)} AND bool_and(version_num IN ({names})) FROM {table})"
+    known = " OR ".join(same("version_num", head) for head in heads)
+    return f"(SELECT pg_catalog.count(*) = {len(heads)} AND pg_catalog.bool_and({known}) FROM {table})"
 
 
 def _moved(action: Action, heads: Sequence[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from trek_core.plugin import HistoryRow, Sql, State, quote_literal, state_of
 from trek_loaders.formats._begun import BegunStore
-from trek_loaders.formats._table import marked_at, moment
+from trek_loaders.formats._table import marked_at, moment, same
 from trek_loaders.formats.atlas._layout import AtlasBody
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ LOCK = 2686470616
 """FNV-1, 32 bits, of "atlas_migrate_execute"."""
 _CLOUD = ".atlas_cloud_identifier"
 _BASELINE, _EXECUTED, _RESOLVED = 1, 2, 4
-_WHO = quote_literal("trek")
+_WHO = "trek"
 
 
 def make_store(settings: TableSettings) -> VersionStore:
@@ -98,10 +98,10 @@ class AtlasStore(BegunStore):
         return Sql(f"UPDATE {self.place.named(history)} SET {change} WHERE {self.picks(action.revision)}")
 
     def picks(self, revision: str) -> str:
-        return f"version = {quote_literal(revision)}"
+        return same("version", revision)
 
     def is_begun(self, action: Action) -> str:
-        return f"{self.picks(action.revision)} AND operator_version = {_WHO}"
+        return f"{self.picks(action.revision)} AND {same('operator_version', _WHO)}"
 
     def begin(self, action: Action, history: History) -> str:
         return self._insert(action, history, _EXECUTED, len(_texts(action)))
@@ -123,12 +123,12 @@ class AtlasStore(BegunStore):
             "error_stmt": "''",
             "hash": quote_literal(action.checksum or ""),
             "partial_hashes": "'null'",
-            "operator_version": _WHO,
+            "operator_version": quote_literal(_WHO),
         }
         return f"INSERT INTO {self.place.named(history)} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
     def complete(self, action: Action, history: History) -> str:
-        took = "(EXTRACT(epoch FROM clock_timestamp() - executed_at) * 1000000000)::bigint"
+        took = "(EXTRACT(epoch FROM pg_catalog.clock_timestamp() - executed_at) * 1000000000)::bigint"
         return self._update(action, history, f"applied = total, partial_hashes = 'null', execution_time = {took}").text
 
     def fail(self, action: Action, history: History) -> str:

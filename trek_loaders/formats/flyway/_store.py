@@ -84,7 +84,8 @@ class FlywayStore(ToolStore):
         columns = (
             "installed_rank integer NOT NULL, version varchar(50), description varchar(200) NOT NULL, "
             "type varchar(20) NOT NULL, script varchar(1000) NOT NULL, checksum integer, installed_by varchar(100) NOT NULL, "
-            "installed_on timestamp NOT NULL DEFAULT now(), execution_time integer NOT NULL, success boolean NOT NULL"
+            "installed_on timestamp NOT NULL DEFAULT pg_catalog.now(), execution_time integer NOT NULL, "
+            "success boolean NOT NULL"
         )
         key, index = quote_ident(f"{self.place.name}_pk"), quote_ident(f"{self.place.name}_s_idx")
         return (
@@ -163,11 +164,11 @@ class FlywayStore(ToolStore):
     def _stands(self, history: History) -> str:
         name, rows = self.place.named(history), history.rows
         if not rows:
-            return f"NOT EXISTS (SELECT FROM {name} WHERE type <> 'SCHEMA')"
+            return f"NOT EXISTS (SELECT FROM {name} WHERE type OPERATOR(pg_catalog.<>) 'SCHEMA')"
         last = rows[-1].data
         known = (last["installed_rank"], last["version"] or "", last["description"])
         return (
-            "coalesce((SELECT (installed_rank, coalesce(version, ''), description) = "
+            "coalesce((SELECT (installed_rank, coalesce(version, ''), description) OPERATOR(pg_catalog.=) "
             f"({', '.join(map(quote_literal, known))}) FROM {name} ORDER BY installed_rank DESC LIMIT 1), false)"
         )
 

@@ -60,7 +60,7 @@ class GraphileMigrateStore(MarkStore):
             return ()
         columns = (
             "filename text PRIMARY KEY DEFAULT 'current.sql', content text NOT NULL, "
-            "date timestamptz NOT NULL DEFAULT now()"
+            "date timestamptz NOT NULL DEFAULT pg_catalog.now()"
         )
         current = f"{quote_ident(self.place.where(history))}.current"
         return (*super().prepare(history), Sql(f"CREATE TABLE IF NOT EXISTS {current} ({columns})"))
@@ -68,7 +68,7 @@ class GraphileMigrateStore(MarkStore):
     def create(self, name: str) -> Iterable[str]:
         columns = (
             f"hash text PRIMARY KEY, previous_hash text REFERENCES {name}, filename text NOT NULL, "
-            "date timestamptz NOT NULL DEFAULT now()"
+            "date timestamptz NOT NULL DEFAULT pg_catalog.now()"
         )
         return (f"CREATE TABLE {name} ({columns})",)
 

@@ -24,6 +24,8 @@ MOST = 250
 _FORGOTTEN = re.compile("[1-7]:")
 """Checksums of versions that Liquibase itself no longer compares."""
 
+_NOW = "pg_catalog.clock_timestamp()::timestamp"
+
 
 def make_store(settings: LiquibaseSettings) -> VersionStore:
     """The tables of the settings, or `databasechangelog` and `databasechangeloglock` in the current schema."""
@@ -131,7 +133,7 @@ class LiquibaseStore(RowStore):
         return (f"CREATE TABLE {name} ({columns})",)
 
     def picks(self, revision: str) -> str:
-        own = "author || ':' || id || ':' || pg_catalog.regexp_replace(filename, '^classpath:', '')"
+        own = "pg_catalog.concat(author, ':', id, ':', pg_catalog.regexp_replace(filename, '^classpath:', ''))"
         return f"{own} = {quote_literal(revision)}"
 
     def insert(self, action: Action, history: History) -> str:
@@ -152,8 +154,8 @@ class LiquibaseStore(RowStore):
         told = {column: meta.get(column) for column in ("contexts", "labels")}
         return {
             **{column: quote_literal(value) for column, value in _key(action).items()},
-            "dateexecuted": f"greatest(pg_catalog.clock_timestamp()::timestamp, (SELECT max(dateexecuted) FROM {name}))",
-            "orderexecuted": f"(SELECT COALESCE(max(orderexecuted), 0) + 1 FROM {name})",
+            "dateexecuted": f"(SELECT greatest({_NOW}, pg_catalog.max(dateexecuted)) FROM {name})",
+            "orderexecuted": f"(SELECT COALESCE(pg_catalog.max(orderexecuted), 0) + 1 FROM {name})",
             "exectype": "'RERAN'" if action.verb == "rerun" else "'EXECUTED'",
             "md5sum": quote_literal(action.checksum) if action.checksum else "NULL",
             "description": "'sql'",

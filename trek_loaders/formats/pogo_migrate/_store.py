@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from trek_core.plugin import ConfigError, HistoryRow, quote_literal, replace
 from trek_loaders.formats._settings import PogoSettings, TableSettings
 from trek_loaders.formats._store import RowStore
-from trek_loaders.formats._table import Table
+from trek_loaders.formats._table import Table, same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -66,7 +66,7 @@ class PogoStore(RowStore):
         return (
             f"CREATE TABLE {name} ({columns}, PRIMARY KEY (migration_hash, schema_name))",
             "CREATE TABLE public._pogo_version (version integer NOT NULL PRIMARY KEY, installed timestamptz)",
-            "INSERT INTO public._pogo_version (version, installed) VALUES (0, now()), (1, now())",
+            "INSERT INTO public._pogo_version (version, installed) VALUES (0, pg_catalog.now()), (1, pg_catalog.now())",
         )
 
     def record(self, action: Action, history: History) -> Record:
@@ -81,11 +81,11 @@ class PogoStore(RowStore):
         return super().record(action, history)
 
     def picks(self, revision: str) -> str:
-        return f"(migration_id = {quote_literal(revision)} AND schema_name = {quote_literal(self.own)})"
+        return f"({same('migration_id', revision)} AND {same('schema_name', self.own)})"
 
     def insert(self, action: Action, history: History) -> str:
         name = quote_literal(sha256(action.revision.encode()).hexdigest()), quote_literal(action.revision)
-        values = ", ".join((*name, quote_literal(self.own), "clock_timestamp()"))
+        values = ", ".join((*name, quote_literal(self.own), "pg_catalog.clock_timestamp()"))
         columns = "migration_hash, migration_id, schema_name, applied"
         return f"INSERT INTO {self.place.named(history)} ({columns}) VALUES ({values})"
 

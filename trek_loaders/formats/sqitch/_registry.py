@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VERSION = "1.1"
-_WHEN = "timestamptz NOT NULL DEFAULT clock_timestamp()"
+_WHEN = "timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()"
 _COMMITTED = f"committed_at {_WHEN}, committer_name text NOT NULL, committer_email text NOT NULL"
 _PLANNED = "planned_at timestamptz NOT NULL, planner_name text NOT NULL, planner_email text NOT NULL"
 _NOTED = "note text NOT NULL DEFAULT ''"

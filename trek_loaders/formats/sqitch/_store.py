@@ -36,7 +36,11 @@ class _Who:
     @classmethod
     def of(cls, settings: SqitchSettings) -> _Who:
         name = "current_user" if settings.user_name is None else quote_literal(settings.user_name)
-        mail = "current_user || '@localhost'" if settings.user_email is None else quote_literal(settings.user_email)
+        mail = (
+            "pg_catalog.concat(current_user, '@localhost')"
+            if settings.user_email is None
+            else quote_literal(settings.user_email)
+        )
         return cls(name, mail)
 
     @property

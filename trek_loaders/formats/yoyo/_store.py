@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import HistoryRow, Record, RowLock, Sql, create_schema, quote_ident, quote_literal, replace
 from trek_loaders.formats._store import RowStore
+from trek_loaders.formats._table import same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -91,7 +92,7 @@ class YoyoStore(RowStore):
         return Record(begin=tuple(map(Sql, writes)), history=replace(history, exists=True))
 
     def picks(self, revision: str) -> str:
-        return f"migration_id = {quote_literal(revision)}"
+        return same("migration_id", revision)
 
     def insert(self, action: Action, history: History) -> str:
         return self._come(action, history, "apply")
