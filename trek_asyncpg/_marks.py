@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import asyncpg
 
 from trek_asyncpg._message import WHERE_MARKED, forget, mark
 from trek_asyncpg._wire import rows
-from trek_core.plugin import Sql, script
+from trek_core.plugin import Sql, dataclass, script
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection

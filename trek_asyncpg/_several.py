@@ -20,7 +20,6 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -31,7 +30,7 @@ from trek_asyncpg._message import Message
 from trek_asyncpg._session import DONE
 from trek_asyncpg._unit import GONE, Unit, only_sql
 from trek_asyncpg._wire import rows, to_the_end
-from trek_core.plugin import Failure, Form, Sql, Statement, quote_literal, script
+from trek_core.plugin import Failure, Form, Sql, Statement, dataclass, field, quote_literal, replace, script
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -14,7 +13,20 @@ from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import Message
 from trek_asyncpg._sending import Sending, send_alone
 from trek_asyncpg._wire import to_the_end
-from trek_core.plugin import Action, Call, Copy, Failure, LoadError, Piece, Record, Sql, Statement, script
+from trek_core.plugin import (
+    Action,
+    Call,
+    Copy,
+    Failure,
+    LoadError,
+    Piece,
+    Record,
+    Sql,
+    Statement,
+    dataclass,
+    replace,
+    script,
+)
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection

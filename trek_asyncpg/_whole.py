@@ -10,7 +10,6 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -23,7 +22,7 @@ from trek_asyncpg._several import COMMITTED, set_done
 from trek_asyncpg._unit import GONE, Unit, lost_the_race
 from trek_asyncpg._whole_query import Query, queries
 from trek_asyncpg._wire import rows, to_the_end
-from trek_core.plugin import Call, Done, Failed, Failure, Lost, Result, Sql, Started, script
+from trek_core.plugin import Call, Done, Failed, Failure, Lost, Result, Sql, Started, dataclass, field, replace, script
 
 if TYPE_CHECKING:
     from asyncpg.transaction import Transaction

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trek_asyncpg._before import Before
 from trek_asyncpg._message import Message, forget, mark
 from trek_asyncpg._settings import RunSettings
 from trek_asyncpg._unit import Unit
-from trek_core.plugin import Action, Record, Sql, Statement, script
+from trek_core.plugin import Action, Record, Sql, Statement, dataclass, field, script
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
