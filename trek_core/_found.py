@@ -131,5 +131,6 @@ def refuse_second(found: Found, first: Found) -> None:
 
 def refuse_twin(found: Found, first: str) -> NoReturn:
     """Raises `PluginConflict` for an object that is registered as another plugin already."""
-    problem = f"the same object is registered as plugin {first!r} already. One entry point is enough for all its hooks."
+    advice = "Give it once." if found.given else "One entry point is enough for all its hooks."
+    problem = f"the same object is registered as plugin {first!r} already. {advice}"
     raise PluginConflict(found.plugin, found.distribution, "registering", problem, first)

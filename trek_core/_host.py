@@ -55,12 +55,16 @@ class PluginHost:
 
     plugins: modules, instances of subclasses of `TrekHooks`, or tuples (name, object). blocked: names of plugins to
     leave out, besides those in the environment's TREK_DISABLE_PLUGINS (separated by commas). They are loaded once, at
-    the first question; if one is broken every question raises its `PluginError`, except `describe`.
+    the first question; if one is broken every question raises its `PluginError`, except `describe`. Raises `ConfigError`
+    where `blocked` is one text.
     """
 
     def __init__(
         self, plugins: Iterable[object] = (), *, blocked: Iterable[str] = (), entry_points: bool = True
     ) -> None:
+        if isinstance(blocked, str):  # an iterable of its letters, which would block nothing and say nothing
+            msg = f"the plugins to leave out are the text {blocked!r}, want a list of names: [{blocked!r}]"
+            raise ConfigError(msg)
         self._given, self._blocked, self._entry_points = tuple(plugins), tuple(blocked), entry_points
 
     def layout(self, name: str, settings: Mapping[str, object] = NO_SETTINGS) -> Offer[Layout]:
@@ -237,9 +241,9 @@ class PluginHost:
             found.twin = f"the same as plugin {twin.plugin!r}"
             _trace.note(found, found.twin)
             return
-        _found.refuse_second(found, next(other for other in plugins if other.plugin == found.plugin))
         if twin := next((other for other in plugins if other.registered is plugin), None):
             _found.refuse_twin(found, twin.plugin)
+        _found.refuse_second(found, next(other for other in plugins if other.plugin == found.plugin))
         hooks = _found.hooks(plugin) if found.ours else self._manager.hooks(found, plugin)
         found.registered = plugin
         for hook, function in hooks:
@@ -270,7 +274,7 @@ class PluginHost:
 
 
 def _ours_first(point: Point) -> tuple[bool, str, str]:
-    """Nothing depends on the order but who is said to have come second, and that is never what trek brings."""
+    """Nothing depends on the order but who is said to have come second: of what is installed, never what trek brings."""
     return point.project != _found.DISTRIBUTION, point.name, point.value
 
 

@@ -47,7 +47,7 @@ def test_each_plugin_is_listed_with_what_it_offers(offline: Project) -> None:
 
 def test_a_piped_table_has_one_uncut_line_a_plugin(offline: Project) -> None:
     lines = offline.run("plugins").out.splitlines()
-    assert lines[0].split() == ["NAME", "DISTRIBUTION", "STATE", "OFFERS", "HOOKS"]
+    assert lines[0].split() == ["NAME", "DISTRIBUTION", "STATE", "HOOKS", "OFFERS"]
     assert {line.split()[0] for line in lines[1:]} >= OURS
     assert any("executor asyncpg (postgresql, postgres)" in line for line in lines)
 

@@ -632,6 +632,17 @@ def test_one_object_under_two_names_is_a_conflict():
         host(("a", one), ("b", one)).suffixes()
 
 
+def test_one_object_that_is_given_twice_is_told_to_be_given_once():
+    one = plugin(loaders=lambda: [sql_loader()])
+    with pytest.raises(PluginConflict, match=r"registered as plugin 'mine' already\. Give it once\.$"):
+        host(one, one).suffixes()
+
+
+def test_a_text_of_plugins_to_leave_out_is_not_taken_for_its_letters():
+    with pytest.raises(ConfigError, match=r"the text 'mine', want a list of names: \['mine'\]"):
+        PluginHost([plugin(loaders=lambda: [sql_loader()])], blocked="mine")
+
+
 # --------------------------------------------------------------------------- installed plugins
 @pytest.mark.usefixtures("installed_only")
 def test_an_installed_plugin_is_found_and_carries_its_distribution(install):

@@ -31,7 +31,7 @@ def plugins(context: click.Context) -> None:
     if not found:
         say("no plugin is installed")
         return
-    table(("name", "distribution", "state", "offers", "hooks"), list(map(_row, found)))
+    table(("name", "distribution", "state", "hooks", "offers"), list(map(_row, found)))
     for info in found:
         if info.error:
             complain(f"{info.name}: {info.error}")
@@ -39,4 +39,4 @@ def plugins(context: click.Context) -> None:
 
 def _row(info: PluginInfo) -> tuple[str, ...]:
     hooks = ", ".join(hook.removeprefix("trek_register_") for hook in info.hooks)
-    return info.name, f"{info.distribution} {info.version}".strip(), info.state, ", ".join(info.offers), hooks
+    return info.name, f"{info.distribution} {info.version}".strip(), info.state, hooks, ", ".join(info.offers)
