@@ -16,6 +16,7 @@ from trek_core.errors import Unfinished
 from trek_core.events import Done, Failed, Lost
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.support.databases import Connection, Database
@@ -87,11 +88,24 @@ async def test_when_the_answer_to_commit_is_lost_the_error_says_what_is_so(
     assert not await specimen.migrator(connection, tmp_path, STEPS[:4]).migrate(target)
 
 
-async def lose(specimen: Specimen, database: Database, folder: Path, target: str, when: When) -> MigrationFailed:
+async def test_one_that_came_late_is_found_though_its_row_lies_before_others(
+    database: Database, connection: Connection, tmp_path: Path
+) -> None:
+    """Rows without a time are in the order of their names."""
+    dbmate = next(one for one in SPECIMENS if one.format == "dbmate")
+    await dbmate.migrator(connection, tmp_path, STEPS[:2]).migrate()
+    (tmp_path / "0000_t.sql").write_text("-- migrate:up\nCREATE TABLE t0 (i int);\n-- migrate:down\n")
+    error = await lose(dbmate, database, tmp_path, "head", "after", steps=STEPS[:2])
+    assert (error.failure.outcome, [ran.revision for ran in error.report.ran]) == ("committed", ["0000"])
+
+
+async def lose(
+    specimen: Specimen, database: Database, folder: Path, target: str, when: When, steps: Sequence[Step] = STEPS[:4]
+) -> MigrationFailed:
     """The error of a run that loses its connection at the query with the migrations."""
     async with faulty(database.dsn, Cut("up", specimen.batch, when)) as (dsn, link):
         with pytest.raises(MigrationFailed) as failed:
-            await specimen.migrator(dsn, folder, STEPS[:4]).migrate(target)
+            await specimen.migrator(dsn, folder, steps).migrate(target)
         assert link.was_cut
     return failed.value
 

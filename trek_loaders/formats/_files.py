@@ -7,9 +7,20 @@ from codecs import BOM_UTF8
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from trek_core.plugin import Arrangement, ConfigError, Entry, File, Ignored, LoadError, Script, Source, decode
+from trek_core.plugin import (
+    Arrangement,
+    ConfigError,
+    Duplicate,
+    Entry,
+    File,
+    Ignored,
+    LoadError,
+    Script,
+    Source,
+    decode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -43,6 +54,12 @@ def ignored(tool: str, file: File, pattern: str) -> Ignored:
 def below(tool: str) -> str:
     """Why a file is passed by that is not in the folder itself."""
     return f"in a sub-folder, where {tool} does not look"
+
+
+def refuse_two(what: str, revision: str, first: object, second: object) -> NoReturn:
+    """Raises `Duplicate` for two files of one revision. what: "have the version"."""
+    message = f"Two files {what} {revision}: {first} and {second}. Rename one of them."
+    raise Duplicate(message, (revision,))
 
 
 def chain(

@@ -38,6 +38,8 @@ class ToolStore(VersionStore):
 
     tool: as the format is named. table, schema: the tool's defaults; schema None: wherever the search_path finds it.
     columns: those that make it the tool's own, with the types that each may have, () for any. sum: the one of the checksum.
+    own_keys: the advisory locks of a tool that has the same everywhere. anywhere: it takes the table that the search_path
+    finds, whatever schema is current.
     """
 
     tool: ClassVar[str]
@@ -46,6 +48,8 @@ class ToolStore(VersionStore):
     sum: ClassVar[str] = "checksum"
     columns: ClassVar[dict[str, tuple[str, ...]]]
     keeps_begun = False
+    own_keys: ClassVar[tuple[int, ...]] = ()
+    anywhere: ClassVar[bool] = False
 
     def __init__(self, settings: TableSettings) -> None:
         schema = self.schema if settings.schema is None else settings.schema
@@ -90,7 +94,7 @@ class ToolStore(VersionStore):
     # ----------------------------------------------------------------------- what a tool says
     def keys(self, history: History) -> tuple[int, ...]:  # noqa: ARG002 - for those whose key depends on the database
         """The advisory locks that the tool takes, in an order that is always the same."""
-        return ()
+        return self.own_keys
 
     @abstractmethod
     def lines(self, rows: Sequence[Row]) -> Iterable[HistoryRow]:
@@ -106,7 +110,7 @@ class ToolStore(VersionStore):
 
     def _elsewhere(self, schema: str, facts: Facts) -> bool:
         """Whether the table that the search_path found is not the tool's: it only looks into the current schema."""
-        return self.place.schema is None and schema != facts.schema
+        return not self.anywhere and self.place.schema is None and schema != facts.schema
 
 
 class RowStore(ToolStore):

@@ -154,10 +154,8 @@ class DbmateStore(RowStore):
 
     tool = NAME
     table = "schema_migrations"
+    own_keys = (48372615,)
     columns: ClassVar = {"version": ("character varying", "text")}
-
-    def keys(self, history: History) -> tuple[int, ...]:  # noqa: ARG002 - the same everywhere
-        return (48372615,)
 
     def lines(self, rows: Sequence[Row]) -> Iterable[HistoryRow]:
         return (HistoryRow(revision=row["version"], data=row) for row in sorted(rows, key=lambda row: row["version"]))

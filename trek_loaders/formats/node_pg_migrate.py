@@ -187,14 +187,12 @@ class NodePgMigrateStore(RowStore):
     tool = NAME
     table = "pgmigrations"
     schema = "public"
+    own_keys = (7241865325823964,)
     columns: ClassVar = {
         "id": ("integer", "bigint"),
         "name": ("character varying", "text"),
         "run_on": ("timestamp without time zone",),
     }
-
-    def keys(self, history: History) -> tuple[int, ...]:  # noqa: ARG002 - the same everywhere
-        return (7241865325823964,)
 
     def lines(self, rows: Sequence[Row]) -> Iterable[HistoryRow]:
         for row in sorted(rows, key=lambda row: (row["run_on"], row["id"])):

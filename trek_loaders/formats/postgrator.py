@@ -30,7 +30,7 @@ from trek_loaders.formats._store import number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from trek_core.plugin import Action, Body, Facts, History, Row, Tree, VersionStore
+    from trek_core.plugin import Action, Body, History, Row, Tree, VersionStore
     from trek_loaders.formats._settings import Newline, TableSettings
 
 NAME = "postgrator"
@@ -141,6 +141,7 @@ class PostgratorStore(MarkStore):
     tool = NAME
     table = "schemaversion"
     sum = "md5"
+    anywhere = True
     columns: ClassVar = {
         "version": ("bigint", "integer"),
         "name": ("text",),
@@ -178,6 +179,3 @@ class PostgratorStore(MarkStore):
         texts = f"{quote_literal(action.entry.title)}, {quote_literal(action.checksum)}"
         values = f"({number(NAME, action.revision)}, {texts}, pg_catalog.now())"
         return f"INSERT INTO {self.place.named(history)} (version, name, md5, run_at) VALUES {values}"
-
-    def _elsewhere(self, schema: str, facts: Facts) -> bool:  # noqa: ARG002 - postgrator takes what the search_path finds
-        return False

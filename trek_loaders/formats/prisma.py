@@ -158,6 +158,7 @@ class PrismaStore(BegunStore):
     tool = NAME
     table = "_prisma_migrations"
     schema = "public"
+    own_keys = (LOCK,)
     columns: ClassVar = {
         "id": (),
         "checksum": (),
@@ -168,9 +169,6 @@ class PrismaStore(BegunStore):
         "started_at": ("timestamp with time zone",),
         "applied_steps_count": (),
     }
-
-    def keys(self, history: History) -> tuple[int, ...]:  # noqa: ARG002 - the same everywhere
-        return (LOCK,)
 
     def lines(self, rows: Sequence[Row]) -> Iterable[HistoryRow]:
         return map(_line, sorted(rows, key=lambda row: (moment(row["started_at"]), row["migration_name"], row["id"])))

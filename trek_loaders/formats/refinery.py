@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import (
     Arrangement,
-    Duplicate,
     File,
     HistoryRow,
     Ignored,
@@ -25,7 +24,7 @@ from trek_core.plugin import (
     replace,
 )
 from trek_loaders.formats._bodies import in_transaction
-from trek_loaders.formats._files import chain, only_sql, slug, stamp, text_of
+from trek_loaders.formats._files import chain, only_sql, refuse_two, slug, stamp, text_of
 from trek_loaders.formats._siphash import siphash13
 from trek_loaders.formats._store import RowStore, number
 
@@ -59,8 +58,7 @@ def arrange(tree: Tree) -> Arrangement:
             continue
         version = _version(file, match)
         if version in found:
-            message = f"Two files have the version {version}: {found[version][1]} and {file}. Rename one of them."
-            raise Duplicate(message, (str(version),))
+            refuse_two("have the version", str(version), found[version][1], file)
         found[version] = match[3], file
         if match[1] == "U":
             late.add(str(version))

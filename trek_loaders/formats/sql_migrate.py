@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import (
     Arrangement,
-    Duplicate,
     File,
     HistoryRow,
     Ignored,
@@ -24,7 +23,7 @@ from trek_core.plugin import (
     field,
     quote_literal,
 )
-from trek_loaders.formats._files import below, chain, only_sql, slug, stamp, text_of
+from trek_loaders.formats._files import below, chain, only_sql, refuse_two, slug, stamp, text_of
 from trek_loaders.formats._pieces import Piece, body_of
 from trek_loaders.formats._store import RowStore
 from trek_loaders.formats._table import marked_at, moment, same
@@ -32,7 +31,7 @@ from trek_loaders.formats._table import marked_at, moment, same
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from trek_core.plugin import Action, Facts, History, Row, Tree, VersionStore
+    from trek_core.plugin import Action, History, Row, Tree, VersionStore
     from trek_loaders.formats._settings import TableSettings
 
 NAME = "sql-migrate"
@@ -65,8 +64,7 @@ def arrange(tree: Tree) -> Arrangement:
 
 def _check(file: File, found: Mapping[str, File]) -> None:
     if file.name in found:
-        message = f"Two files have the name {file.name}: {found[file.name]} and {file}. Rename one of them."
-        raise Duplicate(message, (file.name,))
+        refuse_two("have the name", file.name, found[file.name], file)
     if not _ID.fullmatch(file.name) or order(file.name)[1] >= 1 << 63:
         problem = f"the name {file.name!r} cannot be a revision of sql-migrate"
         raise LoadError(
@@ -189,6 +187,7 @@ class SqlMigrateStore(RowStore):
 
     tool = NAME
     table = "gorp_migrations"
+    anywhere = True
     columns: ClassVar = {"id": ("text", "character varying"), "applied_at": ("timestamp with time zone",)}
 
     def lines(self, rows: Sequence[Row]) -> Iterable[HistoryRow]:
@@ -205,6 +204,3 @@ class SqlMigrateStore(RowStore):
     def insert(self, action: Action, history: History) -> str:
         values = f"({quote_literal(action.revision)}, {marked_at(action)[1]})"
         return f"INSERT INTO {self.place.named(history)} (id, applied_at) VALUES {values}"
-
-    def _elsewhere(self, schema: str, facts: Facts) -> bool:  # noqa: ARG002 - it takes what the search_path finds
-        return False

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, ClassVar
 from trek_core.plugin import (
     Arrangement,
     Body,
-    Duplicate,
     File,
     HistoryRow,
     Ignored,
@@ -28,7 +27,7 @@ from trek_core.plugin import (
 )
 from trek_loaders._scanner import Scanner
 from trek_loaders.formats._bodies import message, outside, read
-from trek_loaders.formats._files import chain, ignored, only_sql, slug, stamp, text_of
+from trek_loaders.formats._files import chain, ignored, only_sql, refuse_two, slug, stamp, text_of
 from trek_loaders.formats._store import RowStore
 from trek_loaders.formats._table import KEY
 
@@ -77,8 +76,7 @@ def _is_old_init(name: str) -> bool:
 def _check_place(before: Sequence[File], file: File) -> None:
     version, last = _parts(file)[0], _parts(before[0])[0] if before else ""
     if version == last:
-        message = f"Two files have the version {version}: {before[0]} and {file}. Rename one of them."
-        raise Duplicate(message, (version,))
+        refuse_two("have the version", version, before[0], file)
     if version < last:
         problem = f"the version {version} comes before {last} as text, and the file after {before[0].name} by its name"
         raise LoadError(str(file), None, problem, "Give all versions the same number of digits, as the tool does.")

@@ -12,7 +12,6 @@ from trek_core.plugin import (
     Arrangement,
     Body,
     ConfigError,
-    Duplicate,
     File,
     HistoryRow,
     Ignored,
@@ -23,7 +22,7 @@ from trek_core.plugin import (
 )
 from trek_loaders._sql import line_at
 from trek_loaders.formats._bodies import in_transaction, outside, read
-from trek_loaders.formats._files import chain, ignored, only_sql, slug, text_of
+from trek_loaders.formats._files import chain, ignored, only_sql, refuse_two, slug, text_of
 from trek_loaders.formats._one_row import OneRowStore, standing
 
 if TYPE_CHECKING:
@@ -56,8 +55,7 @@ def arrange(tree: Tree) -> Arrangement:
             continue
         version = int(match[1])
         if version in found:
-            message = f"Two files have the number {version}: {found[version][1]} and {file}. Rename one of them."
-            raise Duplicate(message, (str(version),))
+            refuse_two("have the number", str(version), found[version][1], file)
         found[version] = match[2].replace("_", " "), file
     _refuse_gap(found)
     revisions = ((str(version), title, (file,)) for version, (title, file) in sorted(found.items()))
@@ -121,10 +119,8 @@ class TernStore(OneRowStore):
     tool = NAME
     table = "schema_version"
     schema = "public"
+    own_keys = (LOCK,)
     columns: ClassVar = {"version": ("integer",)}
-
-    def keys(self, history: History) -> tuple[int, ...]:  # noqa: ARG002 - the same everywhere
-        return (LOCK,)
 
     def unfit(self, columns: dict[str, str]) -> str:
         """One column and no more: the name is that of other tools' tables, too."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from trek_core.plugin import (
     Arrangement,
     Body,
-    Duplicate,
     File,
     Ignored,
     Layout,
@@ -18,7 +17,7 @@ from trek_core.plugin import (
     dataclass,
 )
 from trek_loaders.formats._bodies import in_transaction_of, message, outside
-from trek_loaders.formats._files import below, chain, text_of
+from trek_loaders.formats._files import below, chain, refuse_two, text_of
 from trek_loaders.formats.atlas._cut import cut
 from trek_loaders.formats.atlas._directives import is_checkpoint, transaction
 from trek_loaders.formats.atlas._sum import SUM_FILE, sums, verify
@@ -46,8 +45,7 @@ def arrange(tree: Tree) -> Arrangement:
     versions = dict[str, File]()
     for file in files:
         if (other := versions.setdefault(_version(file), file)) is not file:
-            message = f"Two files have the version {_version(file)}: {other} and {file}. Rename one of them."
-            raise Duplicate(message, (_version(file),))
+            refuse_two("have the version", _version(file), other, file)
     revisions = ((version, _description(file), (file,)) for version, file in versions.items())
     entries = chain(revisions, lambda _, own, tree: load(own[0], tree), lambda own, tree: _of(own[0], found))
     return Arrangement(tuple(_with_checkpoints(entries, tree)), tuple(others))

@@ -36,6 +36,7 @@ class AtlasStore(BegunStore):
 
     tool = "atlas"
     table = schema = "atlas_schema_revisions"
+    own_keys = (LOCK,)
     columns: ClassVar = {
         "version": (),
         "description": (),
@@ -50,9 +51,6 @@ class AtlasStore(BegunStore):
         "partial_hashes": (),
         "operator_version": (),
     }
-
-    def keys(self, history: History) -> tuple[int, ...]:  # noqa: ARG002 - the same everywhere
-        return (LOCK,)
 
     def lines(self, rows: Sequence[Row]) -> Iterable[HistoryRow]:
         counting = [row for row in rows if row["version"] != _CLOUD]

@@ -6,8 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Arrangement, Duplicate, File, Ignored, Layout, LoadError, NoSettings, Rules, Script
-from trek_loaders.formats._files import below, chain, only_sql, slug, stamp, text_of
+from trek_core.plugin import Arrangement, File, Ignored, Layout, LoadError, NoSettings, Rules, Script
+from trek_loaders.formats._files import below, chain, only_sql, refuse_two, slug, stamp, text_of
 from trek_loaders.formats._pieces import body_of
 from trek_loaders.formats.goose._parse import parse
 
@@ -35,8 +35,7 @@ def arrange(tree: Tree) -> Arrangement:
             continue
         version = _version(file)
         if version in found:
-            message = f"Two files have the version {version}: {found[version]} and {file}. Rename one of them."
-            raise Duplicate(message, (str(version),))
+            refuse_two("have the version", str(version), found[version], file)
         found[version] = file
     revisions = ((str(key), _title(found[key]), (found[key],)) for key in sorted(found))
     return Arrangement(chain(revisions, lambda _, own, tree: load(own[0], tree)), tuple(others))

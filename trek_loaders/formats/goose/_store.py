@@ -27,15 +27,13 @@ class GooseStore(RowStore):
 
     tool = "goose"
     table = "goose_db_version"
+    own_keys = (LOCK,)
     columns: ClassVar = {
         "id": ("integer", "bigint"),
         "version_id": ("bigint",),
         "is_applied": ("boolean",),
         "tstamp": (),
     }
-
-    def keys(self, history: History) -> tuple[int, ...]:  # noqa: ARG002 - the same everywhere
-        return (LOCK,)
 
     def lines(self, rows: Sequence[Row]) -> Iterable[HistoryRow]:
         """The newest of a version counts: releases before 3 wrote a row (v, false) for a way back, where later ones delete."""

@@ -6,8 +6,8 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Arrangement, ConfigError, Duplicate, Ignored, Layout, LoadError, Rules
-from trek_loaders.formats._files import chain
+from trek_core.plugin import Arrangement, ConfigError, Ignored, Layout, LoadError, Rules
+from trek_loaders.formats._files import chain, refuse_two
 from trek_loaders.formats.graphile_migrate._file import FILE, NAME, Migration, load, parse
 from trek_loaders.formats.graphile_migrate._store import filename_of
 
@@ -41,8 +41,7 @@ def arrange(placeholders: Mapping[str, str], tree: Tree) -> Arrangement:
             others.append(Ignored(file, _reason(file, above)))
             continue
         if match[1] in found:
-            message = f"Two files have the number {match[1]}: {found[match[1]].file} and {file}. Rename one of them."
-            raise Duplicate(message, (match[1],))
+            refuse_two("have the number", match[1], found[match[1]].file, file)
         found[match[1]] = parse(file, tree)
     order = sorted(found, key=filename_of)
     _check_chain([found[number] for number in order])

@@ -32,6 +32,7 @@ class GraphileMigrateStore(MarkStore):
     table = "migrations"
     schema = "graphile_migrate"
     sum = "hash"
+    own_keys = (4727445306447283,)
     columns: ClassVar = {
         "hash": ("text",),
         "previous_hash": ("text",),
@@ -42,9 +43,6 @@ class GraphileMigrateStore(MarkStore):
     def __init__(self, settings: TableSettings) -> None:
         super().__init__(settings)
         self.needs_facts = True  # a file may name the database
-
-    def keys(self, history: History) -> tuple[int, ...]:  # noqa: ARG002 - the same everywhere
-        return (4727445306447283,)
 
     def place_of(self, revision: str) -> str:
         return filename_of(revision)

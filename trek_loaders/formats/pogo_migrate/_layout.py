@@ -9,7 +9,6 @@ from trek_core.plugin import (
     Arrangement,
     Body,
     ConfigError,
-    Duplicate,
     Entry,
     File,
     Ignored,
@@ -20,7 +19,7 @@ from trek_core.plugin import (
     Script,
     Source,
 )
-from trek_loaders.formats._files import below, daily, plain, text_of
+from trek_loaders.formats._files import below, daily, plain, refuse_two, text_of
 from trek_loaders.formats._graph import heads, in_order
 from trek_loaders.formats._syntax import read_module
 from trek_loaders.formats.pogo_migrate._sql import NAME, read_head, read_script
@@ -47,8 +46,7 @@ def arrange(tree: Tree) -> Arrangement:
         entry = _entry(file, tree)
         other = found.setdefault(entry.revision, entry)
         if other is not entry:
-            message = f"Two files are the migration {entry.revision}: {other.files[0]} and {file}. Rename one of them."
-            raise Duplicate(message, (entry.revision,))
+            refuse_two("are the migration", entry.revision, other.files[0], file)
     order = in_order(list(found), {name: entry.parents for name, entry in found.items()})
     return Arrangement(tuple(found[name] for name in order), tuple(others))
 

@@ -55,6 +55,7 @@ class SqitchStore(ToolStore):
     table = "changes"
     schema = "sqitch"
     sum = "script_hash"
+    own_keys = (LOCK,)
     columns: ClassVar = {
         "change_id": ("text",),
         "script_hash": ("text",),
@@ -69,9 +70,6 @@ class SqitchStore(ToolStore):
     def __init__(self, settings: SqitchSettings) -> None:
         super().__init__(settings)
         self.who, self.project = _Who.of(settings), settings.project
-
-    def keys(self, history: History) -> tuple[int, ...]:  # noqa: ARG002 - the same everywhere
-        return (LOCK,)
 
     def lines(self, rows: Sequence[Row]) -> Iterable[HistoryRow]:
         for row in sorted(rows, key=lambda row: moment(row["committed_at"])):

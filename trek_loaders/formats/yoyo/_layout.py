@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from trek_core.plugin import (
     Arrangement,
     Body,
-    Duplicate,
     Entry,
     File,
     Ignored,
@@ -19,7 +18,7 @@ from trek_core.plugin import (
     Script,
     replace,
 )
-from trek_loaders.formats._files import below, daily, only_sql, plain, text_of
+from trek_loaders.formats._files import below, daily, only_sql, plain, refuse_two, text_of
 from trek_loaders.formats._graph import heads, in_order
 from trek_loaders.formats._syntax import read_module
 from trek_loaders.formats.yoyo._sql import NAME, read_body, read_head
@@ -55,8 +54,7 @@ def arrange(tree: Tree) -> Arrangement:
         entry = _entry(file, backs.pop(file.name.removesuffix(".sql"), None), tree)
         other = found.setdefault(entry.revision, entry)
         if other is not entry:
-            message = f"Two files are the migration {entry.revision}: {other.files[0]} and {file}. Rename one of them."
-            raise Duplicate(message, (entry.revision,))
+            refuse_two("are the migration", entry.revision, other.files[0], file)
     others += [Ignored(file, f"a way back without {name}.sql, which {NAME} never runs") for name, file in backs.items()]
     order = in_order(list(found), {name: entry.parents for name, entry in found.items()})
     after = [found[name] for name in order if not found[name].recorded]
