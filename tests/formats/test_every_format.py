@@ -100,7 +100,13 @@ async def test_one_that_came_late_is_found_though_its_row_lies_before_others(
 
 
 async def lose(
-    specimen: Specimen, database: Database, folder: Path, target: str, when: When, steps: Sequence[Step] = STEPS[:4]
+    specimen: Specimen,
+    database: Database,
+    folder: Path,
+    target: str,
+    when: When,
+    *,
+    steps: Sequence[Step] = STEPS[:4],
 ) -> MigrationFailed:
     """The error of a run that loses its connection at the query with the migrations."""
     async with faulty(database.dsn, Cut("up", specimen.batch, when)) as (dsn, link):
