@@ -107,11 +107,33 @@ def _make(cls: type, frozen: bool, kw_only: bool) -> Any:
         if (inherited := getattr(base, _SPEC, None)) is not None:
             given |= inherited.given
     given |= own
+    _check(cls, given, kw_only)
     space[_SPEC] = spec = _Spec(cls, given, frozen, kw_only)
     space["__slots__"], space["__match_args__"] = tuple(own), () if kw_only else tuple(given)
     made = spec.made = cast("Any", type(cls)(cls.__name__, cls.__bases__, space))
     made.__qualname__ = cls.__qualname__
     return made
+
+
+def _check(cls: type, given: Mapping[str, Any], kw_only: bool) -> None:
+    """Refuses what the library refuses, and what only it knows: else objects would be wrong in silence."""
+    last = ""  # the one before, if it has a default
+    for name, said in given.items():
+        default, factory = (said.default, said.default_factory) if isinstance(said, _Field) else (said, _NOTHING)
+        if type(default).__hash__ is None:
+            msg = (
+                f"{cls.__name__}.{name}: all objects would share the default {default!r}: say field(default_factory=…)"
+            )
+            raise ValueError(msg)
+        if default is not _NOTHING or factory is not _NOTHING:
+            last = name
+        elif last and not kw_only:
+            msg = f"{cls.__name__}.{name} has no default, and follows {last}, which has one"
+            raise TypeError(msg)
+    for name, kind in cls.__annotations__.items():
+        if "ClassVar" in (said := str(kind)) or "InitVar" in said:
+            msg = f"{cls.__name__}.{name} is {kind}: this dataclass knows only fields, take that of the library"
+            raise TypeError(msg)
 
 
 def _annotations(spec: _Spec) -> dict[str, Any]:
@@ -154,18 +176,19 @@ def _uncompiled(spec: _Spec) -> Any:
 
 
 def _compiled(spec: _Spec) -> Any:
-    made, known = spec.made, {"nothing": _NOTHING}
+    """Its own names begin with underscores, as no field's do."""
+    made, known = spec.made, {"__nothing": _NOTHING}
     arguments, values = ["self", "*"] if spec.kw_only and spec.fields else ["self"], {}
     for name, said in spec.fields.items():
         known |= {
-            f"set_{name}": getattr(made, name).__set__,
-            f"default_{name}": said.default,
-            f"new_{name}": said.default_factory,
+            f"__set_{name}": getattr(made, name).__set__,
+            f"__default_{name}": said.default,
+            f"__new_{name}": said.default_factory,
         }
         factory = said.default_factory is not _NOTHING
-        default = "=nothing" if factory else "" if said.default is _NOTHING else f"=default_{name}"
+        default = "=__nothing" if factory else "" if said.default is _NOTHING else f"=__default_{name}"
         arguments.append(name + default)
-        values[name] = f"new_{name}() if {name} is nothing else {name}" if factory else name
+        values[name] = f"__new_{name}() if {name} is __nothing else {name}" if factory else name
     lines = _frozen_lines(made, values, known) if spec.frozen else _plain_lines(values)
     if hasattr(made, "__post_init__"):
         lines.append("self.__post_init__()")
@@ -183,13 +206,13 @@ def _frozen_lines(made: type, values: Mapping[str, str], known: dict[str, Any]) 
 
     With many fields it takes half as long to be an object of a class that lets itself be changed, until all of them are set.
     """
-    setters = ["pass", *(f"set_{name}(self, {value})" for name, value in values.items())]
+    setters = ["pass", *(f"__set_{name}(self, {value})" for name, value in values.items())]
     if len(values) < _MANY or made.__bases__ != (object,):
         return setters
-    known |= {"made": made, "Open": type("Open", (), {"__slots__": tuple(values)}), "become": _BECOME}
-    plain = ["become(self, Open)", *_plain_lines(values), "self.__class__ = made"]
+    known |= {"__made": made, "__Open": type("Open", (), {"__slots__": tuple(values)}), "__become": _BECOME}
+    plain = ["__become(self, __Open)", *_plain_lines(values), "self.__class__ = __made"]
     inherited = "  " + "\n    ".join(setters)
-    return ["if self.__class__ is made:", "  " + "\n    ".join(plain), "else:", inherited]
+    return ["if self.__class__ is __made:", "  " + "\n    ".join(plain), "else:", inherited]
 
 
 _MANY = 6

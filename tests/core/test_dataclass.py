@@ -159,3 +159,44 @@ def test_every_wrong_call_is_told_as_a_function_tells_it(given: tuple, named: di
 def test_a_class_whose_objects_are_given_by_name_takes_none_by_place():
     with pytest.raises(TypeError, match=r"Facts.__init__\(\) takes 1 positional argument but 2 were given"):
         Facts("shop")
+
+
+# --------------------------------------------------------------------------- what would be made wrongly is refused
+def test_a_default_that_all_objects_would_share_is_refused():
+    with pytest.raises(ValueError, match=r"Shared.tags: all objects would share the default \[\]"):
+
+        @dataclass
+        class Shared:
+            tags: list[str] = []  # noqa: RUF012
+
+
+@pytest.mark.parametrize("first", ["1", "field(default=1)", "field(default_factory=int)"])
+def test_a_field_without_a_default_behind_one_that_has_one_is_refused(first):
+    source = f"@dataclass\nclass Wrong:\n    a: int = {first}\n    b: int\n"
+    with pytest.raises(TypeError, match=r"Wrong\.b has no default, and follows a, which has one"):
+        exec(source, {"dataclass": dataclass, "field": field})
+
+
+@pytest.mark.parametrize("kind", ["'typing.ClassVar[int]'", "typing.ClassVar[int]", "dataclasses.InitVar[int]"])
+def test_what_is_no_field_is_refused(kind):
+    source = f"import dataclasses, typing\n@dataclass\nclass Wrong:\n    a: {kind} = 1\n"
+    with pytest.raises(TypeError, match=r"Wrong\.a is .*: this dataclass knows only fields"):
+        exec(source, {"dataclass": dataclass})
+
+
+def test_a_field_may_be_called_as_anything_that_init_needs():
+    @dataclass(frozen=True)
+    class Odd:
+        nothing: int
+        made: int
+        become: int
+        set_made: int
+        default_last: int
+        new_last: int
+        last: list[int] = field(default_factory=list)
+        end: int = 7
+
+    for number in range(200):  # those that are made by the compiled one too
+        found = Odd(number, 1, 2, 3, 4, 5)
+        assert (found.nothing, found.made, found.become, found.set_made) == (number, 1, 2, 3)
+        assert (found.default_last, found.new_last, found.last, found.end) == (4, 5, [], 7)
