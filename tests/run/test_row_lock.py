@@ -63,6 +63,28 @@ async def test_runners_at_once_make_the_table_take_turns_and_leave_no_row(
     assert await other.fetchval(ROWS) == 0
 
 
+@pytest.mark.parametrize("raced", ["duplicate_table", "duplicate_object", "duplicate_schema", "unique_violation"])
+async def test_whatever_the_server_says_to_who_makes_the_table_second_the_first_ones_is_used(
+    raced: str, connection: Connection, other: Connection, tmp_path: Path
+) -> None:
+    said = Sql(f"DO $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RAISE {raced}; END $$")
+
+    class Second(NativeStore):
+        def locks(self, history: History) -> Sequence[Lock]:
+            return (*super().locks(history), replace(ROW, make=(said,)))
+
+    await other.execute("SELECT pg_advisory_lock(4711)")
+    run = asyncio.create_task(migrate(connection, two(tmp_path), store=Second()))
+    while not run.done() and not await other.fetchval(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND objid = 4711"
+    ):
+        await asyncio.sleep(0.01)
+    await other.execute(ROW.make[0].text)
+    await other.execute("SELECT pg_advisory_unlock(4711)")
+    assert len((await run).ran) == 2
+    assert await other.fetchval(ROWS) == 0
+
+
 async def test_a_row_that_somebody_left_is_waited_for_named_and_never_taken_away(
     connection: Connection, taken: Connection, tmp_path: Path
 ) -> None:
