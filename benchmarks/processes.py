@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import IO
 
-LIMIT = 300.0  # seconds; then a process is ended
+LIMIT = 900.0  # seconds; then a process is ended: a program of several rounds on files of 100 MB takes minutes
 
 
 @dataclass(frozen=True, slots=True)
