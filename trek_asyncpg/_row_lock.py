@@ -104,7 +104,9 @@ async def _when_gone(second: Second, pid: int, rows: Sequence[str]) -> None:
     while True:
         try:
             async with second() as other:
-                if not await asked(other, f"SELECT 'true'::jsonb FROM pg_catalog.pg_stat_activity WHERE pid = {pid}", WHAT):
+                if not await asked(
+                    other, f"SELECT 'true'::jsonb FROM pg_catalog.pg_stat_activity WHERE pid = {pid}", WHAT
+                ):
                     for text in rows:
                         await other.execute(text)
                     return
