@@ -166,7 +166,10 @@ async def test_a_session_that_dies_outside_a_transaction_is_never_said_to_have_l
     await transaction.start()
     await blocker.execute("LOCK TABLE twice IN ROW EXCLUSIVE MODE")
     running = asyncio.create_task(specimen.migrator(database.dsn, tmp_path, (*STEPS[:2], INDEX)).migrate())
-    busy = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE UNIQUE%'"
+    busy = (  # of this database: another worker may be at the same test
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock' AND query LIKE 'CREATE UNIQUE%'"
+    )
     async with asyncio.timeout(30):
         while (pid := await connection.fetchval(busy)) is None:
             await asyncio.sleep(0.02)

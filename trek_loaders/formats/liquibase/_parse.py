@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from trek_core.plugin import LoadError, dataclass, field
+from trek_core.plugin import LoadError
 from trek_loaders.formats.liquibase import _preconditions
 from trek_loaders.formats.liquibase._changeset import Changeset, attributes_of
 from trek_loaders.formats.liquibase._match import for_postgresql
