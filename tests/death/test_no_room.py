@@ -77,10 +77,6 @@ SORTS = (
 WANTS = {
     "a string beyond 1 GB": ("SELECT repeat('x', 1073741823);", "54000 XX000"),  # the second: PostgreSQL 14
     "an array beyond all limits": ("SELECT array_fill(0, ARRAY[134217000, 2]);", "54000"),
-    "more locks than there is shared memory for": (
-        "SELECT pg_advisory_xact_lock(n) FROM generate_series(1, 1000000) AS n;",
-        "53200",
-    ),
     "temporary files beyond the limit": (
         SORTS,
         "53400",
@@ -92,7 +88,18 @@ WANTS = {
 async def test_a_statement_that_wants_too_much_fails_alone_and_the_next_run_goes_on(
     connection: Connection, database: Database, tmp_path: Path, what: str
 ) -> None:
-    statement, states = WANTS[what]
+    await fails_alone(connection, database.dsn, tmp_path, *WANTS[what])
+
+
+async def test_so_does_one_that_wants_more_locks_than_there_is_room_for(tmp_path: Path) -> None:
+    with new_server() as server:  # its locks are not those of other tests
+        connection = await asyncpg.connect(server.dsn())
+        locks = "SELECT pg_advisory_xact_lock(n) FROM generate_series(1, 1000000) AS n;"
+        await fails_alone(connection, server.dsn(), tmp_path, locks, "53200")
+        await connection.close()
+
+
+async def fails_alone(connection: Connection, dsn: str, tmp_path: Path, statement: str, states: str) -> None:
     folder = write(
         tmp_path, {"1_a.sql": "CREATE TABLE a (id int);", "2_b.sql": f"CREATE TABLE b (id int);\n{statement}"}
     )
@@ -105,5 +112,5 @@ async def test_a_statement_that_wants_too_much_fails_alone_and_the_next_run_goes
     assert await tables(connection) == {"a"}
     await clean(connection)
     write(tmp_path, {"2_b.sql": "CREATE TABLE b (id int);"})
-    assert [one.revision for one in (await migrate(database.dsn, folder)).ran] == ["2"]
+    assert [one.revision for one in (await migrate(dsn, folder)).ran] == ["2"]
     assert await applied(connection) == ["1", "2"]
