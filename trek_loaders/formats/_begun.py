@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Record, Sql
+from trek_core.plugin import Record, Sql, replace
 from trek_loaders.formats._store import RowStore, faster, too_late
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, NoReturn
@@ -20,6 +19,7 @@ from trek_core.plugin import (
     Script,
     Source,
     decode,
+    replace,
 )
 
 if TYPE_CHECKING:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from trek_core.plugin import HistoryRow, PlanError, State
+from trek_core.plugin import HistoryRow, PlanError, State, replace
 from trek_loaders.formats._store import RowStore
 
 if TYPE_CHECKING:

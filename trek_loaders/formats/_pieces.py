@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import Body, LoadError, dataclass
+from trek_core.plugin import Body, LoadError, dataclass, replace
 from trek_loaders.formats._bodies import in_transaction_of, message, outside, read
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
@@ -28,6 +27,7 @@ from trek_core.plugin import (
     Sql,
     quote_ident,
     quote_literal,
+    replace,
 )
 from trek_loaders._sql import line_at
 from trek_loaders.formats._bodies import in_transaction

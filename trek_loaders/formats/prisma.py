@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import (
@@ -26,6 +25,7 @@ from trek_core.plugin import (
     Script,
     State,
     quote_literal,
+    replace,
     state_of,
 )
 from trek_loaders.formats._begun import BegunStore

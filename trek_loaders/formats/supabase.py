@@ -6,7 +6,6 @@ Source: Supabase CLI 3.1 run; the Go sources of 2.x, pkg/migration (list, file, 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
@@ -24,6 +23,7 @@ from trek_core.plugin import (
     Sql,
     dataclass,
     quote_literal,
+    replace,
 )
 from trek_loaders._scanner import Scanner
 from trek_loaders.formats._bodies import message, outside, read

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from trek_core.plugin import HistoryRow, PlanError, Record, State, quote_literal
+from trek_core.plugin import HistoryRow, PlanError, Record, State, quote_literal, replace
 from trek_loaders.formats._store import ToolStore, too_late
 from trek_loaders.formats._table import same
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import (
@@ -15,6 +14,7 @@ from trek_core.plugin import (
     NoSettings,
     Script,
     dataclass,
+    replace,
 )
 from trek_loaders.formats._bodies import in_transaction_of, message, outside
 from trek_loaders.formats._files import below, chain, refuse_two, text_of

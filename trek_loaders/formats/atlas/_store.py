@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from trek_core.plugin import HistoryRow, Sql, State, quote_literal, state_of
+from trek_core.plugin import HistoryRow, Sql, State, quote_literal, replace, state_of
 from trek_loaders.formats._begun import BegunStore
 from trek_loaders.formats._table import marked_at, moment, same
 from trek_loaders.formats.atlas._layout import AtlasBody

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import LoadError, Sql, dataclass, field, quote_literal
+from trek_core.plugin import LoadError, Sql, dataclass, field, quote_literal, replace
 from trek_loaders.formats._table import do
 from trek_loaders.formats.liquibase._changeset import attributes_of
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 import socket
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from trek_core.plugin import ConfigError, HistoryRow, PlanError, RowLock, Sql, quote_ident, quote_literal
+from trek_core.plugin import ConfigError, HistoryRow, PlanError, RowLock, Sql, quote_ident, quote_literal, replace
 from trek_loaders.formats._store import RowStore
 from trek_loaders.formats.liquibase._preconditions import FLAG
 
