@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trek_asyncpg._message import Message
 
 _COPIED = re.compile(r"^COPY .+?, \w+ (\d+)", re.MULTILINE)  # COPY t, line 3, column id: "x"
+UNIQUE_VIOLATION = "23505"
 BOOTSTRAP_RACE = ("42P07", "42710", "42P06", "42701")  # duplicate table, object, schema, column
 LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
 
@@ -80,7 +81,7 @@ def is_lost_race(error: BaseException, guard: Guard | None, *, bootstrap: bool) 
     if not isinstance(error, asyncpg.PostgresError):
         return False
     found = tuple(getattr(error, name, None) for name in ("schema_name", "table_name", "constraint_name"))
-    if error.sqlstate == "23505":
+    if error.sqlstate == UNIQUE_VIOLATION:
         ours = guard is not None and found == (guard.schema, guard.table, guard.constraint)
         return ours or (bootstrap and found[0] == "pg_catalog")
     return bootstrap and error.sqlstate in BOOTSTRAP_RACE

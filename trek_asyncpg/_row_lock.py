@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from trek_asyncpg._failure import BOOTSTRAP_RACE, is_lost_connection
+from trek_asyncpg._failure import BOOTSTRAP_RACE, UNIQUE_VIOLATION, is_lost_connection
 from trek_asyncpg._onlooker import NoSecond, Second
 from trek_asyncpg._reading import NO_TABLE, asked
 from trek_core.plugin import ConfigError, ConnectError, LockWaiting, RowLock
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
 
 WHAT = "the migration lock"
-UNIQUE_VIOLATION = "23505"  # of the server's own catalog
 AGAIN = 0.2  # seconds between two looks at the lost session's server process
 SHORTEST = 10.0  # seconds to look for a session that can give up the row, whatever the limit for waiting is
 
@@ -50,7 +49,7 @@ async def _make(connection: Connection, lock: RowLock) -> None:
             for statement in lock.make:
                 await connection.execute(statement.text)
     except asyncpg.PostgresError as error:
-        if error.sqlstate in (*BOOTSTRAP_RACE, UNIQUE_VIOLATION):
+        if error.sqlstate in (*BOOTSTRAP_RACE, UNIQUE_VIOLATION):  # the last of the server's own catalogue
             return
         msg = (
             f"making the table of {WHAT} was refused: {type(error).__name__}: {error}\n"

@@ -16,6 +16,7 @@ from trek_core.plugin import (
     File,
     Ignored,
     LoadError,
+    PlanError,
     Script,
     Source,
     decode,
@@ -99,6 +100,12 @@ def slug(title: str) -> str:
         message = f"no file name can be made of the title {title!r}: give it a letter a-z or a digit."
         raise ConfigError(message)
     return found
+
+
+def refuse_not_last(order: str, name: str, last: str, what: str = "file") -> NoReturn:
+    """Raises `PlanError` for a new name that would not stand behind all others. order: how the tool orders them."""
+    message = f"{order}, and {name} would stand before {last}. Name the {what} yourself."
+    raise PlanError(message)
 
 
 def only_sql(tool: str, kind: str) -> None:

@@ -17,7 +17,6 @@ from trek_core.plugin import (
     Layout,
     LoadError,
     NoSettings,
-    PlanError,
     Rules,
     Script,
     dataclass,
@@ -25,7 +24,7 @@ from trek_core.plugin import (
 )
 from trek_loaders._sql import line_at
 from trek_loaders.formats._bodies import in_transaction, one_query
-from trek_loaders.formats._files import chain, ignored, only_sql, slug, stamp, text_of
+from trek_loaders.formats._files import chain, ignored, only_sql, refuse_not_last, slug, stamp, text_of
 from trek_loaders.formats._store import RowStore
 from trek_loaders.formats._table import same
 
@@ -80,8 +79,7 @@ def new(arrangement: Arrangement, title: str, kind: str) -> Mapping[str, str]:
     name = f"{stamp(arrangement)}_{slug(title)}.sql"
     last = arrangement.entries[-1].files[0].name if arrangement.entries else ""
     if name < last:
-        message = f"dbmate orders files by name, as text, and {name} would stand before {last}. Name the file yourself."
-        raise PlanError(message)
+        refuse_not_last("dbmate orders files by name, as text", name, last)
     return {name: "-- migrate:up\n\n\n-- migrate:down\n\n"}
 
 

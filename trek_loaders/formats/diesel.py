@@ -19,13 +19,12 @@ from trek_core.plugin import (
     Layout,
     LoadError,
     NoSettings,
-    PlanError,
     Rules,
     Script,
     quote_literal,
 )
 from trek_loaders.formats._bodies import in_transaction, one_query
-from trek_loaders.formats._files import below, chain, only_sql, slug, stamp, text_of
+from trek_loaders.formats._files import below, chain, only_sql, refuse_not_last, slug, stamp, text_of
 from trek_loaders.formats._store import RowStore
 from trek_loaders.formats._table import same
 
@@ -100,8 +99,7 @@ def new(arrangement: Arrangement, title: str, kind: str) -> Mapping[str, str]:
     last = arrangement.entries[-1].revision if arrangement.entries else ""
     digits = str(stamp(arrangement if last.isdecimal() else Arrangement(())))
     if digits <= last:
-        message = f"Diesel orders versions as text, and {digits} would stand before {last}. Name the folder yourself."
-        raise PlanError(message)
+        refuse_not_last("Diesel orders versions as text", digits, last, "folder")
     folder = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}-{digits[8:]}_{slug(title)}"
     return {f"{folder}/{name}": "" for name in ("up.sql", "down.sql")}
 

@@ -15,7 +15,6 @@ from trek_core.plugin import (
     Arrangement,
     Body,
     Direction,
-    Duplicate,
     File,
     History,
     HistoryRow,
@@ -27,7 +26,7 @@ from trek_core.plugin import (
     quote_literal,
 )
 from trek_loaders.formats._bodies import one_query
-from trek_loaders.formats._files import chain, ignored, only_sql, slug, text_of
+from trek_loaders.formats._files import chain, ignored, only_sql, refuse_two, slug, text_of
 from trek_loaders.formats._one_row import OneRowStore, moved
 
 if TYPE_CHECKING:
@@ -62,11 +61,7 @@ def arrange(tree: Tree) -> Arrangement:
             continue
         ways = found[int(match["number"])]
         if match["way"] in ways:
-            message = (
-                f"Two files lead {match['way']} with the number {int(match['number'])}: {ways[match['way']][0]} and {file}. "
-                "Rename one of them."
-            )
-            raise Duplicate(message, (match["number"].lstrip("0"),))
+            refuse_two(f"lead {match['way']} with the number", str(int(match["number"])), ways[match["way"]][0], file)
         ways[match["way"]] = (file, match["title"])
     revisions = ((str(key), _title(found[key]), [file for file, _ in found[key].values()]) for key in sorted(found))
     return Arrangement(chain(revisions, lambda _, files, tree: load(files, tree)), tuple(others))

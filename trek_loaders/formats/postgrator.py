@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import (
     Arrangement,
-    Duplicate,
     File,
     HistoryRow,
     Ignored,
@@ -23,7 +22,7 @@ from trek_core.plugin import (
     quote_literal,
 )
 from trek_loaders.formats._bodies import one_query
-from trek_loaders.formats._files import below, chain, only_sql, slug, text_of
+from trek_loaders.formats._files import below, chain, only_sql, refuse_two, slug, text_of
 from trek_loaders.formats._mark import MarkStore
 from trek_loaders.formats._store import number
 
@@ -58,8 +57,7 @@ def arrange(tree: Tree, newline: str | None) -> Arrangement:
         version, way, _ = _parts(file)
         ways = found[int(version)]
         if way in ways:
-            message = f"Two files {way} version {int(version)}: {ways[way]} and {file}. Rename one of them."
-            raise Duplicate(message, (str(int(version)),))
+            refuse_two(f"{way} version", str(int(version)), ways[way], file)
         ways[way] = file
     alone = "no file does what it undoes, and postgrator never comes to it"
     others += (Ignored(ways["undo"], alone) for ways in found.values() if "do" not in ways)

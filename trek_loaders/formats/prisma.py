@@ -20,7 +20,6 @@ from trek_core.plugin import (
     Layout,
     LoadError,
     NoSettings,
-    PlanError,
     Rules,
     Script,
     State,
@@ -31,7 +30,7 @@ from trek_core.plugin import (
 from trek_loaders.formats._begun import BegunStore
 from trek_loaders.formats._bodies import one_query
 from trek_loaders.formats._collation import collated
-from trek_loaders.formats._files import chain, only_sql, slug, stamp, text_of
+from trek_loaders.formats._files import chain, only_sql, refuse_not_last, slug, stamp, text_of
 from trek_loaders.formats._table import marked_at, moment, same
 
 if TYPE_CHECKING:
@@ -126,8 +125,7 @@ def new(arrangement: Arrangement, title: str, kind: str) -> Mapping[str, str]:
     name = f"{stamp(arrangement)}_{slug(title)}"
     last = arrangement.entries[-1].revision if arrangement.entries else ""
     if collated(name) < collated(last):
-        message = f"Prisma orders folders by name, and {name} would stand before {last}. Name the folder yourself."
-        raise PlanError(message)
+        refuse_not_last("Prisma orders folders by name", name, last, "folder")
     return {f"{name}/{SCRIPT}": ""}
 
 

@@ -16,14 +16,13 @@ from trek_core.plugin import (
     Layout,
     LoadError,
     NoSettings,
-    PlanError,
     Rules,
     Script,
     dataclass,
     field,
     quote_literal,
 )
-from trek_loaders.formats._files import below, chain, only_sql, refuse_two, slug, stamp, text_of
+from trek_loaders.formats._files import below, chain, only_sql, refuse_not_last, refuse_two, slug, stamp, text_of
 from trek_loaders.formats._pieces import Piece, body_of
 from trek_loaders.formats._store import RowStore
 from trek_loaders.formats._table import marked_at, moment, same
@@ -89,8 +88,7 @@ def new(arrangement: Arrangement, title: str, kind: str) -> Mapping[str, str]:
     name = f"{stamp(arrangement)}-{slug(title)}.sql"
     last = arrangement.entries[-1].revision if arrangement.entries else ""
     if last and order(name) < order(last):
-        message = f"sql-migrate orders files by name, and {name} would stand before {last}. Name the file yourself."
-        raise PlanError(message)
+        refuse_not_last("sql-migrate orders files by name", name, last)
     return {name: "\n-- +migrate Up\n\n-- +migrate Down\n"}
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import (
     Arrangement,
-    Duplicate,
     File,
     HistoryRow,
     Ignored,
@@ -27,7 +26,7 @@ from trek_core.plugin import (
     replace,
 )
 from trek_loaders.formats._bodies import in_transaction, one_query
-from trek_loaders.formats._files import chain, ignored, only_sql, slug, stamp, text_of
+from trek_loaders.formats._files import chain, ignored, only_sql, refuse_two, slug, stamp, text_of
 from trek_loaders.formats._store import RowStore, number
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ def arrange(tree: Tree) -> Arrangement:
             continue
         version, way = _version(file, match[1]), _way(match[2])[0]
         if way in found[version]:
-            message = f"Two files lead {way} with the version {version}: {found[version][way]} and {file}. Rename one of them."
-            raise Duplicate(message, (str(version),))
+            refuse_two(f"lead {way} with the version", str(version), found[version][way], file)
         found[version][way] = file
     alone = "no file leads up with its version, and sqlx passes it by"
     others += (Ignored(ways["down"], alone) for ways in found.values() if "up" not in ways)

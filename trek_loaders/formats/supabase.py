@@ -18,7 +18,6 @@ from trek_core.plugin import (
     Layout,
     LoadError,
     NoSettings,
-    PlanError,
     Script,
     Sql,
     dataclass,
@@ -27,7 +26,7 @@ from trek_core.plugin import (
 )
 from trek_loaders._scanner import Scanner
 from trek_loaders.formats._bodies import message, outside, read
-from trek_loaders.formats._files import chain, ignored, only_sql, refuse_two, slug, stamp, text_of
+from trek_loaders.formats._files import chain, ignored, only_sql, refuse_not_last, refuse_two, slug, stamp, text_of
 from trek_loaders.formats._store import RowStore
 from trek_loaders.formats._table import KEY
 
@@ -95,8 +94,7 @@ def new(arrangement: Arrangement, title: str, kind: str) -> Mapping[str, str]:
     version = str(stamp(arrangement))
     last = arrangement.entries[-1].revision if arrangement.entries else ""
     if version < last:
-        told = f"Supabase orders versions as text, and {version} would stand before {last}. Name the file yourself."
-        raise PlanError(told)
+        refuse_not_last("Supabase orders versions as text", version, last)
     return {f"{version}_{slug(title)}.sql": ""}
 
 

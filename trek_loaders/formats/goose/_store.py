@@ -10,7 +10,7 @@ from trek_loaders.formats._store import RowStore, number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trek_core.plugin import Action, Facts, History, Row, Verb, VersionStore
+    from trek_core.plugin import Action, History, Row, Verb, VersionStore
     from trek_loaders.formats._settings import TableSettings
 
 LOCK = 4097083626
@@ -28,6 +28,7 @@ class GooseStore(RowStore):
     tool = "goose"
     table = "goose_db_version"
     own_keys = (LOCK,)
+    anywhere = True
     columns: ClassVar = {
         "id": ("integer", "bigint"),
         "version_id": ("bigint",),
@@ -64,6 +65,3 @@ class GooseStore(RowStore):
     def insert(self, action: Action, history: History) -> str:
         values = f"({number(self.tool, action.revision)}, true)"
         return f"INSERT INTO {self.place.named(history)} (version_id, is_applied) VALUES {values}"
-
-    def _elsewhere(self, schema: str, facts: Facts) -> bool:  # noqa: ARG002 - goose takes what the search_path finds
-        return False
