@@ -75,6 +75,7 @@ from trek_core.text import advisory_key, create_schema, decode, quote_ident, quo
 
 if TYPE_CHECKING:
     from trek_core import script
+    from trek_core._graph import in_order
     from trek_core._signs import FileSign, Signs, TableSign
     from trek_core.contracts import Catalog, Tree
     from trek_core.events import (
@@ -98,6 +99,7 @@ else:
     __getattr__ = door(  # what a run that finds nothing to do has no use for
         __name__,
         {
+            "trek_core._graph": "in_order",
             "trek_core._signs": "FileSign Signs TableSign",
             "trek_core.events": (
                 "Blocked Blocker Done Event Failed Failure LockWaiting Lost Result RunFailed RunFinished RunStarted"
@@ -192,6 +194,7 @@ __all__ = [
     "decode",
     "field",
     "hookimpl",
+    "in_order",
     "quote_ident",
     "quote_literal",
     "redact_dsn",

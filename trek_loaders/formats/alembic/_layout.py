@@ -22,7 +22,7 @@ from trek_core.plugin import (
     dataclass,
 )
 from trek_loaders.formats._files import below, text_of
-from trek_loaders.formats._graph import in_order
+from trek_loaders.formats._graph import listed
 from trek_loaders.formats.alembic._new import new
 from trek_loaders.formats.alembic._offline import offline_body
 from trek_loaders.formats.alembic._revision import Revision, read_revision
@@ -58,7 +58,7 @@ def arrange(tree: Tree) -> Arrangement:
         found.sql.update(sql.pop(found.file.name.removesuffix(".py"), {}))
     if sql:
         raise _nobodys(sql)
-    order = in_order(list(revisions), _parents(revisions))
+    order = listed(list(revisions), _parents(revisions))
     return Arrangement(tuple(_entry(revisions[name]) for name in order), tuple(others))
 
 

@@ -20,7 +20,7 @@ from trek_core.plugin import (
     Source,
 )
 from trek_loaders.formats._files import below, daily, plain, refuse_two, text_of
-from trek_loaders.formats._graph import heads, in_order
+from trek_loaders.formats._graph import heads, listed
 from trek_loaders.formats._syntax import read_module
 from trek_loaders.formats.pogo_migrate._sql import NAME, read_head, read_script
 from trek_loaders.python import load_function
@@ -47,7 +47,7 @@ def arrange(tree: Tree) -> Arrangement:
         other = found.setdefault(entry.revision, entry)
         if other is not entry:
             refuse_two("are the migration", entry.revision, other.files[0], file)
-    order = in_order(list(found), {name: entry.parents for name, entry in found.items()})
+    order = listed(list(found), {name: entry.parents for name, entry in found.items()})
     return Arrangement(tuple(found[name] for name in order), tuple(others))
 
 

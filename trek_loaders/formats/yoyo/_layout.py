@@ -19,7 +19,7 @@ from trek_core.plugin import (
     replace,
 )
 from trek_loaders.formats._files import below, daily, only_sql, plain, refuse_two, text_of
-from trek_loaders.formats._graph import heads, in_order
+from trek_loaders.formats._graph import heads, listed
 from trek_loaders.formats._syntax import read_module
 from trek_loaders.formats.yoyo._sql import NAME, read_body, read_head
 
@@ -56,7 +56,7 @@ def arrange(tree: Tree) -> Arrangement:
         if other is not entry:
             refuse_two("are the migration", entry.revision, other.files[0], file)
     others += [Ignored(file, f"a way back without {name}.sql, which {NAME} never runs") for name, file in backs.items()]
-    order = in_order(list(found), {name: entry.parents for name, entry in found.items()})
+    order = listed(list(found), {name: entry.parents for name, entry in found.items()})
     after = [found[name] for name in order if not found[name].recorded]
     usual = tuple(found[name] for name in order if found[name].recorded)
     ends = tuple(heads(Arrangement(usual)))
