@@ -51,11 +51,13 @@ def _edited(lineage: Lineage, steps: Steps, judge: Judge, changed: Edited) -> li
 
 
 def _up(lineage: Lineage, steps: Steps, again: list[str]) -> list[Hop]:
-    """What is pending and what runs again, each at its place in the order."""
+    """What is pending and what runs again, each at its place in the order. What leaves no trace runs beside others only."""
+    if steps.head:
+        again = [*again, *(node for node in lineage.applied if _always(lineage, node))]
     if not (steps.apply or again):
         return []
     if steps.head:
-        again = [*again, *lineage.loose, *(node for node in lineage.applied if _always(lineage, node))]
+        again = [*again, *lineage.loose]
     parents = {**lineage.parents, **lineage.loose}
     ordered = in_order([*steps.apply, *again], parents, lineage.catalog.rank)
     repeated = set(again)

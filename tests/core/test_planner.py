@@ -249,13 +249,14 @@ def test_what_runs_again_when_changed_does_not_on_the_way_down():
     assert steps(plan([entry("0001"), VIEWS], ["0001", "views"], "base", edited=["views"])) == ["-views", "-0001"]
 
 
-def test_what_runs_always_does_so_only_at_head_and_only_if_something_else_ran():
+def test_what_runs_always_does_so_in_every_run_to_head_and_in_no_other():
     entries = [*chain("0001", "0002"), GRANTS]
     assert steps(plan(entries, [])) == ["+0001", "+0002", "+grants"]
     assert steps(plan(entries, ["0001", "grants"])) == ["+0002", "*grants"]
     assert steps(plan(entries, ["0001", "grants"], "0002")) == ["+0002"]
-    assert steps(plan(entries, ["0001", "grants", "0002"])) == []
-    assert steps(plan(entries, ["0001", "grants", "0002"], edited=["grants"])) == []
+    assert steps(plan(entries, ["0001", "grants", "0002"])) == ["*grants"]
+    assert steps(plan(entries, ["0001", "grants", "0002"], edited=["grants"])) == ["*grants"]
+    assert steps(plan(entries, ["0001", "grants", "0002"], "0002")) == []
     assert steps(plan([*entries, VIEWS], ["0001", "grants", "0002", "views"], edited=["views"])) == [
         "*grants",
         "*views",

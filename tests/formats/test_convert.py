@@ -311,6 +311,7 @@ def test_the_command_shows_and_writes_and_says_how_to_go_on(
     project = Project(folder.parent, database.dsn, {"FOO": "foo"})
     shown = project.run("convert", "--from", "goose", "--dry-run")
     assert (shown.code, len(shown.out.splitlines())) == (0, 4)
+    assert "MODE" not in shown.out  # nothing runs: there are marks only
     assert "CREATE TABLE" in project.run("convert", "--from", "goose", "--sql").out
     done = project.run("convert", "--from", "goose")
     assert "3 revisions copied in" in done.out

@@ -150,6 +150,14 @@ class TestLiquibase(ForeignSuite):
         assert dict(map(tuple, rows)) == {"a": "RERAN", "b": "EXECUTED", "carol": "RERAN"}
         assert await recorded.fetchval("SELECT count(*) FROM databasechangelog") == 6
 
+    async def test_what_runs_always_does_so_in_a_run_that_has_nothing_else_to_do(
+        self, recorded: Connection, folder: Path
+    ) -> None:
+        (folder / "more.sql").write_text(f"{HEAD}--changeset a:1 runAlways:true\nSELECT 1;\n")
+        assert [ran.verb for ran in (await CASE.migrator(recorded, folder).migrate()).ran] == ["apply"]
+        assert [ran.verb for ran in (await CASE.migrator(recorded, folder).migrate()).ran] == ["rerun"]
+        assert (await CASE.migrator(recorded, folder).status()).state == "current"
+
     async def test_rows_with_a_class_path_and_sums_that_are_allowed_or_forgotten_are_taken(
         self, recorded: Connection, folder: Path
     ) -> None:

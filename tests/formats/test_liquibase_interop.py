@@ -157,6 +157,24 @@ async def test_half_by_trek_half_by_the_tool_then_one_step_down_by_each(
     assert await connection.fetchval("SELECT to_regclass('last') IS NULL")
 
 
+async def test_what_runs_always_does_so_in_every_run_of_either_edited_or_not(
+    connection: Connection, liquibase: Liquibase
+) -> None:
+    file, text = (
+        liquibase.folder / "changelog.sql",
+        HEAD + "--changeset a:1 runAlways:true\nINSERT INTO runs VALUES (1);\n",
+    )
+    await connection.execute("CREATE TABLE runs (i int)")
+    file.write_text(text)
+    for at in range(3):
+        await liquibase("update")
+        assert [ran.verb for ran in (await CASE.migrator(connection, liquibase.folder).migrate()).ran] == ["rerun"]
+        assert await connection.fetchval("SELECT count(*) FROM runs") == 2 * at + 2
+        file.write_text(text.replace("1);", f"{at + 2});"))
+    assert "1 changeset has not been applied" in await liquibase("status")
+    assert "No validation errors found" in await liquibase("validate")
+
+
 async def test_while_trek_holds_the_row_the_tool_waits_and_goes_on(
     connection: Connection, other: Connection, liquibase: Liquibase
 ) -> None:
@@ -251,9 +269,10 @@ async def test_a_root_in_xml_that_includes_files_and_folders_is_read_as_the_tool
     (liquibase.folder / "changelog.sql").unlink()
     liquibase.options = tuple(one.replace("changelog.sql", "root.xml") for one in liquibase.options)
     await liquibase("update")
-    assert not await CASE.migrator(connection, liquibase.folder).migrate()
     look = "SELECT i::text FROM many UNION ALL SELECT a FROM texts UNION ALL SELECT i::text FROM raw ORDER BY 1"
     by_tool, left = await rows(connection), await connection.fetch(look)
+    report = await CASE.migrator(connection, liquibase.folder).migrate()
+    assert [(ran.verb, ran.revision) for ran in report.ran] == [("rerun", "a:two:all/B2.sql")]
     await connection.execute("DROP TABLE databasechangelog, one, raw, many, texts; DROP FUNCTION g()")
     await CASE.migrator(connection, liquibase.folder).migrate()
     assert (await rows(connection), await connection.fetch(look)) == (by_tool, left)

@@ -16,7 +16,7 @@ EXPLAINED = {
     "uninitialised": "there is no history yet",
     "ahead": "revisions are applied that no file has",
     "changed": "applied files were edited since",
-    "unfinished": "a non-transactional migration was begun and never completed",
+    "unfinished": "a migration was begun and never completed",
 }
 
 

@@ -45,8 +45,9 @@ def show(found: Plan, *, as_sql: bool, as_json: bool) -> None:
 
 
 def _show(found: Plan) -> None:
-    rows = [(a.verb, a.revision, a.entry.title, _files(a), a.mode) for a in found.actions]
-    table(("verb", "revision", "title", "file", "mode"), rows)
+    rows = [(a.verb, a.revision, a.entry.title, _files(a), a.mode if a.body else "") for a in found.actions]
+    runs = None if any(row[-1] for row in rows) else -1  # marks have no mode
+    table(("verb", "revision", "title", "file", "mode")[:runs], [row[:runs] for row in rows])
     for action in found.actions:
         if action.resume:
             say(f"resumes {action.revision} at statement {goes_on_at(action)}")

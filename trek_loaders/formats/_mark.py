@@ -9,6 +9,8 @@ from trek_core.plugin import HistoryRow, PlanError, State, replace
 from trek_loaders.formats._store import RowStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trek_core.plugin import Action, Catalog, History, Record
 
 
@@ -31,28 +33,44 @@ class MarkStore(RowStore):
 
     def record(self, action: Action, history: History) -> Record:
         """Raises `PlanError` for what rows cannot tell when everything below the newest is applied."""
-        away = action.verb in ("revert", "unmark")
-        if away:
-            self._check_away(action, [row.revision for row in history.rows])
+        rows = history.rows
+        if action.verb in ("revert", "unmark"):
+            at = _at(rows, action.revision)
+            if at is not None:
+                self._check_away(action, rows)
+                rows = _without(rows, at)
+        else:
+            rows = (*rows, HistoryRow(revision=action.revision))
         found = super().record(action, history)
-        others = (row for row in history.rows if row.revision != action.revision)
-        rows = tuple(others) if away else (*history.rows, HistoryRow(revision=action.revision))
         return replace(found, history=replace(found.history, rows=rows))
 
-    def _check_away(self, action: Action, told: list[str]) -> None:
-        if action.revision not in told:
-            return
+    def _check_away(self, action: Action, rows: Sequence[HistoryRow]) -> None:
         alone = action.before == action.after
-        if alone and action.entry.files and action.revision != (newest := max(told, key=self.place_of)):
-            message = (
-                f"{action.verb} {action.name}: to {self.tool} everything up to the newest row is applied, now {newest}, so it "
-                "cannot say of one alone that it is not. Say where the database stands: trek stamp REVISION."
-            )
-            raise PlanError(message, (action.revision,))
+        if alone and action.entry.files:
+            newest = max((row.revision for row in rows), key=self.place_of)
+            if action.revision != newest:
+                message = (
+                    f"{action.verb} {action.name}: to {self.tool} everything up to the newest row is applied, now {newest}, so "
+                    "it cannot say of one alone that it is not. Say where the database stands: trek stamp REVISION."
+                )
+                raise PlanError(message, (action.revision,))
         left = action.entry.parents if alone else action.after
-        if gap := next((one for one in left if one not in told), None):
+        if gap := next((one for one in left if _at(rows, one) is None), None):
             message = (
                 f"{action.verb} {action.name}: {self.tool}'s table has no row for {gap}, and without the one of "
                 f"{action.revision} nothing in it would say that {gap} is applied. Write it first: trek repair {gap} --applied."
             )
             raise PlanError(message, (action.revision,))
+
+
+def _at(rows: Sequence[HistoryRow], revision: str) -> int | None:
+    """Where the newest row of a revision is, looked for from the end: steps back come from there."""
+    return next((at for at in range(len(rows) - 1, -1, -1) if rows[at].revision == revision), None)
+
+
+def _without(rows: tuple[HistoryRow, ...], at: int) -> tuple[HistoryRow, ...]:
+    """A tool without a lock may have written several of one revision, one behind the other."""
+    first = at
+    while first and rows[first - 1].revision == rows[at].revision:
+        first -= 1
+    return (*rows[:first], *rows[at + 1 :])

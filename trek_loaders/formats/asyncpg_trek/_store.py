@@ -63,14 +63,14 @@ class AsyncpgTrekStore(VersionStore):
     keeps_begun = False
 
     def __init__(self, schema: str) -> None:
-        self._schema, self._place = schema, Table("asyncpg-trek", _sql.TABLE, schema)
+        self._place = Table("asyncpg-trek", _sql.TABLE, schema)
 
     @property
     def identity(self) -> str:
         return self._place.identity
 
     def query(self) -> Sql:
-        return _sql.query(self._schema, self._place.as_written)
+        return self._place.query()
 
     def history(self, rows: Rows | None, facts: Facts) -> History:
         if rows is None:
