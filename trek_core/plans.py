@@ -132,6 +132,14 @@ class Status:
     """Of the database, beyond its name; empty where there is no history yet, or the server does not tell."""
 
     @property
+    def ready(self) -> bool:
+        """Whether an application with these files may begin: it is current, or ahead of files that are all applied.
+
+        Ahead is so for the release that still runs while a newer one is rolled out.
+        """
+        return self.state == "current" or (self.state == "ahead" and not self.pending)
+
+    @property
     def pending(self) -> tuple[RevisionStatus, ...]:
         return tuple(r for r in self.revisions if r.state == "pending")
 

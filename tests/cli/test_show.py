@@ -44,35 +44,6 @@ def test_status_without_check_is_0_whatever_it_finds(project: Project) -> None:
     assert project.run("status").code == 0
 
 
-def test_check_is_3_before_the_first_migration(project: Project) -> None:
-    project.write(THREE)
-    ended = project.run("status", "--check")
-    assert ended.code == 3
-    assert ended.out.startswith("uninitialised")
-
-
-def test_check_is_3_while_something_is_pending_and_0_afterwards(half: Project) -> None:
-    assert half.run("status", "--check").code == 3
-    half.run("migrate")
-    ended = half.run("status", "--check")
-    assert ended.code == 0
-    assert ended.out.startswith("current")
-
-
-def test_check_is_3_when_an_applied_file_was_edited(half: Project) -> None:
-    half.run("migrate")
-    half.write({"0001_users.sql": USERS + "-- edited\n"})
-    ended = half.run("status", "--check", "--json")
-    assert (ended.code, ended.json["state"]) == (3, "changed")
-
-
-def test_check_is_3_when_the_database_is_ahead_of_the_files(half: Project) -> None:
-    half.run("migrate")
-    (half.folder / "migrations" / "0003_index.sql").unlink()
-    ended = half.run("status", "--check", "--json")
-    assert (ended.code, ended.json["state"]) == (3, "ahead")
-
-
 def test_status_in_json(half: Project) -> None:
     document = half.run("status", "--json").json
     assert (document["state"], document["history"]) == ("pending", "public.trek_history")

@@ -7,7 +7,19 @@ from typing import Any
 
 import click
 
-from trek_core.cli import _adopt, _convert, _exit, _history, _migrate, _new, _new_plugin, _plan, _plugins, _stamp
+from trek_core.cli import (
+    _adopt,
+    _convert,
+    _exit,
+    _history,
+    _migrate,
+    _new,
+    _new_plugin,
+    _plan,
+    _plugins,
+    _stamp,
+    _status,
+)
 from trek_core.cli._options import common, examples
 from trek_core.cli._output import tolerate
 from trek_core.cli._words import understood
@@ -15,7 +27,7 @@ from trek_core.cli._words import understood
 EXAMPLES = examples(
     "trek migrate --embedded            a server of its own, nothing to install",
     "trek migrate --dsn postgresql://app@localhost/shop",
-    "trek status --check                exit code 3 if anything is pending",
+    "trek status --check                exit code 0 only if all is applied",
     'trek new "orders by customer"',
     "trek migrate -1                    the last one back",
 )
@@ -53,7 +65,7 @@ def cli() -> None:
 
 for _command in (
     _migrate.migrate,
-    _history.status,
+    _status.status,
     _plan.plan,
     _history.history,
     _new.new,

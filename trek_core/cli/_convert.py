@@ -8,7 +8,7 @@ import click
 
 from trek_core.cli._migrate import carry_out, report_as_json
 from trek_core.cli._options import common, examples, given
-from trek_core.cli._output import count, document, say, warn
+from trek_core.cli._output import count, document, lasted, warn
 from trek_core.cli._plan import show
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ def convert(context: click.Context, source: str, target: str, dry_run: bool, as_
         document(report_as_json(report))
         return
     copied = (
-        f"{count(len(report.ran), 'revision')} copied in {report.seconds:.2f} s, the table of {source} was left alone"
+        f"{count(len(report.ran), 'revision')} copied in {lasted(report.seconds)}, the table of {source} was left alone"
     )
-    say(copied if report.ran else f"{target} has all that {source} has already: nothing was written")
-    say(f"\nto go on there, write into pyproject.toml:\n\n{_configuration(settings, layout, target)}")
+    words.say(copied if report.ran else f"{target} has all that {source} has already: nothing was written")
+    words.say(f"\nto go on there, write into pyproject.toml:\n\n{_configuration(settings, layout, target)}")
 
 
 def _conversion(

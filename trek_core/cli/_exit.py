@@ -5,29 +5,47 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import re
+import sys
 import traceback
 from collections.abc import Sequence
 
 import click
 
 from trek_core._explain import line_of
-from trek_core.cli._output import complain, document
+from trek_core.cli._output import coloured, complain, document
 from trek_core.errors import LoadError, LockTimeout, MigrationFailed, PlanError, PluginError, TrekError, UnknownRevision
 from trek_core.events import Failure
+from trek_core.plans import DatabaseState
 from trek_core.text import without_password
 
-DONE, FAILED, REFUSED, PENDING, LOCKED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+DONE, FAILED, REFUSED, LOCKED, INTERRUPTED = 0, 1, 2, 4, 130
+STATES: dict[DatabaseState, int] = {
+    "current": DONE,
+    "pending": 3,
+    "uninitialised": 5,
+    "ahead": 6,
+    "changed": 7,
+    "unfinished": 8,
+}
+"""Of `status --check`, where the database is not ready."""
 
 TABLE = """\b
 Exit codes:
-  0    done, or nothing to do
+  0    done, or nothing to do; status --check: ready
   1    a migration failed, or trek itself did
   2    nothing was run: wrong usage, settings, files or plugin, no plan
        leads there, no connection, or the question was not answered with yes
-  3    status --check: something is pending, or not as it should be
+  3    status --check: migrations are pending
   4    somebody else held the migration lock all the time
+  5    status --check: uninitialised, there is no history yet
+  6    status --check: ahead, and the folder's own are not all applied
+  7    status --check: changed, applied files were edited since
+  8    status --check: unfinished, a migration outside a transaction
+       is running, or was begun and never completed
   130  interrupted (Ctrl-C, SIGTERM)
 """
+_CARET = re.compile(r"(?<=\s)\^$")
 _SECRETS = ("TREK_DSN", "DATABASE_URL")
 
 
@@ -46,7 +64,7 @@ def report(error: Exception, words: Sequence[str]) -> int:
     secrets = [*words, *(os.environ.get(name, "") for name in _SECRETS)]
     if os.environ.get("TREK_TRACEBACK", "") not in ("", "0"):
         complain(conceal("".join(traceback.format_exception(error)), secrets))
-    complain(conceal(_text(error), secrets))
+    complain(_painted(conceal(_text(error), secrets)))
     if "--json" in words:
         document({"error": {"type": _type(error), "message": conceal(_message(error), secrets), **_facts(error)}})
     return _code(error)
@@ -58,6 +76,15 @@ def conceal(text: str, words: Sequence[str]) -> str:
         for secret in (word, word.partition("=")[2]):
             text = without_password(text, secret)
     return text
+
+
+def _painted(text: str) -> str:
+    """On a terminal: what happened stands out, and the caret under the place."""
+    if not coloured(sys.stderr):
+        return text
+    first, *rest = text.split("\n")
+    carets = (_CARET.sub(lambda found: click.style("^", fg="red", bold=True), line) for line in rest)
+    return "\n".join([click.style(first, fg="red", bold=True), *carets])
 
 
 def _code(error: Exception) -> int:

@@ -10,7 +10,7 @@ import click
 
 from trek_core.cli._exit import Interrupted
 from trek_core.cli._options import Given, common, examples, given, transaction
-from trek_core.cli._output import count, document, plain, say, warn
+from trek_core.cli._output import count, document, lasted, plain, warn
 from trek_core.cli._plan import place
 from trek_core.cli._progress import Lines, display
 from trek_core.plans import Report
@@ -27,9 +27,9 @@ Job = Callable[["Migrator", Lines], Coroutine[Any, Any, tuple[str, Report]]]
     epilog=examples(
         "trek migrate",
         "trek migrate 0003",
-        "trek migrate +1",
-        "trek migrate -1 --yes",
-        "trek migrate --transaction plan",
+        "trek migrate +1                                  one more",
+        "trek migrate -1 --yes                            the last one back",
+        "trek migrate --transaction plan                  all of it, or nothing",
         "trek migrate base --dsn postgresql://app@localhost/shop",
     ),
 )
@@ -56,20 +56,21 @@ def migrate(context: click.Context, target: str, yes: bool) -> None:
                 going_down(plan)
             return place(plan), await migrator.apply(plan) if plan else Report(plan.target, (), plan.warnings)
 
-    where, report = carry_out(given(context), job)
-    if given(context).json:
+    words = given(context)
+    where, report = carry_out(words, job)
+    if words.json:
         document(report_as_json(report))
     elif report.ran:
-        say(f"{count(len(report.ran), 'migration')} in {report.seconds:.2f} s")
+        words.say(f"{count(len(report.ran), 'migration')} in {lasted(report.seconds)}")
     else:
-        say(f"up to date at {where}")
+        words.say(f"up to date at {where}")
 
 
 def carry_out(words: Given, job: Job) -> tuple[str, Report]:
     """Runs a job under a display; Ctrl-C becomes `Interrupted`, which says what remains."""
     from trek_core.cli import _database  # noqa: PLC0415 - asyncio and pluggy, only where a database is wanted
 
-    with display(quiet=words.json) as shown:
+    with display(quiet=words.json or words.quiet, verbose=words.verbose) as shown:
         migrator = _database.migrator(words.settings(), [shown.observer])
         try:
             return _database.run(job(migrator, shown))

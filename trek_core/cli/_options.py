@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from trek_core._config import Settings, load_settings
+from trek_core.cli._output import say
 from trek_core.model import TransactionChoice
 from trek_core.text import nearest
 
@@ -24,10 +25,17 @@ class Given:
     embedded: str | None = None
     format: str | None = None
     json: bool = False
+    quiet: bool = False
+    verbose: bool = False
     no_plugin: tuple[str, ...] = field(default=())
     lock_wait: float | None = None
     transaction: TransactionChoice | None = None
     expect_database: str | None = None
+
+    def say(self, text: str) -> None:
+        """What tells how it went, and is not what was asked for."""
+        if not self.quiet:
+            say(text)
 
     def settings(self) -> Settings:
         """The settings of files and environment, and these on top. Raises `ConfigError`, `click.UsageError`."""
@@ -105,6 +113,8 @@ _COMMON = (
     _option("--lock-wait", type=float, metavar="SECONDS", help="How long to wait for another runner.  [60]"),
     _option("--expect-database", metavar="NAME", help="Refuse any other database: its name, its identity, or same."),
     _option("--no-plugin", multiple=True, metavar="NAME", help="Leave a plugin out. May be repeated."),
+    _option("-q", "--quiet", is_flag=True, help="Only errors, warnings, and what was asked for."),
+    _option("-v", "--verbose", is_flag=True, help="More: every revision, every statement."),
     _option("--json", is_flag=True, help="One JSON document on stdout, and nothing else."),
 )
 

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+import click
+
 MINUTE = 60.0
 
 
@@ -50,6 +52,20 @@ def _write(stream: TextIO, text: str) -> None:
         os.close(nowhere)
 
 
+# --------------------------------------------------------------------------- colours
+def coloured(stream: TextIO) -> bool:
+    """NO_COLOR says no and FORCE_COLOR yes, where they are not empty; else a terminal has colours unless it is dumb."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
+
+
+def styled(word: str, colour: str = "") -> str:
+    """The word for stdout, in that colour or the one of the state that it names, where stdout has colours."""
+    colour = colour or _style(word)
+    return click.style(word, fg=colour) if colour and coloured(sys.stdout) else word
+
+
 # --------------------------------------------------------------------------- words for people
 def lasted(seconds: float) -> str:
     """A duration: "12 ms", "1.24 s", "2 min 5 s"."""
@@ -84,7 +100,12 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        cells = "  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True))
+        yield cells.rstrip()
+
+
+def _padded(cell: str, width: int) -> str:
+    return styled(cell) + " " * (width - len(cell))
 
 
 def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -97,8 +118,12 @@ def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for heading in headings:
         shown.add_column(heading, overflow="fold")  # a narrow terminal cuts nothing off
     for row in rows:
-        shown.add_row(*(Text(cell, style=STYLES.get(cell.partition(" (")[0], "")) for cell in row))
+        shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
     Console().print(shown)
+
+
+def _style(cell: str) -> str:
+    return STYLES.get(cell.partition(" (")[0], "")
 
 
 STYLES = {
@@ -106,6 +131,7 @@ STYLES = {
     "done": "green",
     "current": "green",
     "pending": "yellow",
+    "uninitialised": "yellow",
     "started": "yellow",
     "revert": "yellow",
     "changed": "red",

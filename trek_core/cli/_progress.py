@@ -1,13 +1,14 @@
-"""What is shown while migrations run: plain lines, a display on a terminal, or nothing for --json."""
+"""What is shown while migrations run: plain lines, or nothing for --json; on a terminal `_live`."""
 
 from __future__ import annotations
 
+import os
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from trek_core._waiting import blocker_words
-from trek_core.cli._output import complain, count, lasted, plain, say
+from trek_core.cli._output import complain, count, lasted, plain, say, styled
 from trek_core.contracts import Observer
 from trek_core.events import (
     Blocked,
@@ -25,9 +26,6 @@ from trek_core.events import (
 from trek_core.model import Action, Verb
 from trek_core.script import goes_on_at, statements
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
 PAST: dict[Verb, str] = {
     "apply": "applied",
     "revert": "reverted",
@@ -44,17 +42,24 @@ PRESENT: dict[Verb, str] = {
 }
 
 
-def display(*, quiet: bool) -> Lines:
-    """The display that fits stdout. quiet: --json, which has stdout for itself."""
+def display(*, quiet: bool, verbose: bool = False) -> Lines:
+    """The display that fits stdout. quiet: nothing on it, which --json has for itself. verbose: each statement too, where
+    they run one at a time.
+    """
     if quiet:
         return Silence()
-    return Live() if sys.stdout.isatty() else Lines()
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        return Lines(verbose=verbose)
+    from trek_core.cli._live import Live  # noqa: PLC0415 - rich, only on a terminal
+
+    return Live(verbose=verbose)
 
 
 class Lines:
     """One line a migration, when it is done. Waiting is told on stderr, once for each who is in the way."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, verbose: bool = False) -> None:
+        self.verbose = verbose
         self.done: list[str] = []
         self.running: Action | None = None
         self.statements = ""
@@ -86,7 +91,7 @@ class Lines:
                 self.blocked(event)
             case StatementDone():
                 self.statements = f"{event.number} of {count(event.total, 'statement')}"
-                self.statement(event.action)
+                self.statement(event)
             case Done():
                 self.running = None
                 self.done.append(event.action.revision)
@@ -122,11 +127,18 @@ class Lines:
         """An action goes on where a run that is gone left it."""
         say(f"resuming {plain(action.name)} at statement {goes_on_at(action)}")
 
-    def statement(self, action: Action) -> None:
+    def statement(self, event: StatementDone) -> None:
         """A statement of a non-transactional action is done."""
+        if self.verbose:
+            self.say(f"  statement {event.number} of {event.total}", lasted(event.seconds))
 
     def finished(self, action: Action, took: str) -> None:
-        say(f"{PAST[action.verb]} {plain(action.name)}  ({took})")
+        done = styled(PAST[action.verb], "yellow" if action.verb in ("revert", "unmark") else "green")
+        self.say(f"{done} {plain(action.name)}", took)
+
+    def say(self, text: str, took: str) -> None:
+        """A line that stays."""
+        say(f"{text}  {styled(f'({took})', 'bright_black')}")
 
     def close(self) -> None:
         """Nothing more will be shown."""
@@ -138,72 +150,8 @@ class Silence(Lines):
     def resuming(self, action: Action) -> None:
         """The document has it."""
 
-    def finished(self, action: Action, took: str) -> None:
+    def say(self, text: str, took: str) -> None:
         """The document has it."""
-
-
-class Live(Lines):
-    """On a terminal: the lines, and below them what is running, how many there are and how long it takes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._progress: Progress | None = None
-
-    def __enter__(self) -> Self:
-        self._start("connecting", 0)  # an embedded server's first start takes seconds
-        return self
-
-    def begin(self, total: int) -> None:
-        self.close()
-        self._start("waiting for the migration lock", total)
-
-    def waiting(self, who: str) -> None:
-        self._describe(f"waiting for the migration lock: {who} holds it")
-
-    def started(self, action: Action, together: int) -> None:
-        others = f" and {together - 1} more" if together > 1 else ""
-        at = f" from statement {goes_on_at(action)} on" if action.resume else ""
-        self._describe(f"{PRESENT[action.verb]} {plain(action.name)}{others}{at}")
-
-    def blocked(self, event: Blocked) -> None:
-        self._describe(waits(event))
-
-    def statement(self, action: Action) -> None:
-        self._describe(f"{PRESENT[action.verb]} {plain(action.name)}: {self.statements} done")
-
-    def finished(self, action: Action, took: str) -> None:
-        if self._progress:
-            from rich.text import Text  # noqa: PLC0415
-
-            line = Text.assemble(
-                (PAST[action.verb], "yellow" if action.verb == "revert" else "green"),
-                f" {plain(action.name)}  ",
-                (f"({took})", "dim"),
-            )
-            self._progress.console.print(line, soft_wrap=True)
-            self._progress.advance(self._progress.task_ids[0])
-
-    def close(self) -> None:
-        if self._progress:
-            self._progress.stop()
-            self._progress = None
-
-    def _start(self, doing: str, total: int) -> None:
-        from rich import progress  # noqa: PLC0415 - only on a terminal
-
-        self._progress = shown = progress.Progress(
-            progress.SpinnerColumn(),
-            progress.TextColumn("{task.description}", markup=False),
-            *([progress.MofNCompleteColumn()] if total else []),
-            progress.TimeElapsedColumn(),
-            transient=True,
-        )
-        shown.add_task(doing, total=total or None)
-        shown.start()
-
-    def _describe(self, text: str) -> None:
-        if self._progress:
-            self._progress.update(self._progress.task_ids[0], description=text)
 
 
 def _begins(action: Action) -> str:

@@ -8,7 +8,7 @@ import click
 
 from trek_core.cli._migrate import carry_out, report_as_json
 from trek_core.cli._options import common, examples, given
-from trek_core.cli._output import count, document, say, warn
+from trek_core.cli._output import count, document, lasted, warn
 from trek_core.cli._progress import Lines
 from trek_core.model import History
 from trek_core.plans import Plan, Report
@@ -41,14 +41,15 @@ def stamp(context: click.Context, revision: str, yes: bool) -> None:
                 return revision, await migrator.stamp(revision)
             return revision, await _asked(migrator.runner_on(session), revision, shown)
 
-    where, report = carry_out(given(context), job)
+    words = given(context)
+    where, report = carry_out(words, job)
     warn(report.warnings)
-    if given(context).json:
+    if words.json:
         document(report_as_json(report))
     elif report.ran:
-        say(f"{count(len(report.ran), 'revision')} marked in {report.seconds:.2f} s, nothing was run")
+        words.say(f"{count(len(report.ran), 'revision')} marked in {lasted(report.seconds)}, nothing was run")
     else:
-        say(f"the history says {where} already")
+        words.say(f"the history says {where} already")
 
 
 @click.command(
@@ -73,12 +74,13 @@ def repair(context: click.Context, revision: str, applied: bool, not_applied: bo
     async def job(migrator: Migrator, _shown: Lines) -> tuple[str, Report]:
         return revision, await migrator.repair(revision, applied=applied)
 
-    where, report = carry_out(given(context), job)
+    words = given(context)
+    where, report = carry_out(words, job)
     warn(report.warnings)
-    if given(context).json:
+    if words.json:
         document(report_as_json(report))
     else:
-        say(f"{where} counts as {'applied' if applied else 'not applied'} now, nothing was run")
+        words.say(f"{where} counts as {'applied' if applied else 'not applied'} now, nothing was run")
 
 
 async def _asked(runner: Runner, revision: str, shown: Lines) -> Report:

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 
 EMBEDDED_FOLDER = ".trek/postgres"
 _STEPS_BACK = re.compile(r"-[0-9]+")
-_VALUED = frozenset(("--dir", "--dsn", "--expect-database", "--format", "--from", "--lock-wait", "--no-plugin", "--to"))
+_VALUED = frozenset(
+    (
+        *("--dir", "--dsn", "--expect-database", "--format", "--from", "--lock-wait", "--no-plugin", "--to"),
+        *("--limit", "-n", "--wait", "--template"),
+    )
+)
 
 
 def understood(words: Sequence[str]) -> list[str]:
