@@ -1,4 +1,4 @@
-"""For each test of E13 to E16, E26 to E30, E33 and E34 an executor that fails it and no other."""
+"""For each test of E13 to E16, E26 to E30, E33, E34, E45 and E46 an executor that fails it and no other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,20 @@ from collections.abc import AsyncGenerator, Iterable
 from dataclasses import replace
 
 from tests.kits.broken_executor import Leaky, LeavesSettings
-from trek_core.plugin import Action, Done, Failed, Failure, Lost, Record, Result, Started, Statement, script
+from trek_core.plugin import (
+    Action,
+    Blocked,
+    Done,
+    Failed,
+    Failure,
+    Lost,
+    Record,
+    Result,
+    Sql,
+    Started,
+    Statement,
+    script,
+)
 from trek_core.testing import MemoryConnection, MemoryExecutor
 from trek_core.testing._memory_executor import Unit, UnitFailed
 
@@ -152,6 +165,29 @@ class LeavesTheLockTimeout(MemoryExecutor):
             self.connection.set("lock_timeout", "1ms")
 
 
+class IgnoresTheStatementTimeout(MemoryExecutor):
+    async def in_transaction(self, unit: Unit) -> None:
+        body = unit.action.body and replace(unit.action.body, statement_timeout=None)
+        await super().in_transaction(Unit(replace(unit.action, body=body), unit.record))
+
+
+class LeavesTheStatementTimeout(MemoryExecutor):
+    async def in_transaction(self, unit: Unit) -> None:
+        await super().in_transaction(unit)
+        if unit.action.body and unit.action.body.statement_timeout:
+            self.connection.set("statement_timeout", "1ms")
+
+
+class StartsAgainWhenBlocked(MemoryExecutor):
+    async def carry_out(self, unit: Unit) -> AsyncGenerator[Result]:
+        waiting = any(isinstance(part, Sql) and part.text.startswith("HOLD") for part in unit.body)
+        if waiting and unit.action.body and unit.action.body.lock_timeout is None:
+            yield Blocked(unit.action, 0.1)
+            yield Started(unit.action)
+        async for result in super().carry_out(unit):
+            yield result
+
+
 class RunsBesideTheCallersTransaction(MemoryExecutor):
     async def in_transaction(self, unit: Unit) -> None:
         if self.connection.in_transaction:
@@ -193,6 +229,9 @@ DIAGONAL: dict[str, type[MemoryExecutor]] = {
     "test_e29_settings_are_as_they_were": LeavesSettingsOfTransactions,
     "test_e30_the_lock_timeout_of_a_body_holds_for_it": IgnoresTheLockTimeout,
     "test_e30_the_lock_timeout_of_a_body_holds_no_longer": LeavesTheLockTimeout,
+    "test_e45_the_statement_timeout_of_a_body_holds_for_each_statement": IgnoresTheStatementTimeout,
+    "test_e45_the_statement_timeout_of_a_body_holds_for_no_other": LeavesTheStatementTimeout,
+    "test_e46_a_unit_that_was_blocked_started_once_and_has_its_outcome": StartsAgainWhenBlocked,
     "test_e34_the_outcome_of_a_lost_connection_is_unknown": IsSureOfTheRollback,
     "test_e33_the_callers_rollback_undoes_the_run": RunsBesideTheCallersTransaction,
     "test_e33_a_failure_leaves_the_callers_transaction_usable": RollsTheCallerBack,

@@ -95,6 +95,8 @@ class Executor(ABC):
         E40. If it is not certain whether the open statement (`Resume.open`) is done, nothing runs and nothing is written: the
             unit is `Failed`, the outcome "unfinished", and `Failure.message` says what was found.
         E44. A `Call` may await `read` of its session: it gives what the transaction has written so far, and leaves it open.
+        E45. The statement timeout of a body holds for each statement of that body, and for no other.
+        E46. A unit that gives `Blocked` gives `Started` once, before it, and its outcome all the same.
         """
 
     def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:

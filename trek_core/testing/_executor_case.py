@@ -61,6 +61,7 @@ class Bench:
         mode: Mode = "transaction",
         verb: Verb = "apply",
         lock_timeout: float | None = None,
+        statement_timeout: float | None = None,
         begin: Sequence[Statement] | None = None,
         finish: Sequence[Statement] = (),
         progress: Callable[[int, Literal["begin", "done", "whole"]], tuple[Statement, ...]] | None = None,
@@ -69,8 +70,9 @@ class Bench:
         resume: Resume | None = None,
     ) -> Unit:
         """A made-up migration. `begin` stands instead of the note, `finish` in front of it."""
-        action = _drive.action(f"{next(self._numbers):04}", *body, verb=verb, mode=mode, lock_timeout=lock_timeout)
-        action = replace(action, resume=resume)
+        made = _drive.action(f"{next(self._numbers):04}", *body, verb=verb, mode=mode)
+        limited = made.body and replace(made.body, lock_timeout=lock_timeout, statement_timeout=statement_timeout)
+        action = replace(made, body=limited, resume=resume)
         record = Record(
             begin=(self.ground.note(BEGIN),) if begin is None else tuple(begin),
             finish=(*finish, self.ground.note(FINISH)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import Any
 
 from trek_core.events import Blocked, Done, Failed, Lost, Result, Started, StatementDone
@@ -15,7 +16,7 @@ from trek_core.testing._suite import needs
 
 
 class Transactions(ExecutorTests):
-    """E13 to E16, E26 to E30, E33, E34."""
+    """E13 to E16, E26 to E30, E33, E34, E45 and E46."""
 
     async def test_e13_a_unit_gives_started_first_and_one_outcome_last(self) -> None:
         async with self.bench() as bench:
@@ -147,6 +148,36 @@ class Transactions(ExecutorTests):
             results = await run
             done = isinstance(results[-1], Done)
             assert done, f"{bench.who}: the body after the one with a lock_timeout has it too: {told(results)}"
+
+    async def test_e45_the_statement_timeout_of_a_body_holds_for_each_statement(self) -> None:
+        async with self.bench() as bench:
+            body = bench.ground.sleep(bench.moment / 2), bench.ground.sleep(PATIENCE)
+            begun = time.monotonic()
+            failure = await bench.fails(bench.unit(*body, statement_timeout=bench.moment))
+            took = time.monotonic() - begun
+            assert took < PATIENCE, f"{bench.who}: a statement that sleeps ran on until its end, for {took:.1f} s"
+            found = failure.statement
+            assert found in (None, body[1]), (
+                f"{bench.who}: only the second one took too long, and {found!r} was stopped"
+            )
+
+    async def test_e45_the_statement_timeout_of_a_body_holds_for_no_other(self) -> None:
+        async with self.bench() as bench:
+            first = bench.unit(bench.ground.note("a"), statement_timeout=bench.moment / 5)
+            results = await bench.run(first, bench.unit(bench.ground.sleep(bench.moment)))
+            done = isinstance(results[-1], Done)
+            assert done, f"{bench.who}: the body after the one with a statement_timeout has it too: {told(results)}"
+
+    async def test_e46_a_unit_that_was_blocked_started_once_and_has_its_outcome(self) -> None:
+        async with self.bench() as bench:
+            async with bench.ground.held():
+                run = asyncio.create_task(bench.run(bench.unit(bench.ground.hold())))
+                await asyncio.sleep(bench.moment)
+            results = await run
+            started = sum(isinstance(result, Started) for result in results)
+            assert started <= 1, f"{bench.who}: a unit that waited for a lock gave Started {started} times"
+            ended = isinstance(results[-1], Done)
+            assert ended, f"{bench.who}: a unit waited for a lock and got it, and {told(results)}; want Done"
 
     # ----------------------------------------------------------------------- the caller's transaction
     @needs("nested")

@@ -16,6 +16,7 @@ from trek_core.testing._memory_database import (
     DUPLICATE_TABLE,
     LOCK_NOT_AVAILABLE,
     NOTES,
+    QUERY_CANCELED,
     SYNTAX_ERROR,
     UNDEFINED_TABLE,
     UNIQUE_VIOLATION,
@@ -27,7 +28,7 @@ from trek_core.testing._memory_database import (
 )
 
 Change = Callable[[Tables], None]
-SETTINGS = {"lock_timeout": "0", "memory": "found"}
+SETTINGS = {"lock_timeout": "0", "statement_timeout": "0", "memory": "found"}
 
 
 class MemoryConnection:
@@ -59,11 +60,19 @@ class MemoryConnection:
         """One simple query. Several statements, glued with `script.SEPARATOR`, are one transaction."""
         statements = query.split(SEPARATOR)
         if len(statements) == 1:
-            await _memory_words.run(self, query)
+            await self._timed(query)
             return
         with self.transaction():
             for statement in statements:
+                await self._timed(statement)
+
+    async def _timed(self, statement: str) -> None:
+        """At most as long as the setting statement_timeout says."""
+        try:
+            async with asyncio.timeout(self._seconds("statement_timeout")):
                 await _memory_words.run(self, statement)
+        except TimeoutError:
+            raise MemoryDatabaseError(QUERY_CANCELED, "canceling statement due to statement timeout") from None
 
     async def query(self, text: str) -> Rows:
         """The rows of a statement that has some; any other is refused, and changes nothing."""
@@ -180,14 +189,17 @@ class MemoryConnection:
             self._local.setdefault(name, self.settings.get(name, ""))
         self.settings[name] = value
 
+    def _seconds(self, name: str) -> float | None:
+        """A setting that is a time; None: there is no limit."""
+        milliseconds = re.fullmatch(r"(\d+)(?:ms)?", self.settings[name])
+        return int(milliseconds[1]) / 1000 or None if milliseconds else None
+
     async def hold(self, name: Hashable) -> None:
         """A lock until the end of the transaction. Waits for it, at most as long as the setting lock_timeout says."""
-        milliseconds = re.fullmatch(r"(\d+)(?:ms)?", self.settings["lock_timeout"])
-        seconds = int(milliseconds[1]) / 1000 if milliseconds else 0
         with self.transaction():
             await self.turn()
             try:
-                async with asyncio.timeout(seconds or None):
+                async with asyncio.timeout(self._seconds("lock_timeout")):
                     while not self.database.try_lock(name, self):
                         await self.database.unlocked()
                         self._check_open()
