@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import re
 import statistics
 import subprocess
@@ -100,7 +101,8 @@ async def anew(server: EmbeddedServer) -> None:
 def timed(command: list[str]) -> Measured:
     watch, begun = Watch(), time.perf_counter()
     watch.start()
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    compiled = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=compiled)
     seconds = time.perf_counter() - begun
     watch.done.set()
     watch.join()

@@ -96,6 +96,7 @@ class AsyncpgExecutor(Executor):
         from trek_asyncpg._before import Before  # noqa: PLC0415
         from trek_asyncpg._failure import UnitFailed  # noqa: PLC0415
         from trek_asyncpg._lock import Held  # noqa: PLC0415
+        from trek_asyncpg._onlooker import Onlooker  # noqa: PLC0415
         from trek_asyncpg._whole import Whole  # noqa: PLC0415
         from trek_asyncpg._whole_query import whole_units  # noqa: PLC0415
         from trek_core.plugin import Done, Failed, Started  # noqa: PLC0415
@@ -109,7 +110,8 @@ class AsyncpgExecutor(Executor):
             yield Failed(pairs[0][0], failed.failure)
             return
         held = self._held or Held()
-        whole = Whole(self._connection, made, self._nested, pooled, self._settings.together, held.release)
+        onlooker = None if pooled else Onlooker(self._beside, self._connection.get_server_pid())
+        whole = Whole(self._connection, made, self._nested, pooled, self._settings.together, held.release, onlooker)
         result: Result | None = None
         try:
             with _callbacks.kept(self._connection):
@@ -120,4 +122,6 @@ class AsyncpgExecutor(Executor):
             if not isinstance(result, Done):
                 for unit in made:
                     await unit.tidy()
+            if onlooker:
+                await onlooker.close()
             await self._connection.reload_schema_state()

@@ -17,16 +17,33 @@ import asyncpg
 from trek_asyncpg import _escape, _failure
 from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import WHERE_MARKED, Message
+from trek_asyncpg._patience import STOPPED
 from trek_asyncpg._sending import Sending
 from trek_asyncpg._several import COMMITTED, set_done
 from trek_asyncpg._unit import GONE, Unit, lost_the_race
+from trek_asyncpg._watched import watched
 from trek_asyncpg._whole_query import Query, queries
 from trek_asyncpg._wire import rows, to_the_end
-from trek_core.plugin import Call, Done, Failed, Failure, Lost, Result, Sql, Started, dataclass, field, replace, script
+from trek_core.plugin import (
+    Blocked,
+    Call,
+    Done,
+    Failed,
+    Failure,
+    Lost,
+    Result,
+    Sql,
+    Started,
+    dataclass,
+    field,
+    replace,
+    script,
+)
 
 if TYPE_CHECKING:
     from asyncpg.transaction import Transaction
 
+    from trek_asyncpg._onlooker import Onlooker
     from trek_asyncpg._types import Connection
     from trek_core.plugin import Statement
 
@@ -48,6 +65,7 @@ class Whole:
     """One transaction of several units.
 
     most: of so many units a query may be. release: statements that give up the lock behind the COMMIT; empty once they ran.
+    onlooker: tells who is in the way; None where nobody can.
     """
 
     connection: Connection
@@ -56,11 +74,13 @@ class Whole:
     pooled: bool
     most: int
     release: list[str]
+    onlooker: Onlooker | None = None
     _name: str = field(default_factory=lambda: secrets.token_hex(8))
     _transaction: Transaction | None = None
     _number: str = ""
     _sending: Sending | None = None
     _committed: bool = False
+    _blocked: Blocked | None = None
 
     async def run(self) -> AsyncGenerator[Result]:
         """`Started` before what is sent together, `Done` of all of them at the end; or one `Failed` or `Lost`."""
@@ -74,7 +94,9 @@ class Whole:
                     begun.add(query.begins[0])
                     yield Started(self.units[query.begins[0]].action, len(query.begins))
                 since = time.monotonic()
-                await self._send(query)
+                async with contextlib.aclosing(self._watched(query, since)) as waiting:
+                    async for blocked in waiting:
+                        yield blocked
                 spent.append((query.units, time.monotonic() - since))
         except Stopped as stopped:
             yield self._judged(self.units[stopped.number], stopped.failure)
@@ -122,6 +144,29 @@ class Whole:
             begin, end = (script.BEGIN,), (*end, script.COMMIT, *map(Sql, self.release))
         most = 1 if self.pooled else self.most
         return queries(self.units, begin, end, most, settle=not self.nested, marked=not self.pooled)
+
+    async def _watched(self, query: Query, since: float) -> AsyncGenerator[Blocked]:
+        """Sends the query, and tells meanwhile who is in the way of it. Raises what sending raises."""
+        self._blocked, onlooker = None, self.onlooker
+        numbers = [query.other[0]] if query.other else query.units
+        if onlooker is None or not numbers:
+            await self._send(query)
+            return
+        action = self.units[numbers[0]].action
+
+        async def look() -> Blocked | None:
+            seen = await onlooker.look()
+            if seen is None:
+                return None
+            return Blocked(action, time.monotonic() - since, seen.blockers, phase=seen.phase)
+
+        async with contextlib.aclosing(watched(lambda: self._send(query), look, soon=False)) as told:
+            async for one in told:
+                if isinstance(one, Blocked):
+                    self._blocked = one
+                    yield one
+                elif error := one.cancelled or one.error:
+                    raise error
 
     async def _send(self, query: Query) -> None:
         if query.other:
@@ -185,8 +230,9 @@ class Whole:
         return 0
 
     # ----------------------------------------------------------------------- failures
-    @staticmethod
-    def _judged(unit: Unit, failure: Failure) -> Failed | Lost:
+    def _judged(self, unit: Unit, failure: Failure) -> Failed | Lost:
+        if failure.sqlstate in STOPPED:
+            failure = replace(failure, blocked=self._blocked)
         return Lost(unit.action, failure) if lost_the_race(unit, failure) else Failed(unit.action, failure)
 
     def _stopped(self, number: int, failure: Failure, among: int = 1, *, ends: bool = False) -> Stopped:

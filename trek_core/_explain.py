@@ -28,13 +28,13 @@ def explain(
 ) -> str:
     """The whole message, several lines. nested: it ran inside the caller's transaction."""
     others, way_on = _others(plan, action, failure), _way_on(action, failure, store)
+    waited = _waited(failure)
     if plan.as_one and failure.outcome != "partial":
         stands = _as_one.stands(plan, action, failure, way_on, nested=nested)
-        return "\n".join([*_what(action, failure, others), "", *stands])
+        return "\n".join([*_what(action, failure, others), "", *waited, *stands])
     stands = _stands(action, failure, others, nested=nested)
     before = [one for one in ran if (one.revision, one.verb) != (action.revision, action.verb)]
     rest = _rest(plan, action.index + len(others), before, nested=nested)
-    waited = _waited(failure)
     return "\n".join([*_what(action, failure, others), "", *waited, *stands, *rest, way_on])
 
 

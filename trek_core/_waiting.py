@@ -51,5 +51,10 @@ def way_round(sqlstate: str, blocked: Blocked | None) -> str:
             f"To end its query: SELECT pg_cancel_backend({first.pid}); or its session: "
             f"SELECT pg_terminate_backend({first.pid});"
         )
-    longer = "Or be more patient: lock-patience (lock_patience=… in Python) has the seconds.\n" if blocked else ""
-    return f"{end}\n{longer}"
+    return f"{end}\n{_longer(blocked) if blocked else ''}"
+
+
+def _longer(blocked: Blocked) -> str:
+    if blocked.attempts > 1:
+        return "Or be more patient: lock-patience (lock_patience=… in Python) has the seconds.\n"
+    return "Or let it wait longer: lock-timeout (lock_timeout=… in Python) has the seconds.\n"

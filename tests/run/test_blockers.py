@@ -79,6 +79,38 @@ async def test_values_of_parameters_are_not_shown_and_long_queries_are_cut(
     assert "secret" not in str(failed.value)
 
 
+@pytest.mark.parametrize("name", ["3_b.sql", "3_b.py"])
+async def test_a_plan_of_one_transaction_tells_who_is_in_the_way(
+    connection: Connection, other: Connection, tmp_path: Path, name: str
+) -> None:
+    python = f"async def upgrade(connection):\n    await connection.execute({ALTER!r})\n"
+    files = {"2_first.sql": "CREATE TABLE first ();", name: ALTER if name.endswith(".sql") else python}
+    folder = await prepared(connection, tmp_path, files)
+    await other.execute(HOLD)
+    ear = Ear()
+    run = asyncio.create_task(migrate(connection, folder, transaction="plan", observers=[ear.observer]))
+    await until(lambda: heard(ear, 1), "the plan tells who is in the way")
+    (who,) = blocked(ear)[0].blockers
+    assert (who.pid, who.query) == (other.get_server_pid(), HOLD)
+    assert blocked(ear)[0].action.revision == ("2" if name.endswith(".sql") else "3")  # the first of its query
+    await other.execute("ROLLBACK")
+    assert [ran.revision for ran in (await run).ran] == ["2", "3"]
+
+
+async def test_a_plan_of_one_transaction_that_waited_too_long_names_who_was_in_the_way(
+    connection: Connection, other: Connection, tmp_path: Path
+) -> None:
+    folder = await prepared(connection, tmp_path, {"2_b.sql": ALTER, "3_c.sql": "CREATE TABLE c ();"})
+    await other.execute(HOLD)
+    with pytest.raises(MigrationFailed) as failed:
+        await migrate(connection, folder, transaction="plan", lock_timeout=4)
+    assert failed.value.failure.blocked is not None
+    assert failed.value.failure.blocked.blockers[0].pid == other.get_server_pid()
+    assert f"server process {other.get_server_pid()} of " in str(failed.value)
+    assert "lock-timeout (lock_timeout=… in Python)" in str(failed.value)  # it is not tried again
+    await other.execute("ROLLBACK")
+
+
 # --------------------------------------------------------------------------- no second connection
 async def test_a_pool_with_nothing_to_spare_is_left_alone_and_the_run_goes_on(
     database: Database, connection: Connection, other: Connection, tmp_path: Path
