@@ -34,8 +34,16 @@ from trek_core.plans import Plan, Report, Status
 if TYPE_CHECKING:
     from trek_core._adopt import Adoption, adopt
     from trek_core._convert import Conversion
+    from trek_core._drift import Difference, Drift, compare
 else:
-    __getattr__ = door(__name__, {"trek_core._adopt": "Adoption adopt", "trek_core._convert": "Conversion"})
+    __getattr__ = door(
+        __name__,
+        {
+            "trek_core._adopt": "Adoption adopt",
+            "trek_core._convert": "Conversion",
+            "trek_core._drift": "Difference Drift compare",
+        },
+    )
 
 __all__ = [
     "Adoption",
@@ -44,7 +52,9 @@ __all__ = [
     "ConnectError",
     "Conversion",
     "Cycle",
+    "Difference",
     "Direction",
+    "Drift",
     "Duplicate",
     "Irreversible",
     "LoadError",
@@ -69,6 +79,7 @@ __all__ = [
     "Unfinished",
     "UnknownRevision",
     "adopt",
+    "compare",
     "execute",
     "plan",
 ]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import asyncpg_trek  # type: ignore[import-untyped]
 import pytest
 from asyncpg_trek.asyncpg import AsyncpgBackend as ToolBackend  # type: ignore[import-untyped]
@@ -151,12 +152,30 @@ async def one_call_after_goose(text: str, reader: Reader, _: object) -> None:
     assert [ran.revision for ran in (await start(reader.connection)).ran] == ["20250101000000"]
 
 
+# --------------------------------------------------------------------------- drift
+async def drift_of_a_copy(text: str, reader: Reader, _: object) -> None:
+    made, copy = "CREATE TABLE users (email text NOT NULL)", f"{reader.database.name}_copy"
+    await reader.connection.execute(made)
+    await reader.connection.execute(f"CREATE DATABASE {copy} TEMPLATE template0")
+    dsn = reader.database.dsn.replace(reader.database.name, copy)
+    try:
+        connection = await asyncpg.connect(dsn)
+        by_hand = "ALTER TABLE users ALTER email DROP NOT NULL; CREATE INDEX users_low ON users (lower(email))"
+        await connection.execute(f"{made}; {by_hand}")
+        await connection.close()
+        told = await (await execute(text, "drift"))["drift"](reader.database.dsn, dsn)
+    finally:
+        await reader.connection.execute(f"DROP DATABASE {copy} WITH (FORCE)")
+    assert f"{told}\n" == block("", "docs/drift.md", 1)
+
+
 RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("README.md", 1): one_call,
     ("README.md", 2): plan_and_execute,
     ("docs/running.md", 1): all_or_nothing,
     ("docs/running.md", 2): in_your_transaction,
     **PLUGIN_RUNS,
+    ("docs/drift.md", 1): drift_of_a_copy,
     ("docs/embedded.md", 1): by_its_dsn,
     ("docs/embedded.md", 2): by_serve,
     ("docs/embedded.md", 3): as_a_fixture,

@@ -1,0 +1,178 @@
+"""Changes of every kind that a migration may make: what was there, the change, the object that is another afterwards."""
+
+from __future__ import annotations
+
+T = "CREATE TABLE t (id int PRIMARY KEY, b text, at timestamptz)"
+F = "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 1'"
+FT = "CREATE FUNCTION ft() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+FE = "CREATE FUNCTION fe() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'"
+PARTED = "CREATE TABLE p (id int, at date) PARTITION BY RANGE (at)"
+PART = "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')"
+FOREIGN = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w"
+
+CHANGES: tuple[tuple[str, str, str], ...] = (
+    # schemas, relations, columns
+    ("", "CREATE SCHEMA app", "schema app"),
+    ("CREATE SCHEMA app", "COMMENT ON SCHEMA app IS 'x'", "schema app"),
+    ("", "REVOKE USAGE ON SCHEMA public FROM PUBLIC", "schema public"),
+    ("", T, "table public.t"),
+    (T, "COMMENT ON TABLE t IS 'people'", "table public.t"),
+    (T, "ALTER TABLE t SET (fillfactor = 70)", "table public.t"),
+    (T, "ALTER TABLE t SET (toast.autovacuum_enabled = off)", "table public.t"),
+    (T, "ALTER TABLE t SET UNLOGGED", "table public.t"),
+    (T, "ALTER TABLE t REPLICA IDENTITY FULL", "table public.t"),
+    (T, "ALTER TABLE t ENABLE ROW LEVEL SECURITY", "table public.t"),
+    (T, "ALTER TABLE t FORCE ROW LEVEL SECURITY", "table public.t"),
+    (T, "GRANT SELECT ON t TO PUBLIC", "table public.t"),
+    (T, "REVOKE INSERT ON t FROM CURRENT_USER", "table public.t"),
+    (T, "ALTER TABLE t OWNER TO pg_monitor", "table public.t"),
+    (f"{T}; CREATE TABLE c (id int NOT NULL, b text, at timestamptz)", "ALTER TABLE c INHERIT t", "table public.c"),
+    ("CREATE TYPE r AS (a int); CREATE TABLE t (a int)", "ALTER TABLE t OF r", "table public.t"),
+    (PARTED, PART, "table public.p1"),
+    (f"{PARTED}; {PART}", "ALTER TABLE p DETACH PARTITION p1", "table public.p1"),
+    (T, "ALTER TABLE t ADD x int", "column public.t.x"),
+    (T, "ALTER TABLE t RENAME b TO x", "column public.t.b"),
+    (T, "ALTER TABLE t ALTER b TYPE varchar(5)", "column public.t.b"),
+    (T, "ALTER TABLE t ALTER b SET NOT NULL", "column public.t.b"),
+    (T, "ALTER TABLE t ALTER b SET DEFAULT 'x'", "column public.t.b"),
+    (T, 'ALTER TABLE t ALTER b TYPE text COLLATE "C"', "column public.t.b"),
+    (T, "ALTER TABLE t ALTER b SET STORAGE EXTERNAL", "column public.t.b"),
+    (T, "ALTER TABLE t ALTER b SET COMPRESSION pglz", "column public.t.b"),
+    (T, "ALTER TABLE t ALTER b SET STATISTICS 7", "column public.t.b"),
+    (T, "ALTER TABLE t ALTER b SET (n_distinct = 7)", "column public.t.b"),
+    (T, "ALTER TABLE t ALTER id ADD GENERATED ALWAYS AS IDENTITY", "column public.t.id"),
+    (T, "ALTER TABLE t ADD g int GENERATED ALWAYS AS (id + 1) STORED", "column public.t.g"),
+    (T, "GRANT UPDATE (b) ON t TO PUBLIC", "column public.t.b"),
+    (T, "COMMENT ON COLUMN t.b IS 'x'", "column public.t.b"),
+    # indexes, constraints and the rest of a table
+    (T, "CREATE INDEX i ON t (lower(b)) WHERE id > 1", "index public.i"),
+    (f"{T}; CREATE INDEX i ON t (b)", "ALTER INDEX i SET (fillfactor = 70)", "index public.i"),
+    (f"{T}; CREATE INDEX i ON t (b)", "ALTER TABLE t CLUSTER ON i", "index public.i"),
+    (
+        f"{T}; CREATE INDEX i ON t (b)",
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass",
+        "index public.i",
+    ),
+    (
+        f"{PARTED}; {PART}; CREATE INDEX i ON ONLY p (id); CREATE INDEX i1 ON p1 (id)",
+        "ALTER INDEX i ATTACH PARTITION i1",
+        "index public.i1",
+    ),
+    (T, "ALTER TABLE t DROP CONSTRAINT t_pkey", "constraint t_pkey on public.t"),
+    (T, "ALTER TABLE t ADD CONSTRAINT k CHECK (id > 0) NOT VALID", "constraint k on public.t"),
+    (
+        f"{T}; ALTER TABLE t ADD CONSTRAINT k CHECK (id > 0) NOT VALID",
+        "ALTER TABLE t VALIDATE CONSTRAINT k",
+        "constraint k on public.t",
+    ),
+    (T, "ALTER TABLE t ADD CONSTRAINT k UNIQUE (b) DEFERRABLE", "constraint k on public.t"),
+    (T, "ALTER TABLE t ADD CONSTRAINT k EXCLUDE USING btree (b WITH =)", "constraint k on public.t"),
+    (T, "ALTER TABLE t ADD r int CONSTRAINT k REFERENCES t ON DELETE CASCADE", "constraint k on public.t"),
+    (f"{T}; {FT}", "CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION ft()", "trigger tr on public.t"),
+    (
+        f"{T}; {FT}; CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION ft()",
+        "ALTER TABLE t DISABLE TRIGGER tr",
+        "trigger tr on public.t",
+    ),
+    (T, "CREATE RULE ru AS ON DELETE TO t DO INSTEAD NOTHING", "rule ru on public.t"),
+    (T, "CREATE POLICY mine ON t FOR SELECT USING (id > 1)", "policy mine on public.t"),
+    (
+        f"{T}; CREATE POLICY mine ON t FOR SELECT USING (id > 1)",
+        "ALTER POLICY mine ON t USING (id > 2)",
+        "policy mine on public.t",
+    ),
+    (f"{T}; CREATE POLICY mine ON t", "ALTER POLICY mine ON t TO pg_monitor", "policy mine on public.t"),
+    (T, "CREATE STATISTICS s (ndistinct) ON id, b FROM t", "statistics object public.s"),
+    (
+        f"{T}; CREATE STATISTICS s (ndistinct) ON id, b FROM t",
+        "ALTER STATISTICS s SET STATISTICS 7",
+        "statistics object public.s",
+    ),
+    (T, "CREATE VIEW v AS SELECT id FROM t", "view public.v"),
+    (
+        f"{T}; CREATE VIEW v AS SELECT id FROM t",
+        "CREATE OR REPLACE VIEW v AS SELECT id FROM t WHERE id > 1",
+        "view public.v",
+    ),
+    (f"{T}; CREATE VIEW v AS SELECT id FROM t", "ALTER VIEW v SET (security_barrier)", "view public.v"),
+    (T, "CREATE MATERIALIZED VIEW m AS SELECT id FROM t", "materialized view public.m"),
+    ("", "CREATE SEQUENCE q", "sequence public.q"),
+    ("CREATE SEQUENCE q", "ALTER SEQUENCE q INCREMENT 5 CYCLE", "sequence public.q"),
+    (f"CREATE SEQUENCE q; {T}", "ALTER SEQUENCE q OWNED BY t.id", "sequence public.q"),
+    # functions and types
+    ("", F, "function public.f(integer)"),
+    (F, F.replace("CREATE", "CREATE OR REPLACE").replace("SELECT 1", "SELECT 2"), "function public.f(integer)"),
+    (F, "ALTER FUNCTION f SET work_mem = '8MB'", "function public.f(integer)"),
+    (F, "ALTER FUNCTION f IMMUTABLE", "function public.f(integer)"),
+    (F, "REVOKE EXECUTE ON FUNCTION f FROM PUBLIC", "function public.f(integer)"),
+    ("", "CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN NULL; END'", "procedure public.p()"),
+    ("", "CREATE AGGREGATE g(int) (SFUNC = int4pl, STYPE = int)", "aggregate public.g(integer)"),
+    (
+        "CREATE AGGREGATE g(int) (SFUNC = int4pl, STYPE = int)",
+        "CREATE OR REPLACE AGGREGATE g(int) (SFUNC = int4mi, STYPE = int)",
+        "aggregate public.g(integer)",
+    ),
+    ("CREATE TYPE mood AS ENUM ('sad', 'happy')", "ALTER TYPE mood ADD VALUE 'ok' BEFORE 'happy'", "type public.mood"),
+    ("CREATE TYPE pair AS (x int, y int)", "ALTER TYPE pair ALTER ATTRIBUTE y TYPE text", "type public.pair"),
+    ("CREATE DOMAIN d AS text", "ALTER DOMAIN d SET DEFAULT 'x'", "type public.d"),
+    ("CREATE DOMAIN d AS text", "ALTER DOMAIN d SET NOT NULL", "type public.d"),
+    ("CREATE DOMAIN d AS text", "ALTER DOMAIN d ADD CONSTRAINT k CHECK (VALUE <> '')", "constraint k on public.d"),
+    ("", "CREATE TYPE r AS RANGE (subtype = float8, subtype_diff = float8mi)", "type public.r"),
+    ("", "CREATE TYPE shell", "type public.shell"),
+    (
+        "",
+        "CREATE OPERATOR |+| (LEFTARG = int, RIGHTARG = int, FUNCTION = int4pl)",
+        "operator public.|+|(integer,integer)",
+    ),
+    ("", "CREATE OPERATOR FAMILY fam USING btree", "operator family public.fam USING btree"),
+    ("", "CREATE OPERATOR CLASS oc FOR TYPE int USING btree AS OPERATOR 1 <", "operator class public.oc USING btree"),
+    (
+        f"CREATE TYPE mood AS ENUM ('sad'); {F.replace('a int', 'a mood')}",
+        "CREATE CAST (mood AS int) WITH FUNCTION f",
+        "cast (public.mood AS integer)",
+    ),
+    ("", "CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler", "access method heap2"),
+    ("", "CREATE LANGUAGE mine HANDLER plpgsql_call_handler", "language mine"),
+    # text, foreign data, what is of the whole database
+    ("", "CREATE COLLATION c (provider = libc, locale = 'C')", "collation public.c"),
+    ("", "CREATE CONVERSION c FOR 'UTF8' TO 'LATIN1' FROM utf8_to_iso8859_1", "conversion public.c"),
+    ("", "CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple)", "text search dictionary public.d"),
+    (
+        "CREATE TEXT SEARCH CONFIGURATION g (PARSER = default)",
+        "ALTER TEXT SEARCH CONFIGURATION g ADD MAPPING FOR word WITH simple",
+        "text search configuration public.g",
+    ),
+    ("", FOREIGN, "server s"),
+    (FOREIGN, "ALTER SERVER s OPTIONS (host 'h')", "server s"),
+    (FOREIGN, "CREATE USER MAPPING FOR PUBLIC SERVER s", "user mapping public on server s"),
+    (FOREIGN, "CREATE FOREIGN TABLE ft (a int) SERVER s", "foreign table public.ft"),
+    (
+        f"{FOREIGN}; CREATE FOREIGN TABLE ft (a int) SERVER s",
+        "ALTER FOREIGN TABLE ft OPTIONS (x 'y')",
+        "foreign table public.ft",
+    ),
+    ("", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC", "default acl for role postgres on tables"),
+    (
+        "",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO PUBLIC",
+        "default acl for role postgres in schema public on sequences",
+    ),
+    ("", "CREATE PUBLICATION pub", "publication pub"),
+    (
+        f"{T}; CREATE PUBLICATION pub",
+        "ALTER PUBLICATION pub ADD TABLE t",
+        "publication relation public.t in publication pub",
+    ),
+    (FE, "CREATE EVENT TRIGGER ev ON ddl_command_end EXECUTE FUNCTION fe()", "event trigger ev"),
+    (
+        f"{FE}; CREATE EVENT TRIGGER ev ON ddl_command_end EXECUTE FUNCTION fe()",
+        "ALTER EVENT TRIGGER ev DISABLE",
+        "event trigger ev",
+    ),
+    ("", "DROP EXTENSION plpgsql", "extension plpgsql"),
+    (
+        "",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = ''8MB''', current_database()); END $$",
+        "database settings",
+    ),
+)
