@@ -101,6 +101,27 @@ class HistoryTable:
             f" CROSS JOIN LATERAL (SELECT xmin::text AS xid, {', '.join(_NAMES)} FROM {self.name}) t"
         )
 
+    def unmoved(self, history: History) -> Sql:
+        """Fails unless there is no table, or exactly these rows. By a digest: which rows, in which order, and their states."""
+        from hashlib import md5  # noqa: PLC0415 - only when a plan is printed
+
+        told = "; nothing was changed: make the script anew with trek plan --sql"
+        there = f"pg_catalog.to_regclass({quote_literal(self.name)}) IS NOT NULL"
+        if not history.exists:
+            made_for = f"trek: this script was made for a database without {self.identity}, and here is one{told}"
+            return _raising(there, made_for)
+        lines = [f"{row.data['seq']} {row.verb} {row.revision} {row.state}" for row in history.rows]
+        digest = md5("\n".join(lines).encode(), usedforsecurity=False).hexdigest()
+        found = (
+            "(SELECT pg_catalog.md5(pg_catalog.convert_to(COALESCE(pg_catalog.string_agg(pg_catalog.concat_ws(' ', seq, verb,"
+            f" revision, state), E'\\n' ORDER BY seq), ''), 'UTF8')) FROM {self.name})"
+        )
+        newest = f", the newest of which is {lines[-1]!r}" if lines else ""
+        made_for = (
+            f"trek: this script was made for another history: {self.identity} with {len(lines)} rows{newest}{told}"
+        )
+        return _raising(f"{found} <> {quote_literal(digest)}", made_for)
+
     # ----------------------------------------------------------------------- understanding
     def history(self, rows: Rows | None, facts: Facts) -> History:
         head = next((row for row in rows or () if "head" in row), None)
@@ -165,3 +186,8 @@ def _key(table: str) -> str:
     """The primary key's name, which is an index's too: two histories of one schema need two."""
     name = f"{table}_key"
     return name if len(name.encode()) <= NAME_BYTES else f"trek_{advisory_key(table) % 2**64:x}_key"
+
+
+def _raising(condition: str, message: str) -> Sql:
+    raised = f"RAISE EXCEPTION USING MESSAGE = {quote_literal(message)}"
+    return Sql(f"DO {quote_literal(f'BEGIN IF {condition} THEN {raised}; END IF; END')}")

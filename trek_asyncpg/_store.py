@@ -76,6 +76,10 @@ class NativeStore(VersionStore):
             return self._table.made()
         return (Sql(self._table.altered(history.lacks)),) if history.lacks else ()
 
+    def unmoved(self, history: History) -> Sql:
+        """For a script that somebody runs later, or elsewhere: it fails unless the table holds these rows."""
+        return self._table.unmoved(history)
+
     # ----------------------------------------------------------------------- writing
     def record(self, action: Action, history: History) -> Record:
         from trek_core.plugin import Guard, Record  # noqa: PLC0415 - as above

@@ -60,9 +60,10 @@ class Plan:
     def sql(self) -> str:
         """The script that carries the plan out, history writes included, for psql in a session of its own.
 
-        It stops at a migration in Python, which only trek can run.
+        It fails before it does anything where the history is not the one of the plan, or a run of trek is at work.
+        Raises `PlanError` for what only trek can run, such as a migration in Python, with what to run in which order.
         """
-        from trek_core.script import render  # noqa: PLC0415 - only when a plan is printed
+        from trek_core._deploy import render  # noqa: PLC0415 - only when a plan is printed
 
         return render(self)
 

@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trek_core.model import Action, Body, Call, Copy, Piece, Record, Sql, Statement
-from trek_core.text import quote_literal
+from trek_core.model import Action, Body, Call, Copy, Piece, Sql, Statement
 
 if TYPE_CHECKING:
-    from trek_core.plans import Plan
+    from trek_core.model import Record
 
 BEGIN = Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
 COMMIT = Sql("COMMIT")
@@ -38,7 +37,6 @@ Those declared INITIALLY IMMEDIATE are looked for until there are none, and agai
 LOOK_AGAIN = Sql(f"SELECT pg_catalog.set_config('{IMMEDIATE}', '', true)")
 _DEFERRABLE = re.compile("deferrable", re.IGNORECASE)
 
-LINE_END = "\n"
 _SETS = re.compile(r"(?:RE)?SET\b", re.IGNORECASE)
 
 SEPARATOR = "\n;\n"
@@ -135,32 +133,6 @@ def queries(action: Action, record: Record, *, ended: bool = False) -> Iterator[
         yield waiting
 
 
-def render(plan: Plan) -> str:
-    """The plan as a script for psql, in a session of its own.
-
-    It stops at the first error, and at the first migration in Python, which only trek can run.
-    """
-    return "\n".join(_lines(plan))
-
-
-def _lines(plan: Plan) -> Iterator[str]:
-    yield f"-- trek: {len(plan.actions)} to run, target {plan.target}; for psql"
-    yield "\\set ON_ERROR_STOP on"
-    if plan.as_one:
-        yield from _as_one(plan)
-        return
-    for action, record in zip(plan.actions, plan.records, strict=True):
-        yield f"\n-- {action.verb} {action.name}"
-        if reason := _only_trek(action):
-            yield _stop(reason)
-            return
-        if action.mode == "transaction":
-            yield from map(_text, (BEGIN, *opening(action, record), *statements(action), SETTLE))
-            yield from map(_text, (*_reset(action), *record.finish, COMMIT))
-        else:
-            yield from _outside(action, record)
-
-
 def settle(action: Action) -> tuple[Sql, ...]:
     """What stands behind the body of a migration that shares its transaction: nothing, if it has none."""
     if action.body is None:
@@ -169,69 +141,7 @@ def settle(action: Action) -> tuple[Sql, ...]:
     return (SETTLE, LOOK_AGAIN) if makes else (SETTLE,)
 
 
-def _as_one(plan: Plan) -> Iterator[str]:
-    yield _text(BEGIN)
-    for action, record in zip(plan.actions, plan.records, strict=True):
-        yield f"\n-- {action.verb} {action.name}"
-        yield from map(_text, DEFER if action.index else ())
-        if reason := _only_trek(action):
-            yield _stop(reason)
-            return
-        yield from map(_text, (*opening(action, record), *statements(action), *settle(action)))
-        yield from map(_text, (*(_reset(action) or _unlimited(action)), *record.finish))
-    yield "\n" + _text(COMMIT)
-
-
-def _outside(action: Action, record: Record) -> Iterator[str]:
-    last = len(tuple(queries(action, record)))
-    for number, query in enumerate(queries(action, record), 1):
-        if number == last:
-            yield from map(_text, _reset(action))
-        yield from map(_text, (BEGIN, *query, COMMIT) if len(query) > 1 else query)
-
-
-def _reset(action: Action) -> tuple[Sql, ...]:
-    """What trek does by comparing with what it found: a session of psql's own has nothing to lose."""
-    if not changes_settings(action.body):
-        return ()
-    return tuple(Sql(f"RESET {what}") for what in ("SESSION AUTHORIZATION", "ROLE", "ALL"))
-
-
-def _unlimited(action: Action) -> tuple[Sql, ...]:
-    """Takes the body's timeouts away, which would last to the end of the transaction."""
-    given = limits(action.body.lock_timeout, action.body.statement_timeout) if action.body else ()
-    return tuple(Sql(f"RESET {sql.text.split()[2]}") for sql in given)
-
-
-def _stop(reason: str) -> str:
-    """Fails in psql, before anything of the action is recorded."""
-    return f"DO {quote_literal(f'BEGIN RAISE EXCEPTION USING MESSAGE = {quote_literal(reason)}; END')};"
-
-
-def _only_trek(action: Action) -> str:
-    """Why psql cannot run it."""
-    call = next((s for s in statements(action) if isinstance(s, Call)), None)
-    if call is None and (action.resume is None or action.resume.open is None):
-        return ""
-    why = (
-        f"is Python ({call.file}:{call.line})"
-        if call
-        else f"was begun, and what became of statement {goes_on_at(action)} must be looked at"
-    )
-    return f"{action.name} {why}: run it with trek migrate, then go on with a new script"
-
-
 def goes_on_at(action: Action) -> str:
     """The statement at which an action that resumes goes on: "3 of 5"; empty for one that begins anew."""
     resume, total = action.resume, len(statements(action))
     return f"{min(resume.done + 1, total)} of {total}" if resume else ""
-
-
-def _text(statement: Statement) -> str:
-    if isinstance(statement, Call):  # of a store that keeps its history elsewhere
-        return f"-- {statement.name} runs here"
-    if isinstance(statement, Copy):
-        data = b"".join(statement.chunks()).decode()
-        return f"{statement.text};\n{data}{'' if data.endswith(LINE_END) or not data else LINE_END}\\."
-    text = statement.read() if isinstance(statement, Piece) else statement.text
-    return text + ("\n;" if "--" in text.rpartition("\n")[2] else ";")

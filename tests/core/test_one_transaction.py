@@ -154,11 +154,6 @@ async def test_in_memory_a_plan_is_all_or_nothing(tmp_path: Path) -> None:
 
 
 # --------------------------------------------------------------------------- the script
-async def test_the_script_of_such_a_plan_is_one_transaction(tmp_path: Path) -> None:
-    script = (await planned(tmp_path, {**THREE, "0002_2.sql": "-- trek: lock-timeout 2s\nSELECT 2;"})).sql()
-    assert script.count("BEGIN ISOLATION LEVEL READ COMMITTED;") == 1
-    assert script.rstrip().endswith("\nCOMMIT;")
-    assert script.count("COMMIT;") == 1
-    assert script.count("SET CONSTRAINTS ALL IMMEDIATE;") == 3
-    assert script.count("SET CONSTRAINTS ALL DEFERRED;") == 2
-    assert script.index("SET LOCAL lock_timeout") < script.index("RESET lock_timeout;") < script.index("up 3;")
+async def test_no_script_is_made_where_the_history_is_not_written_in_sql(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match=r"0001 1: its history is not written in SQL \(create .*\n"):
+        (await planned(tmp_path, THREE)).sql()

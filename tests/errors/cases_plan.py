@@ -91,6 +91,10 @@ async def shrunk(stage: Stage) -> None:
     await stage.other.execute("DELETE FROM trek_history WHERE revision = '0002'")
 
 
+async def script(stage: Stage) -> object:
+    return (await Migrator(AsyncpgBackend(stage.connection), "migrations").plan()).sql()
+
+
 TARGETS = (
     Case(
         "unknown-target",
@@ -199,6 +203,13 @@ DATABASES = (
         {**USERS, **ORDERS, **BILLS},
         shown,
         apply_shown,
+    ),
+    Case(
+        "python-in-a-script",
+        PlanError,
+        ("0002 names", "it is Python (migrations/0002_names.py:1)", "trek plan +1 --sql", "trek migrate +1"),
+        {**USERS, "0002_names.py": "async def upgrade(connection):\n    pass\n", **BILLS},
+        act=script,
     ),
     Case(
         "history-lost-rows",

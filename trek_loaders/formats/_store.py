@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from trek_loaders.formats._settings import TableSettings
 
+LAST = 20
+"""Revisions that must be there: two histories of one folder that differ mostly do so at their ends."""
+
 
 class ToolStore(VersionStore):
     """Finds, reads and checks the table of a tool. A subclass says what its rows mean, and how they are written.
@@ -59,6 +62,11 @@ class ToolStore(VersionStore):
     @property
     def identity(self) -> str:
         return self.place.identity
+
+    @property
+    def another(self) -> str:
+        """For a script that meets another history than it was made for."""
+        return f"this script was made for another history than this {self.identity}: make it anew with trek plan --sql"
 
     def query(self) -> Sql:
         return self.place.query()
@@ -145,6 +153,18 @@ class RowStore(ToolStore):
         check = self.place.check(history, still, message)
         late = self.place.late(history, still, too_late(action), *writes)
         return Record(begin=(check,), finish=(late,), guard=guard, history=following)
+
+    def unmoved(self, history: History) -> Sql:
+        """For a script that somebody runs later, or elsewhere: it fails unless what was applied last is applied there.
+
+        What is not applied yet each step sees to by itself.
+        """
+        last = [row.revision for row in history.rows if row.verb != "revert" and row.state == "done"][-LAST:]
+        there = [self.there((revision,), history) for revision in dict.fromkeys(last)]
+        message = (
+            f"this script was made for another history than that of {self.identity}: make it anew with trek plan --sql"
+        )
+        return self.place.check(history, " AND ".join(there) or "true", message)
 
     @abstractmethod
     def picks(self, revision: str) -> str:

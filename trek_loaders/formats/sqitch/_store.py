@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from trek_core.plugin import HistoryRow, Record, Sql, dataclass, quote_ident, quote_literal, replace, state_of
-from trek_loaders.formats._store import ToolStore
+from trek_loaders.formats._store import LAST, ToolStore
 from trek_loaders.formats._table import do, marked_at, moment
 from trek_loaders.formats.sqitch._layout import CHANGE
 from trek_loaders.formats.sqitch._plan import Change, Line, id_of
@@ -101,6 +101,13 @@ class SqitchStore(ToolStore):
         return ()
 
     # ----------------------------------------------------------------------- writing
+    def unmoved(self, history: History) -> Sql:
+        """For a script that somebody runs later, or elsewhere: it fails unless what was deployed last is deployed there."""
+        last = [row.data["change_id"] for row in history.rows][-LAST:]
+        table = f"{self._tables(history)}.changes"
+        there = [f"EXISTS (SELECT FROM {table} WHERE change_id = {quote_literal(one)})" for one in last]
+        return self.place.check(history, " AND ".join(there) or "true", self.another)
+
     def record(self, action: Action, history: History) -> Record:
         """In a transaction the rows come first, so that of two runners one loses; outside one they come after the script."""
         change = self._change(action.entry, action.revision)
