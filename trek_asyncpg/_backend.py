@@ -21,7 +21,8 @@ class AsyncpgBackend(Backend):
     """A database reached through asyncpg: a connection or a pool that stays yours, or a DSN (also `embedded:FOLDER`).
 
     schema: where the history table lies (default: public); a short form of ``store_settings={"schema": …}``.
-    format: layout and store of one name ("native", "asyncpg-trek"); `layout` and `store` pick one alone.
+    format: layout and store of one name ("asyncpg-trek"), None is "native"; `layout` and `store` pick one alone. "native" said
+    aloud: begin trek's own history beside that of another tool, whose files these may be, and which is refused else.
     plugins: modules or objects with hooks, beside those that are installed. disable_plugins: names of those to leave out.
     expect_database: the database's name, its identity as `trek status --json` shows it, or "same", the one that the history
     names: a run in another one is refused.
@@ -33,7 +34,7 @@ class AsyncpgBackend(Backend):
         database: Database,
         schema: str | None = None,
         *,
-        format: str = "native",  # noqa: A002
+        format: str | None = None,  # noqa: A002
         layout: str | None = None,
         store: str | VersionStore | None = None,
         layout_settings: Mapping[str, object] | None = None,

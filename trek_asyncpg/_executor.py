@@ -30,6 +30,7 @@ class AsyncpgExecutor(Executor):
         self._settings = settings or RunSettings()
         self._second = second
         self._facts: Facts | None = None
+        self._absent = False
         self._snapshot: Snapshot | None = None
         self._held: Held | None = None
 
@@ -49,8 +50,9 @@ class AsyncpgExecutor(Executor):
 
     # ----------------------------------------------------------------------- reading and locking
     async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
-        """One round trip; inside the caller's transaction two more, for a savepoint."""
-        self._facts, found = await _reading.read(self._connection, query)
+        """One round trip; inside the caller's transaction two more, for a savepoint. After a missing table all of the facts."""
+        self._facts, found = await _reading.read(self._connection, query, first=self._absent)
+        self._absent = found is None
         return self._facts, found
 
     @asynccontextmanager
@@ -62,9 +64,12 @@ class AsyncpgExecutor(Executor):
         from trek_asyncpg._session import Snapshot  # noqa: PLC0415
         from trek_core.plugin import Locked, RowLock  # noqa: PLC0415
 
-        if self._facts is None or not self._facts.database:  # what the driver knew without asking
-            self._facts = await _reading.facts(self._connection)
-        facts, second = self._facts, None if self._facts.pooled else self._beside
+        facts = self._facts
+        if (
+            facts is None or not facts.database or facts.in_transaction != self._nested
+        ):  # what the driver knew, or of before
+            facts = self._facts = await _reading.facts(self._connection)
+        second = None if facts.pooled else self._beside
         if facts.pooled:
             locks = [lock for lock in locks if isinstance(lock, RowLock)]
         async with _lock.hold(self._connection, locks, timeout, waiting, nested=self._nested, second=second) as held:

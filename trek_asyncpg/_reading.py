@@ -36,19 +36,21 @@ NO_TABLE = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
 """The second where a query casts a name in a missing schema to regclass (PostgreSQL 14)."""
 
 
-async def read(connection: Connection, query: Sql) -> tuple[Facts, Rows | None]:
+async def read(connection: Connection, query: Sql, *, first: bool = False) -> tuple[Facts, Rows | None]:
     """Facts and rows in one round trip. Raises `ConfigError` or `ConnectError` for what the server refuses.
 
+    first: there is no history yet, so that what making one needs is asked, too.
     Inside the caller's transaction two more for a savepoint, since a missing table would abort it.
     """
     try:
         ask = _inside if connection.is_in_transaction() else _outside
+        asking = FACTS + (NO_CREATE if first else "")
         try:
-            return await ask(connection, query, FACTS + IDENTITY)
+            return await ask(connection, query, asking + IDENTITY)
         except asyncpg.InsufficientPrivilegeError as error:  # a hardened server
             if "pg_control_system" not in str(error):
                 raise
-            return await ask(connection, query, FACTS)
+            return await ask(connection, query, asking)
     except ANY as error:
         raise _lost(connection, error, "the history was read") or _refused(error) from error
 

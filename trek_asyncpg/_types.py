@@ -29,7 +29,7 @@ class RunOptions(TypedDict, total=False):
 class BackendOptions(RunOptions, total=False):
     """What `AsyncpgBackend` takes by name, and `migrate()` and `status()` pass on to it."""
 
-    format: str
+    format: str | None
     layout: str | None
     store: str | VersionStore | None
     layout_settings: Mapping[str, object] | None

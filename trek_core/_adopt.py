@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from trek_core._adopt_words import DIRECTORY, advice, configuration, told, warnings
 from trek_core._dataclass import dataclass, replace
 from trek_core._migrator import Migrator
-from trek_core._recognise import FITS, OWN_FILE, Candidate, Texts, candidates, holders_query, tables_query, weigh
+from trek_core._recognise import FITS, OWN_FILE, Candidate, Texts, candidates, holders_query, weigh
 from trek_core._session import Session
 from trek_core._signs import FoundTable
+from trek_core._tables import tables_query
 from trek_core._tree import FolderTree
 from trek_core.errors import ConfigError, LoadError, PlanError, PluginError, TrekError
 from trek_core.model import Advisory, RowLock, Sql

@@ -44,7 +44,7 @@ class Settings:
 
     directory: str = "migrations"
     dsn: str | None = None
-    format: str = "native"
+    format: str | None = None
     layout: str | None = None
     store: str | None = None
     layout_settings: Mapping[str, object] = field(default_factory=dict)

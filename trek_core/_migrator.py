@@ -74,7 +74,13 @@ class Migrator:
     async def status(self) -> Status:
         """Where the database stands, revision by revision: one round trip."""
         async with self._runner() as runner:
-            return runner.workspace.status(await runner.history())
+            history = await runner.history()
+            found = runner.workspace.status(history)
+            if not history.exists:
+                from trek_core import _foreign  # noqa: PLC0415 - once in the life of a database
+
+                await _foreign.refuse(runner)
+            return found
 
     async def history(self) -> History:
         """The history's rows, oldest first: one round trip. The folder is not read."""

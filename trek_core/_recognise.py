@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from trek_core._dataclass import dataclass
-from trek_core.text import quote_literal
 
 if TYPE_CHECKING:
     from trek_core._signs import FileSign, FoundTable, Signs, TableSign
@@ -19,8 +18,6 @@ OWN_FILE, OWN_TABLE, FITS, RENAMED = 4, 4, 2, 1
 DISTINCT = 3
 """So many columns tell a table by themselves, whatever its name is, and when somebody has added one."""
 LISTED = 3
-LIKELY = "migrat|version|changelog|revision|history"
-"""A part of the name of a history that somebody has given another name than its tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,23 +127,7 @@ def _has(table: FoundTable, column: str, kinds: tuple[str, ...]) -> bool:
     return column in table.columns and (not kinds or table.columns[column] in kinds)
 
 
-# --------------------------------------------------------------------------- queries
-def tables_query(signs: Iterable[Signs]) -> str:
-    """Tables that may be a history, each with its columns, and how many tables there are."""
-    named = {name for one in signs for sign in one.tables for name in (sign.table, sign.beside, sign.without) if name}
-    names = ", ".join(map(quote_literal, sorted(named)))
-    own = "c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'"
-    tables = "pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    return (
-        "SELECT pg_catalog.jsonb_build_object('schema', n.nspname, 'table', c.relname,"
-        " 'visible', pg_catalog.pg_table_is_visible(c.oid), 'columns',"
-        " (SELECT pg_catalog.jsonb_object_agg(a.attname, pg_catalog.format_type(a.atttypid, NULL))"
-        " FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))"
-        f" FROM {tables} WHERE {own} AND (c.relname IN ({names}) OR c.relname ~* '{LIKELY}')"
-        f" UNION ALL SELECT pg_catalog.jsonb_build_object('tables', count(*)) FROM {tables} WHERE {own}"
-    )
-
-
+# --------------------------------------------------------------------------- a query
 def holders_query(keys: Iterable[int]) -> str:
     listed = ", ".join(str(key) for key in keys)
     return (

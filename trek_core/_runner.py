@@ -21,7 +21,7 @@ from trek_core.model import Facts, History, Rows, Sql
 from trek_core.plans import Plan, Ran, Report
 
 if TYPE_CHECKING:
-    from trek_core import _aftermath, _checks, _records, events
+    from trek_core import _aftermath, _checks, _foreign, _records, events
     from trek_core._workspace import Workspace
     from trek_core.contracts import Executor, Observer
     from trek_core.events import Event, Failed, Lost
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Planner = Callable[[History], Plan]
     Opened = Callable[[], AbstractAsyncContextManager[Offer[Executor]]]
 else:
-    _aftermath, _checks, _records, events = later("_aftermath", "_checks", "_records", "events")
+    _aftermath, _checks, _foreign, _records, events = later("_aftermath", "_checks", "_foreign", "_records", "events")
 
 log = logging.getLogger("trek")
 CONNECTING = 30.0  # seconds beside those for the lock, to ask on another session what became of a lost one
@@ -97,6 +97,8 @@ class Runner:
         with contextlib.suppress(Unfinished):
             plan = planner(history)
             if not any(action.resume for action in plan.actions):
+                if not history.exists and any(action.body for action in plan.actions):
+                    await _foreign.refuse(self)
                 return plan
         async with self._lock(history):
             return planner(await self.history())

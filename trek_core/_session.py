@@ -33,12 +33,12 @@ class Session:
     """The methods of `Executor`, blamed. What happens inside a lock, or between two results, is not the executor's."""
 
     def __init__(self, offer: Offer[Executor]) -> None:
-        self._offer, self._executor = offer, offer.value
+        self._offer, self.executor = offer, offer.value
 
     async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
         where = "Executor.read"
         with blame(self._offer, where):
-            given = await self._executor.read(query)
+            given = await self.executor.read(query)
         if not isinstance(given, tuple) or len(given) != 2 or not isinstance(given[0], Facts):  # noqa: PLR2004
             breach(self._offer, where, f"gave {shown(given)}, want a tuple of Facts and rows")
         if given[1] is not None:
@@ -58,7 +58,7 @@ class Session:
         where = "Executor.lock"
 
         def begin() -> AbstractAsyncContextManager[Locked]:
-            manager = self._executor.lock(locks, timeout, waiting)
+            manager = self.executor.lock(locks, timeout, waiting)
             expect(self._offer, where, manager, AbstractAsyncContextManager)
             return manager
 
@@ -66,10 +66,10 @@ class Session:
 
     def check_runs_as_one(self) -> None:
         """Raises `ConfigError` for an executor that commits each migration by itself, and has nothing else."""
-        if type(self._executor).run_as_one is Executor.run_as_one:
+        if type(self.executor).run_as_one is Executor.run_as_one:
             whose = plugin_words(self._offer.plugin, self._offer.distribution)
             msg = (
-                f'transaction = "plan" was asked for, and the executor {type(self._executor).__name__} of {whose} commits '
+                f'transaction = "plan" was asked for, and the executor {type(self.executor).__name__} of {whose} commits '
                 'each migration by itself: it has no run_as_one.\nNothing was changed. Say transaction = "each".'
             )
             raise ConfigError(msg)
@@ -77,7 +77,7 @@ class Session:
     async def run(self, units: Units, *, as_one: bool = False) -> AsyncGenerator[Result]:
         where, done, last = "Executor.run_as_one" if as_one else "Executor.run", 0, None
         with blame(self._offer, where):
-            results = self._executor.run_as_one(units) if as_one else self._executor.run(units)
+            results = self.executor.run_as_one(units) if as_one else self.executor.run(units)
         expect(self._offer, where, results, AsyncGenerator)
         ended: BaseException | None = None
         try:

@@ -55,18 +55,18 @@ class Workspace:
         self.layout_name = backend.layout_name
         rules = rules or self.layout.value.rules
         self.rules = replace(rules, transaction=transaction or rules.transaction)
-        self.expect_database = backend.expect_database
-        self._host = backend.host
-        self._tree: FolderTree  # listed with the catalog: reading the history needs no folder
+        self.backend, self.expect_database = backend, backend.expect_database
+        self.tree: FolderTree  # listed with the catalog: reading the history needs no folder
         self._catalog: EntryCatalog | None = None
 
     def catalog(self, facts: Facts) -> EntryCatalog:
         """Arranged on first use, with the facts that came with the history. Raises `ConfigError` for an empty folder."""
         if self._catalog is None:
-            self._tree = FolderTree(self.directory, self._host.loader_for, facts, self._host.suffixes())
-            if found := smell(self.layout, self._tree):
+            host = self.backend.host
+            self.tree = FolderTree(self.directory, host.loader_for, facts, host.suffixes())
+            if found := smell(self.layout, self.tree):
                 raise ConfigError(_wrong_layout(self.directory, found))
-            arrangement = arrange(self.layout, self._tree)
+            arrangement = arrange(self.layout, self.tree)
             if not arrangement.entries:
                 raise ConfigError(_empty(self.directory, [f"{i.file}: {i.reason}" for i in arrangement.ignored]))
             self._catalog = build(arrangement)
@@ -87,7 +87,7 @@ class Workspace:
     def _forget(self) -> None:
         """Who has nothing to run needs no files. They go while the collector is paused: it would look at all of them first."""
         self._catalog = None
-        del self._tree
+        del self.tree
 
     def records(self, plan: Plan) -> tuple[Record, ...]:
         """What the store writes around a plan's actions. Raises `PluginError`."""
@@ -169,7 +169,7 @@ class Workspace:
             if entry.skip is None:
                 try:
                     with blame(self.layout, f"Entry.load({entry.revision})"):
-                        entry.load(self._tree)
+                        entry.load(self.tree)
                 except LoadError as error:
                     refused[entry.revision] = error
         return refused
@@ -190,7 +190,7 @@ class Workspace:
         with contextlib.suppress(TrekError):
             hops = [Hop(entry=entry, verb=resume.begun.verb)] if entry else []
             total = (
-                sum(len(script.statements(action)) for action in _actions.build(hops, self._tree, self.layout)) or None
+                sum(len(script.statements(action)) for action in _actions.build(hops, self.tree, self.layout)) or None
             )
         return replace(one, progress=_resuming.came(resume, total))
 
@@ -219,7 +219,7 @@ class Workspace:
 
     def _edited(self, pairs: Sequence[tuple[Entry, HistoryRow]]) -> dict[str, str]:
         """Of the entries whose files were edited since their rows were written: revision -> the file's checksum."""
-        now = checksums([entry for entry, _ in pairs], self._tree, self.layout)
+        now = checksums([entry for entry, _ in pairs], self.tree, self.layout)
         where, changed = "VersionStore.changed", self.store.value.changed
         asked = [(found, row.data) for found, (_, row) in zip(now, pairs, strict=True)]
         answers = called(self.store, lambda _: where, lambda one: changed(*one), asked)
@@ -241,7 +241,7 @@ class Workspace:
         warnings: tuple[str, ...] = (),
     ) -> Plan:
         hops = tuple(hops)
-        actions = _actions.build(hops, self._tree, self.layout) if hops else ()
+        actions = _actions.build(hops, self.tree, self.layout) if hops else ()
         told, transaction = (*history.warnings, *warnings), self.rules.transaction
         later = bool(actions) and not history.exists
         recorded = () if later else records(self.store, actions, history)

@@ -20,7 +20,8 @@ class Backend:
     """An executor and a version store bound to one database, and the format that is spoken there.
 
     open: opens a session, as `ExecutorProvider.connect` does.
-    format: picks layout and store of that name; `layout` and `store` pick one alone.
+    format: picks layout and store of that name, None is "native"; `layout` and `store` pick one alone. Where none is named, a
+    database with the history of another tool, whose files the folder may have, is refused as long as there is no other.
     host: where plugins come from; by default every installed one.
     expect_database: the database's name, its identity as `trek status --json` shows it, or "same", the one that the history
     names: another one is refused.
@@ -31,7 +32,7 @@ class Backend:
         self,
         open: Callable[[], AbstractAsyncContextManager[Executor]],  # noqa: A002
         *,
-        format: str = "native",  # noqa: A002
+        format: str | None = None,  # noqa: A002
         layout: str | None = None,
         store: str | VersionStore | None = None,
         layout_settings: Mapping[str, object] | None = None,
@@ -45,6 +46,7 @@ class Backend:
             raise ConfigError(msg)
         self.expect_database = expect_database or ""
         self._open, self._host, self._executor = open, host, executor
+        self.format_named, format = format is not None, format or "native"  # noqa: A001
         self.layout_name, self._layout_settings = layout or format, layout_settings or {}
         self._store, self._store_settings = store or format, store_settings or {}
         self._sessions: dict[asyncio.Task[Any] | None, Executor] = {}
@@ -58,6 +60,11 @@ class Backend:
     @cached_property
     def store(self) -> Offer[VersionStore]:
         return self.host.store(self._store, self._store_settings)
+
+    @property
+    def store_name(self) -> str:
+        """Empty for a store that was given as an object."""
+        return self._store if isinstance(self._store, str) else ""
 
     @cached_property
     def layout(self) -> Offer[Layout]:

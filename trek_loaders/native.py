@@ -43,6 +43,7 @@ _RETURN, _COLON, _DASH, _PLUS, _SLASH = b"\r:-+/"
 _MIGRATION = r"[0-9][A-Za-z0-9.]*_"
 _MENTIONED = rb"(?i)trek\s*:"
 
+_JOURNAL = "meta/_journal.json"
 _SMELLS_BY_NAME = (
     ("flyway", r"(?s)(?:[VUB][0-9][0-9._]*|R)__.*\.(?i:sql)"),
     ("asyncpg-trek", r"[0-9]{8}_initial_up_\w+\.(?:sql|py)"),
@@ -206,9 +207,11 @@ def smells(tree: Tree) -> str | None:
     Reads only what `arrange` reads as well: nothing of a way down that has a file of its own.
     """
     for file in tree.files:
-        if not (suffix := tree.suffix(file)):
-            continue
         path = file.path
+        if not (suffix := tree.suffix(file)):
+            if path == _JOURNAL:
+                return f"looks like drizzle because of its {path}"
+            continue
         if ("__" in path or "_initial" in path or "do." in path) and (found := _smell_of_name(file)):
             return found
         if suffix.endswith(".py") or (

@@ -1,4 +1,4 @@
-"""Histories that cannot be copied from one tool's table to another's."""
+"""Histories of other tools that stand in the way, or cannot be copied into another one's table."""
 
 from __future__ import annotations
 
@@ -43,6 +43,14 @@ async def by_goose(stage: Stage) -> None:
     await migrator(stage, format="goose").migrate()
 
 
+async def by_sqlx(stage: Stage) -> None:
+    await migrator(stage, format="sqlx").migrate()
+
+
+async def without_a_format(stage: Stage) -> object:
+    return await migrator(stage).migrate()
+
+
 async def dirty(stage: Stage) -> None:
     await migrator(stage, format="golang-migrate").migrate("2")
     await stage.connection.execute("UPDATE schema_migrations SET dirty = true")
@@ -72,6 +80,14 @@ async def swallowed(stage: Stage) -> None:
 
 
 CASES = (
+    Case(
+        "history-of-another-tool",
+        ConfigError,
+        ("history of sqlx, public._sqlx_migrations: 1 row, the last of 1", 'format = "sqlx"', 'format = "native"'),
+        PLAIN,
+        by_sqlx,
+        without_a_format,
+    ),
     Case("convert-nothing", ConfigError, ("goose_db_version was not found", "trek adopt"), GOOSE, act=convert("goose")),
     Case("convert-used-since", PlanError, ("2 is applied", "--from native"), GOOSE, used_since, convert("goose")),
     Case("convert-unfinished", Unfinished, ("2 unfinished", "Settle"), PAIRS, dirty, convert("golang-migrate")),

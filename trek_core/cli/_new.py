@@ -44,7 +44,7 @@ def _contents(settings: Settings, title: str, kind: str) -> Mapping[str, str]:
     from trek_core._host import PluginHost  # noqa: PLC0415
 
     host = PluginHost(blocked=settings.disable_plugins)
-    name = settings.layout or settings.format
+    name = settings.layout or settings.format or "native"
     layout = host.layout(name, settings.layout_settings)
     if layout.value.new is None:
         advice = "make the file with its own tool, or write it by hand as that tool wants it."
