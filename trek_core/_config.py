@@ -39,6 +39,7 @@ class Settings:
     directory: the folder of the migrations. layout, store: one half of another format. out_of_order, missing, changed:
     "refuse", "warn" or "allow". transaction: "each" or "plan". lock_wait: seconds to wait for the migration lock.
     expect_database: the name or the identity of the database, or "same" as the history: another one is refused.
+    new_template: the file that `trek new` begins with.
     Its `repr` shows no password.
     """
 
@@ -56,6 +57,7 @@ class Settings:
     transaction: TransactionChoice | None = None
     lock_wait: float = LOCK_WAIT
     expect_database: str | None = None
+    new_template: str | None = None
     disable_plugins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -90,7 +92,8 @@ def _moved(settings: Settings, folder: Path) -> Settings:
     """The settings with their folders seen from elsewhere than the file's own folder."""
     scheme, colon, data = (settings.dsn or "").partition(":")
     dsn = f"embedded:{folder / data}" if (scheme, colon) == ("embedded", ":") and data else settings.dsn
-    return dataclasses.replace(settings, directory=str(folder / settings.directory), dsn=dsn)
+    template = settings.new_template and str(folder / settings.new_template)
+    return dataclasses.replace(settings, directory=str(folder / settings.directory), dsn=dsn, new_template=template)
 
 
 def _find(start: Path) -> tuple[Path | None, Mapping[str, object]]:

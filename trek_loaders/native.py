@@ -7,7 +7,6 @@ order; `requires` makes it a graph and `replaces` a squash.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from operator import itemgetter
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from trek_core.plugin import (
     Arrangement,
-    ConfigError,
     Direction,
     Entry,
     File,
@@ -29,13 +27,14 @@ from trek_core.plugin import (
     hookimpl,
 )
 from trek_loaders._chain import Draft, expand, parents
-from trek_loaders._names import Key, Named, natural_key, pair_up, read_name, runs
+from trek_loaders._names import Key, Named, natural_key, pair_up, read_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from trek_core.plugin import Tree
     from trek_loaders._directives import Directives
+    from trek_loaders._new import Numbering
 
 _RETURN, _COLON, _DASH, _PLUS, _SLASH = b"\r:-+/"
 """As numbers, which are looked for in a fifth of the time of a text: what has none of them needs no closer look."""
@@ -66,7 +65,7 @@ _SMELLS_BY_CONTENT = (
 @hookimpl
 def trek_register_layouts() -> Iterable[Provider[Layout]]:
     """Offers the layout that a folder has unless the user says otherwise."""
-    layout = Layout(arrange=arrange, smells=smells, new=new)
+    layout = Layout(arrange=arrange, smells=smells, new=new, numbered=lambda way: partial(new, numbering=way))
     return (Provider("native", lambda _settings: layout),)
 
 
@@ -246,49 +245,8 @@ def _smell_of_content(file: File, content: bytes) -> str | None:
 
 
 # --------------------------------------------------------------------------- trek new
-def new(arrangement: Arrangement, title: str, kind: str) -> Mapping[str, str]:
-    """The file of a new revision, after the last one. `kind` is "sql" or "py". Raises `ConfigError`."""
-    slug = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
-    if not slug:
-        msg = f"no file name can be made of the title {title!r}: give it a letter a-z or a digit."
-        raise ConfigError(msg)
-    if kind not in _TEMPLATES:
-        msg = f"the native layout makes no {kind!r} files. It makes: {', '.join(_TEMPLATES)}."
-        raise ConfigError(msg)
-    last = arrangement.entries[-1].revision if arrangement.entries else "0000"
-    return {f"{_next(last)}_{slug}.{kind}": _TEMPLATES[kind].format(title=" ".join(title.split()))}
+def new(arrangement: Arrangement, title: str, kind: str, numbering: Numbering | None = None) -> Mapping[str, str]:
+    """The files of a new revision, after the last one, as the folder has them. Raises `ConfigError`."""
+    from trek_loaders._new import new  # noqa: PLC0415 - `trek new` alone
 
-
-def _next(last: str) -> str:
-    """The last revision with its last number raised by one; after a timestamp the time, if that is later."""
-    parts = runs(last)
-    at = max((at for at, run in enumerate(parts) if run.isdigit()), default=None)
-    if at is None:
-        return f"{last}1"
-    raised = str(int(parts[at]) + 1).zfill(len(parts[at]))
-    if re.fullmatch(r"[0-9]{14}", last):
-        return max(raised, datetime.now(UTC).strftime("%Y%m%d%H%M%S"))
-    return "".join((*parts[:at], raised, *parts[at + 1 :]))
-
-
-_TEMPLATES = {
-    "sql": """\
--- {title}
-
-
--- For a way back, take the first two dashes off the next line and write its statements below.
--- -- trek: down
-""",
-    "py": """\
-# {title}
-
-
-async def upgrade(connection):
-    raise NotImplementedError
-
-
-# For a way back, write this function:
-# async def downgrade(connection):
-#     ...
-""",
-}
+    return new(arrangement, title, kind, numbering)

@@ -237,6 +237,11 @@ def writes_a_file_anew(right: Layout) -> Layout:
     return replace(right, new=new)
 
 
+def numbers_from_the_beginning(right: Layout) -> Layout:
+    first = {"number": "0000", "timestamp": "00000000000001"}
+    return replace(right, numbered=lambda way: lambda arrangement, title, kind: {f"{first[way]}_kit.{kind}": UP})
+
+
 def puts_the_title_into_the_name(right: Layout) -> Layout:
     return replace(right, new=lambda arrangement, title, kind: {f"{_following(arrangement):04}_{title}.{kind}": UP})
 
@@ -328,5 +333,6 @@ ALSO = (
     ("test_a13_new_files_are_one_more_revision", of_native(puts_the_title_into_the_name)),
     ("test_a13_new_files_are_one_more_revision", of_native(lets_a_new_file_run_again)),
     ("test_a13_new_files_are_one_more_revision", of_native(writes_a_file_anew)),
+    ("test_a13_new_files_are_one_more_revision", of_native(numbers_from_the_beginning)),
 )
 """More that a test sees."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -18,41 +20,114 @@ if TYPE_CHECKING:
     from trek_core._host import Offer, PluginHost
     from trek_core.contracts import Layout
 
+    Numbering = Literal["number", "timestamp"]
+
 
 @click.command(
     short_help="Write the files of a new revision.",
-    epilog=examples('trek new "orders by customer"', "trek new backfill --py"),
+    epilog=examples(
+        'trek new "orders by customer"',
+        "trek new backfill --py                Python",
+        "trek new users --timestamp            where several people add migrations",
+        "trek new users --edit                 and open it in $VISUAL or $EDITOR",
+        "trek new audit --template db/table.sql",
+    ),
 )
 @click.argument("title")
 @click.option("--py", is_flag=True, help="A Python file with async def upgrade(connection) and downgrade(connection).")
+@click.option("--number", "numbering", flag_value="number", help="Number it, whatever the folder's habit is.")
+@click.option("--timestamp", "numbering", flag_value="timestamp", help="Name it by the time (UTC).")
+@click.option(
+    "--template", metavar="FILE", help="What the file begins with; {title} becomes the title.  [new-template]"
+)
+@click.option("-e", "--edit", is_flag=True, help="Open the files in $VISUAL or $EDITOR.")
 @common
 @click.pass_context
-def new(context: click.Context, title: str, py: bool) -> None:
-    """Writes the files of a new revision, after the last one, and prints their paths. No database is needed."""
-    settings = given(context).settings()
-    paths = [
-        str(path) for path in write_files(Path(settings.directory), _contents(settings, title, "py" if py else "sql"))
-    ]
-    if given(context).json:
+def new(  # noqa: PLR0917 - click gives them by name
+    context: click.Context, title: str, py: bool, numbering: Numbering | None, template: str | None, edit: bool
+) -> None:
+    """Writes the files of a new revision, after the last one, and prints their paths. No database is needed.
+
+    They are named as those that are there: a number follows a number, a timestamp a timestamp, a pair of files a pair.
+    In the folder of another tool they are what that tool would make.
+    """
+    words = given(context)
+    settings = words.settings()
+    kind, text = _template(settings, template, py=py)
+
+    def contents() -> Mapping[str, str]:
+        found = _contents(settings, title, kind, numbering)
+        return found if text is None else {**found, next(iter(found)): text.replace("{title}", title)}
+
+    contents()  # refused before the folder is made
+    with _alone(Path(settings.directory)):
+        paths = [str(path) for path in write_files(Path(settings.directory), contents())]
+    if words.json:
         document({"created": paths})
     else:
         say("\n".join(paths))
+    if edit:
+        for path in paths:
+            click.edit(filename=path)
 
 
-def _contents(settings: Settings, title: str, kind: str) -> Mapping[str, str]:
+def _template(settings: Settings, template: str | None, *, py: bool) -> tuple[str, str | None]:
+    """What kind the new file is, and what it begins with: of the configuration only a template of that kind."""
+    if template and py and not template.endswith(".py"):
+        msg = f"--py makes a Python file, and the template {template} is none: leave one of them out."
+        raise click.UsageError(msg)
+    kind = "py" if py or (template and template.endswith(".py")) else "sql"
+    chosen = template or settings.new_template
+    if chosen is None or chosen.endswith(".py") != (kind == "py"):
+        return kind, None
+    try:
+        return kind, Path(chosen).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        msg = f"the template {chosen} cannot be read: {reason}"
+        raise ConfigError(msg) from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One `trek new` at a time in a folder, which is made: two at once would both take the next number."""
+    try:
+        import fcntl  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise not_written(error) from error
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _contents(settings: Settings, title: str, kind: str, numbering: Numbering | None) -> Mapping[str, str]:
     from trek_core._blame import blame  # noqa: PLC0415 - with plugins comes pluggy
     from trek_core._host import PluginHost  # noqa: PLC0415
 
     host = PluginHost(blocked=settings.disable_plugins)
     name = settings.layout or settings.format or "native"
     layout = host.layout(name, settings.layout_settings)
-    if layout.value.new is None:
+    make = layout.value.new
+    if make is None:
         advice = "make the file with its own tool, or write it by hand as that tool wants it."
         msg = f"the layout {name!r} writes no new files: {advice}"
         raise ConfigError(msg)
+    if numbering and layout.value.numbered is None:
+        msg = f"the layout {name!r} names its files in its own way: leave --{numbering} out."
+        raise ConfigError(msg)
     arrangement = _arranged(settings.directory, layout, name, host)
     with blame(layout, "Layout.new"):
-        contents = layout.value.new(arrangement, title, kind)
+        if numbering and layout.value.numbered:
+            make = layout.value.numbered(numbering)
+        contents = make(arrangement, title, kind)
     _check(layout, contents)
     return contents
 
@@ -101,6 +176,9 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> list[Path]:
             with path.open("x", encoding="utf-8", newline="\n") as file:
                 file.write(content)
     except OSError as error:
-        msg = f"{error.filename} cannot be written: {error.strerror}"
-        raise ConfigError(msg) from error
+        raise not_written(error) from error
     return paths
+
+
+def not_written(error: OSError) -> ConfigError:
+    return ConfigError(f"{error.filename} cannot be written: {error.strerror}")

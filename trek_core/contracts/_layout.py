@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from trek_core._dataclass import dataclass, field
 from trek_core.model import Arrangement, Direction, Hop, Rules, State
@@ -20,6 +20,7 @@ class Layout:
     smells: "looks like goose because …" if the folder is another tool's.
     route: only where edges, not sets, are the truth; it gets catalog, state, target and direction.
     new: the files `trek new TITLE` writes: name -> content, from the arrangement, the title and the kind ("sql", "py").
+    numbered: another `new`, with numbers or timestamps whatever the folder's habit is. None: the format has one way.
 
     A1. trek calls `smells`, then `arrange`, once a run each, after the history was read and before a plan is made.
     A2. `arrange` gives every revision of the folder once, in the format's order; the order breaks ties.
@@ -33,8 +34,9 @@ class Layout:
     A10. A folder without a file gives an arrangement without an entry.
     A11. Checksums are texts, and others when the way up was edited.
     A12. `smells` gives None for the format's own folders, and the reason as text for another tool's.
-    A13. The files of `new` are not there yet, and fit the folder: arranged with the others they are one more revision, the
-        last of those that run once; where none can be made `new` raises `ConfigError` or `PlanError`.
+    A13. The files of `new`, and of what `numbered` gives, are not there yet, and fit the folder: arranged with the others
+        they are one more revision, the last of those that run once; where none can be made `new` raises `ConfigError` or
+        `PlanError`.
     A14. `route` leads from an empty history to "head", from there back to "base", and nowhere when it is there;
         each `Hop.before` is the `Hop.after` of the one before it.
     """
@@ -44,3 +46,6 @@ class Layout:
     smells: Callable[[Tree], str | None] = lambda tree: None
     route: Callable[[Catalog, State, str, Direction | None], Sequence[Hop]] | None = None
     new: Callable[[Arrangement, str, str], Mapping[str, str]] | None = None
+    numbered: (
+        Callable[[Literal["number", "timestamp"]], Callable[[Arrangement, str, str], Mapping[str, str]]] | None
+    ) = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
+from itertools import product
 from typing import ClassVar
 
 from trek_core._blame import shown
@@ -198,20 +199,18 @@ class LayoutSuite(Suite):
     @needs("new")
     def test_a13_new_files_are_one_more_revision(self) -> None:
         case = made_by(self, "case", LayoutCase, _CASE)
-        new = case.layout.new
-        assert new is not None, f"{look.who(case)} has no `new`: write it, or say why not in `without`"
+        assert case.layout.new is not None, f"{look.who(case)} has no `new`: write it, or say why not in `without`"
         made = 0
         for files in ({}, *(folder.files for folder in case.folders)):
             before = look.arranged(case, case.tree(files)) if files else Arrangement(())
-            for kind in ("sql", "py"):
-                for title in look.TITLES:
-                    with contextlib.suppress(ConfigError, PlanError):
-                        more = look.written(case, new(before, title, kind))
-                        there = sorted(files.keys() & more.keys())
-                        assert not there, f"{look.who(case)}: `new` gave {there}, which the folder has already"
-                        flaw = look.flaw_of_new(case, before, {**files, **more})
-                        assert not flaw, f"{look.who(case)}: with the new {sorted(more)} {flaw}.\n{look.listed(files)}"
-                        made += 1
+            for way, kind, title in product(look.ways_of_new(case), ("sql", "py"), look.TITLES):
+                with contextlib.suppress(ConfigError, PlanError):
+                    more = look.written(case, way(before, title, kind))
+                    there = sorted(files.keys() & more.keys())
+                    assert not there, f"{look.who(case)}: `new` gave {there}, which the folder has already"
+                    flaw = look.flaw_of_new(case, before, {**files, **more})
+                    assert not flaw, f"{look.who(case)}: with the new {sorted(more)} {flaw}.\n{look.listed(files)}"
+                    made += 1
         assert made, f"{look.who(case)}: `new` refused every folder, for both kinds, sql and py"
 
     @needs("route")

@@ -227,6 +227,12 @@ def written(case: LayoutCase, more: object) -> Mapping[str, str]:
     raise AssertionError(msg)
 
 
+def ways_of_new(case: LayoutCase) -> list[Callable[[Arrangement, str, str], Mapping[str, str]]]:
+    """`new`, and what `numbered` gives where there is that."""
+    new, numbered = case.layout.new, case.layout.numbered
+    return [*([new] if new else []), *([numbered("number"), numbered("timestamp")] if numbered else [])]
+
+
 def flaw_of_new(case: LayoutCase, before: Arrangement, files: Files) -> str:
     """What keeps the files from being one more revision, the last of those that run once; nothing if they are."""
     try:
