@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from os import PathLike
 from typing import TYPE_CHECKING
 
 from trek_asyncpg._connect import ConnectSettings, session
-from trek_core import Direction, Migrator, Report, Status
+from trek_core import Direction, Folders, Migrator, Report, Status
 from trek_core.plugin import Backend, Executor, PluginHost, VersionStore
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class AsyncpgBackend(Backend):
         )
 
 
-def _migrator(database: Database, directory: str | PathLike[str], options: MigrateOptions) -> Migrator:
+def _migrator(database: Database, directory: Folders, options: MigrateOptions) -> Migrator:
     names = ("rules", "transaction", "lock_wait", "observers")
     own = {name: value for name, value in options.items() if name in names}
     backend = AsyncpgBackend(database, **{k: v for k, v in options.items() if k not in names})  # type: ignore[arg-type]
@@ -74,7 +73,7 @@ def _migrator(database: Database, directory: str | PathLike[str], options: Migra
 
 async def migrate(
     database: Database,
-    directory: str | PathLike[str] = "migrations",
+    directory: Folders = "migrations",
     target_revision: str = "head",
     direction: Direction | str | None = None,
     **options: Unpack[MigrateOptions],
@@ -82,14 +81,13 @@ async def migrate(
     """Brings the database to the target revision; up, down or nothing, as it needs.
 
     database: an asyncpg connection or pool, which stays yours, or a DSN.
+    directory: a folder, "package:NAME", a zip or a folder in a zip; or several of them, whose migrations are one catalogue.
     options: those of `AsyncpgBackend` and of `Migrator`.
     Raises `PlanError`, `LoadError`, `LockTimeout`, `MigrationFailed`, `ConfigError`, `ConnectError`, `PluginError`.
     """
     return await _migrator(database, directory, options).migrate(target_revision, direction)
 
 
-async def status(
-    database: Database, directory: str | PathLike[str] = "migrations", **options: Unpack[MigrateOptions]
-) -> Status:
+async def status(database: Database, directory: Folders = "migrations", **options: Unpack[MigrateOptions]) -> Status:
     """Where the database stands: read in one round trip, nothing is written. Options and errors as for `migrate()`."""
     return await _migrator(database, directory, options).status()

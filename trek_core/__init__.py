@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from trek_core._door import door
 from trek_core._migrator import Migrator, execute, plan
+from trek_core._scripts import Folders
 from trek_core.contracts import Observer
 from trek_core.errors import (
     Changed,
@@ -56,6 +57,7 @@ __all__ = [
     "Direction",
     "Drift",
     "Duplicate",
+    "Folders",
     "Irreversible",
     "LoadError",
     "LockTimeout",

@@ -26,7 +26,9 @@ _NEXT = {
 }
 
 
-def configuration(directory: str, chosen: Mapping[str, str], settings: Mapping[str, object] | None = None) -> str:
+def configuration(
+    directory: str | Sequence[str], chosen: Mapping[str, str], settings: Mapping[str, object] | None = None
+) -> str:
     """The lines for pyproject.toml. chosen: the format, or its halves. settings: of the store."""
     lines = [
         "[tool.trek]",
@@ -39,6 +41,7 @@ def configuration(directory: str, chosen: Mapping[str, str], settings: Mapping[s
 
 
 def _text(value: object) -> str:
+    """As TOML writes it."""
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -24,10 +24,17 @@ class BigSource(Source):
     __slots__ = ("_opener",)
     _opener: Callable[[], BinaryIO]
 
-    def __init__(self, file: File, content: bytes | Callable[[], BinaryIO], direction: Direction | None = None) -> None:
+    def __init__(
+        self,
+        file: File,
+        content: bytes | Callable[[], BinaryIO],
+        direction: Direction | None = None,
+        location: str = "",
+    ) -> None:
         """content: what opens the file; or bytes, from a loader that replaced what was there."""
         object.__setattr__(self, "file", file)
         object.__setattr__(self, "direction", direction)
+        object.__setattr__(self, "location", location)
         object.__setattr__(self, "_opener", partial(io.BytesIO, content) if isinstance(content, bytes) else content)
 
     @property
@@ -43,17 +50,17 @@ class BigSource(Source):
         return self._opener()
 
 
-def open_file(file: File) -> BinaryIO:
+def open_file(file: File, path: str | os.PathLike[str]) -> BinaryIO:
     """Unbuffered: who reads it asks for much at a time. Raises `LoadError`."""
     try:
-        return cast("BinaryIO", Path(file.root, file.path).open("rb", buffering=0))
+        return cast("BinaryIO", Path(path).open("rb", buffering=0))
     except OSError as error:
         raise LoadError(str(file), None, f"it cannot be read: {error.strerror}") from error
 
 
-def open_known(file: File, known: Known) -> BinaryIO:
+def open_known(file: File, path: str | os.PathLike[str], known: Known) -> BinaryIO:
     """The file, if it is the one that is known. Raises `LoadError`."""
-    stream = open_file(file)
+    stream = open_file(file, path)
     if known_by(os.fstat(stream.fileno())) == known:
         return stream
     stream.close()

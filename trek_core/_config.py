@@ -1,49 +1,42 @@
-"""Settings: `[tool.trek]` in pyproject.toml or a trek.toml, the environment, and typed settings of plugins."""
+"""The settings of the `trek` command: [tool.trek] in pyproject.toml or a trek.toml, the environment, options, in that order."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import re
-import tomllib
-import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any
 
+from trek_core import _config_file as files
+from trek_core._config_file import Found
 from trek_core._migrator import LOCK_WAIT
+from trek_core._scripts import PACKAGE
+from trek_core._table import dashed, hidden, make_settings, shown
 from trek_core.errors import ConfigError
 from trek_core.model import Choice, TransactionChoice
-from trek_core.text import nearest, redact_dsn
+from trek_core.text import nearest
 
-T = TypeVar("T")
-_SECRET = re.compile(r"dsn|pass|pwd|secret|token|key", re.IGNORECASE)
-_LISTS: tuple[object, ...] = (list, tuple, Sequence)
-_ACCEPTED: dict[object, tuple[type, ...]] = {
-    str: (str,),
-    int: (int,),
-    float: (int, float),
-    bool: (bool,),
-    types.NoneType: (types.NoneType,),
-    dict: (Mapping,),
-    Mapping: (Mapping,),
-}
-_WORDS: dict[object, str] = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_VARIABLE = re.compile(r"(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+DIRECTORY = "migrations"
+_CONNECTING = ("dsn", "executor_settings")
+"""What only a command with a database wants: its variables may be missing until one is opened."""
+_OPTION = {"directory": "dir", "dsn": "dsn"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the configuration says. None: not said, the format's or the plugin's own default holds.
 
-    directory: the folder of the migrations. layout, store: one half of another format. out_of_order, missing, changed:
-    "refuse", "warn" or "allow". transaction: "each" or "plan". lock_wait: seconds to wait for the migration lock.
-    expect_database: the name or the identity of the database, or "same" as the history: another one is refused.
-    new_template: the file that `trek new` begins with.
-    Its `repr` shows no password.
+    directory: where the migrations lie, one place or several. layout, store: one half of another format. out_of_order,
+    missing, changed: "refuse", "warn" or "allow". transaction: "each" or "plan". lock_wait: seconds to wait for the
+    migration lock. expect_database: the name or the identity of the database, or "same" as the history: another one is
+    refused. new_template: the file that `trek new` begins with. Its `repr` shows no password.
     """
 
-    directory: str = "migrations"
+    directory: str | tuple[str, ...] = DIRECTORY
     dsn: str | None = None
     format: str | None = None
     layout: str | None = None
@@ -66,8 +59,45 @@ class Settings:
             raise ConfigError(msg)
 
     def __repr__(self) -> str:
-        parts = (f"{f.name}={_repr(f.name, getattr(self, f.name))}" for f in dataclasses.fields(self))
+        parts = (f"{f.name}={hidden(f.name, getattr(self, f.name))!r}" for f in dataclasses.fields(self))
         return f"Settings({', '.join(parts)})"
+
+
+_KEYS = frozenset(f.name for f in dataclasses.fields(Settings))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Common(Settings):
+    """What a file says outside of `databases`."""
+
+    databases: Mapping[str, object] = field(default_factory=dict)
+    default_database: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value comes from: an option or a variable, or the keys in the file; with neither it is the default.
+
+    variables: those that the value in the file names.
+    """
+
+    source: str = ""
+    keys: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings, and where they come from: field -> origin; a field that is not there has its default.
+
+    database: the name of the chosen one. databases: those that have a name.
+    """
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+    found: Found
+    database: str | None = None
+    databases: tuple[str, ...] = ()
 
 
 def load_settings(start: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -76,179 +106,161 @@ def load_settings(start: Path | None = None, environ: Mapping[str, str] = os.env
     TREK_DSN, then DATABASE_URL, overrides the file's dsn; TREK_DIR its directory. A directory in a file, that of
     `embedded:FOLDER` too, is relative to that file. Raises `ConfigError` with file and key.
     """
-    file, table = _find((start or Path.cwd()).absolute())
-    settings = make_settings(Settings, table, str(file)) if file else Settings()
-    if file and file.parent != Path.cwd():
-        settings = _moved(settings, file.parent)
-    return dataclasses.replace(
-        settings,
-        dsn=environ.get("TREK_DSN") or environ.get("DATABASE_URL") or settings.dsn,
-        directory=environ.get("TREK_DIR") or settings.directory,
-    )
+    return configure(start, environ).settings
 
 
-# --------------------------------------------------------------------------- the file
-def _moved(settings: Settings, folder: Path) -> Settings:
-    """The settings with their folders seen from elsewhere than the file's own folder."""
-    scheme, colon, data = (settings.dsn or "").partition(":")
-    dsn = f"embedded:{folder / data}" if (scheme, colon) == ("embedded", ":") and data else settings.dsn
-    template = settings.new_template and str(folder / settings.new_template)
-    return dataclasses.replace(settings, directory=str(folder / settings.directory), dsn=dsn, new_template=template)
+def configure(
+    start: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    options: Mapping[str, tuple[object, str]] | None = None,
+    *,
+    database: str | None = None,
+    choose: bool = True,
+) -> Configuration:
+    """The file's common keys, those of the chosen database, the environment, and the options: the last word holds.
+
+    options: field -> value and the option's name. database: what --database said. choose: whether one of several must
+    be chosen. Raises `ConfigError`.
+    """
+    found, options = files.find((start or Path.cwd()).absolute()), options or {}
+    common = make_settings(_Common, found.table, str(found.file))
+    tables = {name: _database(found, name, table) for name, table in common.databases.items()}
+    name = _chosen(found, common, environ, database, choose=choose)
+    of_file: dict[str, tuple[object, Origin]] = {"directory": (DIRECTORY, Origin())}
+    of_file |= {_field(key): (value, Origin(keys=(key,))) for key, value in found.table.items() if _field(key) in _KEYS}
+    own = tables[name] if name else {}
+    of_file |= {_field(key): (value, Origin(keys=("databases", str(name), key))) for key, value in own.items()}
+    over = dict(_of_environment(environ, name, {_field(key) for key in own} - options.keys()))
+    over |= {key: (value, Origin(option)) for key, (value, option) in options.items()}
+    texts = {key: _Text(found, key, environ) for key in of_file if key not in over}
+    values = {key: text.read(of_file[key][0]) for key, text in texts.items()}
+    above: Any = {key: value for key, (value, _) in over.items()}
+    settings = dataclasses.replace(make_settings(Settings, values, str(found.file)), **above)
+    origins = {
+        key: dataclasses.replace(of_file[key][1], variables=tuple(text.variables)) for key, text in texts.items()
+    }
+    origins |= {key: origin for key, (_, origin) in over.items()}
+    return Configuration(settings, origins, found, name, tuple(tables))
 
 
-def _find(start: Path) -> tuple[Path | None, Mapping[str, object]]:
-    for folder in (start, *start.parents):
-        project, own = folder / "pyproject.toml", folder / "trek.toml"
-        table = _tool_table(project)
-        if table is not None and own.is_file():
-            msg = f"both {own} and [tool.trek] in {project} configure trek: keep one of them"
-            raise ConfigError(msg)
-        if own.is_file():
-            return own, _parse(own, _bytes(own))
-        if table is not None:
-            return project, table
-    return None, {}
+def refuse_unset(settings: Settings) -> None:
+    """Raises `ConfigError` for a variable that is named where a database is opened, and has no value."""
+    for key in _CONNECTING:
+        if name := _unset(getattr(settings, key)):
+            raise ConfigError(_unset_words(dashed(key), name))
 
 
-def _tool_table(project: Path) -> Mapping[str, object] | None:
-    content = _bytes(project) if project.is_file() else b""
-    if b"trek" not in content:  # another project's file above ours may be as broken as it likes
-        return None
-    table: object = _parse(project, content)
-    for name in ("tool", "trek"):
-        if isinstance(table, dict) and name not in table:
-            return None
-        table = table[name] if isinstance(table, dict) else table
-    if not isinstance(table, dict):
-        msg = f"{project}: [tool.trek] must be a table, got {_shown('', table)}"
+# --------------------------------------------------------------------------- the databases
+def _database(found: Found, name: str, table: object) -> Mapping[str, object]:
+    if not isinstance(table, Mapping):
+        msg = f"{found.file}: databases.{name} must be a table, got {shown(name, table)}"
         raise ConfigError(msg)
+    make_settings(Settings, table, f"{found.file}: databases.{name}")
     return table
 
 
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        msg = f"{file} cannot be read: {error.strerror}"
-        raise ConfigError(msg) from error
+def _chosen(
+    found: Found, common: _Common, environ: Mapping[str, str], option: str | None, *, choose: bool
+) -> str | None:
+    names = tuple(common.databases)
+    said = {
+        "--database": option,
+        "TREK_DATABASE": environ.get("TREK_DATABASE"),
+        f"{found.file}: default-database": common.default_database,
+    }
+    for where, name in said.items():
+        if name and name not in names:
+            raise ConfigError(_unknown(where, name, names))
+    name = next(filter(None, said.values()), names[0] if len(names) == 1 else None)
+    if names and not name and choose:
+        msg = (
+            f"{found.file} has several databases, and none was chosen: {', '.join(names)}.\n"
+            f'Choose with --database NAME or TREK_DATABASE, or write default-database = "{names[0]}" above them.'
+        )
+        raise ConfigError(msg)
+    return name
 
 
-def _parse(file: Path, content: bytes) -> dict[str, object]:
-    try:
-        return tomllib.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        msg = f"{file}:{line}: byte 0x{content[error.start]:02x} is not UTF-8, which TOML must be"
-        raise ConfigError(msg) from error
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"at line (\d+)", str(error))
-        line = int(found[1]) if found else content.count(b"\n", 0, len(content.rstrip())) + 1
-        msg = f"{file}:{line}: this is not valid TOML: {error}"
-        raise ConfigError(msg) from error
+def _unknown(where: str, name: str, names: tuple[str, ...]) -> str:
+    if ":/" in name or name.startswith("embedded:"):
+        return f"{where} takes a name of [tool.trek.databases], got a DSN: a DSN goes behind --dsn, or into TREK_DSN"
+    known = f"There are: {', '.join(names)}." if names else "None has a name: write [tool.trek.databases.NAME]."
+    return f"{where}: no database is called {name!r}.{nearest(name, names)} {known}"
 
 
-# --------------------------------------------------------------------------- a table -> a dataclass
-def make_settings(kind: type[T], given: Mapping[str, object], where: str) -> T:
-    """An instance of the dataclass `kind` from a table. In keys a dash is as good as an underscore.
-
-    Raises `ConfigError` for unknown, doubled and missing keys, and for values of another type than text, number, truth
-    value, choice, list or table that the field wants. What the dataclass itself raises is not touched.
-    """
-    fields = {f.name: f for f in dataclasses.fields(cast("Any", kind)) if f.init}
-    hints, values = _hints(kind), dict[str, object]()
-    for key, value in given.items():
-        name = key.replace("-", "_")
-        if name not in fields:
-            raise ConfigError(_unknown(key, fields, where))
-        if name in values:
-            msg = f"{where}: the key {_dashed(name)!r} is there twice, with a dash and with an underscore: keep one"
+def _of_environment(
+    environ: Mapping[str, str], name: str | None, own: Collection[str]
+) -> Iterator[tuple[str, tuple[object, Origin]]]:
+    """What variables say. own: the keys of the chosen database, which a variable for one that has no name must not undo."""
+    said = (("directory", "TREK_DIR", environ.get("TREK_DIR")), ("dsn", "TREK_DSN", environ.get("TREK_DSN")))
+    for key, variable, value in said:
+        if value and key in own:
+            msg = (
+                f"{variable} is set, and the database {name!r}, which was chosen, has a {dashed(key)} of its own.\n"
+                f"Unset {variable}, or say --{_OPTION[key]}, which wins over both."
+            )
             raise ConfigError(msg)
-        values[name] = _fit(value, hints.get(name, Any), f"{where}: {_dashed(name)}", name)
-    missing = [_dashed(name) for name, f in fields.items() if name not in values and _required(f)]
-    if missing:
-        msg = f"{where}: the key {missing[0]!r} is missing; needed are {', '.join(missing)}"
+        if value:
+            yield key, (value, Origin(variable))
+    if "dsn" not in own and (url := environ.get("DATABASE_URL")) and not environ.get("TREK_DSN"):
+        yield "dsn", (url, Origin("DATABASE_URL"))
+
+
+# --------------------------------------------------------------------------- values of the file
+class _Text:
+    """A value of the file, with the values of its variables and with folders as seen from the current one."""
+
+    def __init__(self, found: Found, key: str, environ: Mapping[str, str]) -> None:
+        self.variables: dict[str, None] = {}
+        self._found, self._key, self._environ = found, key, environ
+
+    def read(self, value: Any) -> Any:
+        """Raises `ConfigError` for a variable that is not set, unless only a connection wants it."""
+        value = self._expanded(value)
+        folder = self._found.file.parent if self._found.file else Path.cwd()
+        if folder == Path.cwd():
+            return value
+        if self._key == "new_template":
+            return str(folder / value)
+        if self._key == "directory":
+            return [_below(folder, one) for one in value] if isinstance(value, list) else _below(folder, value)
+        scheme, _, data = str(value).partition(":")
+        return f"embedded:{folder / data}" if (self._key, scheme) == ("dsn", "embedded") and data else value
+
+    def _expanded(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: self._expanded(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return list(map(self._expanded, value))
+        return _VARIABLE.sub(self._value, value) if isinstance(value, str) else value
+
+    def _value(self, seen: re.Match[str]) -> str:
+        if seen[1]:
+            return seen[0][1:]
+        self.variables[seen[2]] = None
+        if value := self._environ.get(seen[2]):
+            return value
+        if self._key in _CONNECTING:
+            return seen[0]
+        msg = f"{self._found.file}: {_unset_words(dashed(self._key), seen[2])}"
         raise ConfigError(msg)
-    try:
-        return kind(**values)
-    except (ConfigError, ValueError) as error:  # ValueError is what a dataclass says elsewhere of a wrong value
-        msg = f"{where}: {error}"
-        raise ConfigError(msg) from error
 
 
-def _unknown(key: str, fields: Mapping[str, object], where: str) -> str:
-    known = sorted(map(_dashed, fields))
-    hint = nearest(_dashed(key), known)
-    return f"{where}: unknown key {key!r}.{hint} Known keys: {', '.join(known) or 'none, it takes no settings'}"
+def _below(folder: Path, place: str) -> str:
+    return place if place.startswith(PACKAGE) else str(folder / place)
 
 
-def _required(f: dataclasses.Field[Any]) -> bool:
-    return f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")
-
-
-def _hints(kind: type) -> dict[str, Any]:
-    try:
-        return get_type_hints(kind)
-    except Exception:  # noqa: BLE001 - names that only a type checker sees: then the plugin checks its values itself
-        return {}
-
-
-def _fit(value: object, hint: Any, where: str, name: str) -> object:
-    if not _fits(value, hint):
-        msg = f"{where} must be {_wanted(hint)}, got {_shown(name, value)}"
-        raise ConfigError(msg)
-    is_tuple = any(get_origin(one) is tuple for one in _alternatives(hint))
-    return tuple(value) if is_tuple and isinstance(value, list) else value
-
-
-def _alternatives(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-
-
-def _fits(value: object, hint: Any) -> bool:
-    return any(_fits_one(value, option, get_origin(option) or option) for option in _alternatives(hint))
-
-
-def _fits_one(value: object, hint: Any, origin: Any) -> bool:
-    if origin is Literal:
-        return any(value == word and type(value) is type(word) for word in get_args(hint))
-    if origin in _LISTS:
-        item = (get_args(hint) or (Any,))[0]
-        return isinstance(value, list | tuple) and all(_fits(one, item) for one in value)
-    accepted = _ACCEPTED.get(origin)
-    if accepted is None:
-        return True
-    return isinstance(value, accepted) and (origin is bool or not isinstance(value, bool))
-
-
-def _wanted(hint: Any) -> str:
-    return " or ".join(map(_word, (option for option in _alternatives(hint) if option is not types.NoneType)))
-
-
-def _word(hint: Any) -> str:
-    origin = get_origin(hint) or hint
-    if origin is Literal:
-        return "one of " + ", ".join(map(repr, get_args(hint)))
-    if origin in _LISTS:
-        item = (get_args(hint) or (Any,))[0]
-        return f"a list of {_WORDS[item]}s".replace("texts", "text") if item in (str, int, float) else "a list"
-    return _WORDS.get(origin, "a table" if origin in (dict, Mapping) else str(origin))
-
-
-def _shown(name: str, value: object) -> str:
-    kinds = {dict: "a table", list: "a list", str: "text", bool: "true or false"}
-    if isinstance(value, dict | list) or _SECRET.search(name):
-        return kinds.get(type(value), f"a value of type {type(value).__name__}")
-    return repr(redact_dsn(value) if isinstance(value, str) else value)
-
-
-def _repr(name: str, value: object) -> str:
+def _unset(value: object) -> str | None:
+    """The first variable that was left in it."""
     if isinstance(value, Mapping):
-        inner = (f"{key!r}: {_repr(str(key), one)}" for key, one in value.items())
-        return f"{{{', '.join(inner)}}}"
-    if isinstance(value, str):
-        return repr("***" if _SECRET.search(name) and name != "dsn" else redact_dsn(value))
-    return repr(value)
+        return next(filter(None, map(_unset, value.values())), None)
+    found = _VARIABLE.search(value) if isinstance(value, str) else None
+    return found and found[2]
+
+
+def _unset_words(key: str, name: str) -> str:
+    return f"{key} names the variable {name}, which is not set, or is empty. Set it, or correct the name."
+
+
+def _field(key: str) -> str:
+    return key.replace("-", "_")

@@ -17,8 +17,8 @@ from trek_core.model import Advisory, Call, History
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from os import PathLike
 
+    from trek_core._scripts import Folders
     from trek_core.backend import Backend
     from trek_core.contracts import Executor, Observer
     from trek_core.events import Lost
@@ -38,7 +38,7 @@ class Conversion:
     def __init__(
         self,
         backend: Backend,
-        directory: str | PathLike[str] = "migrations",
+        directory: Folders = "migrations",
         *,
         source: str,
         target: str = "native",

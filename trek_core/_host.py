@@ -190,7 +190,7 @@ class PluginHost:
             with suppress(TypeError, ValueError, ConfigError):  # what they say is said better below
                 if not given:
                     return offer.value.settings()
-            from trek_core._config import make_settings  # noqa: PLC0415 - tomllib and typing's machinery with it
+            from trek_core._table import make_settings  # noqa: PLC0415 - typing's machinery with it
 
             return make_settings(offer.value.settings, given, f"settings of {where}")
 

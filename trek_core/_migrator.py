@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from os import PathLike
 from typing import TYPE_CHECKING, get_args
 
+from trek_core._scripts import Folders
 from trek_core.errors import ConfigError
 from trek_core.model import Direction, History, Rules, TransactionChoice
 from trek_core.plans import Plan, Report, Status
@@ -26,6 +26,7 @@ LOCK_WAIT = 60.0  # seconds
 class Migrator:
     """Migrations of one folder in one database.
 
+    directory: a folder, "package:NAME", a zip or a folder in a zip; or several of them, whose migrations are one catalogue.
     rules: instead of the format's own. lock_wait: seconds to wait for the migration lock.
     transaction: "each" migration commits by itself, or the whole "plan" does, all or nothing; None: as the rules say.
     observers: told of every event, beside those of plugins.
@@ -37,7 +38,7 @@ class Migrator:
     def __init__(
         self,
         backend: Backend,
-        directory: str | PathLike[str] = "migrations",
+        directory: Folders = "migrations",
         *,
         rules: Rules | None = None,
         lock_wait: float = LOCK_WAIT,
@@ -122,7 +123,7 @@ class Migrator:
 async def plan(
     session: Executor,
     backend: Backend,
-    directory: str | PathLike[str] = "migrations",
+    directory: Folders = "migrations",
     target_revision: str = "head",
     direction: Direction | str | None = None,
 ) -> Plan:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import enum
 import io
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from os import PathLike
 from typing import Any, BinaryIO, Literal
 
 from trek_core._dataclass import dataclass
+
+Folder = str | PathLike[str]
+PACKAGE = "package:"
+Folders = Folder | Sequence[Folder]
+"""Where migrations lie: a folder, "package:NAME", a zip or a folder in a zip; or several of them, as one."""
 
 Mode = Literal["transaction", "autocommit", "message"]
 """transaction: one BEGIN … COMMIT; autocommit: a statement at a time, outside a transaction block;
@@ -45,11 +51,13 @@ class Source:
     """What a loader is given: a file, the bytes that were hashed, and the direction where the file's name says it.
 
     `direction` None means that the content itself says what is up and what is down.
+    location: where the file lies, if `str(file)` does not say it: that of a package, or in a zip.
     """
 
     file: File
     content: bytes
     direction: Direction | None = None
+    location: str = ""
 
     @property
     def big(self) -> bool:

@@ -4,50 +4,48 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from trek_core._blame import Offer, blame, expect
 from trek_core._door import later
+from trek_core._scripts import PACKAGE, Folder, Folders
 from trek_core.errors import ConfigError, LoadError
 from trek_core.model import Direction, Facts, File, Script, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    from trek_core import _big, _bodies
+    from trek_core import _big, _bodies, _places
     from trek_core._big import Known
     from trek_core.contracts import Loader
 else:
-    _big, _bodies = later("_big", "_bodies")
+    _big, _bodies, _places = later("_big", "_bodies", "_places")
 
-Folder = str | os.PathLike[str]
-_BACKUPS = ("~", ".swp")
+BACKUPS = ("~", ".swp")
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _PIECE = 1 << 16  # bytes
 
 
 class FolderTree:
-    """The files of one or more folders, subfolders included, sorted by path; a `trek_core.contracts.Tree`.
+    """The files of one or more folders, subfolders included; a `trek_core.contracts.Tree`.
 
-    Left out are hidden files and folders, `__pycache__`, and the backups of editors. `loader_for` finds the loader of a
-    file, `suffixes` are those on offer, for messages. Raises `ConfigError` for a folder that cannot be listed.
+    They are sorted by path in each folder, and the folders stand in the order given. Left out are hidden files and
+    folders, `__pycache__`, and the backups of editors. `loader_for` finds the loader of a file, `suffixes` are those on
+    offer, for messages. Raises `ConfigError` for a folder that cannot be listed.
     """
 
     def __init__(
         self,
-        directories: Folder | Sequence[Folder],
+        directories: Folders,
         loader_for: Callable[[str], Offer[Loader] | None],
         facts: Facts = Facts(),  # noqa: B008 - frozen
         suffixes: Sequence[str] = (),
     ) -> None:
-        single = isinstance(directories, str | os.PathLike)
-        roots: Sequence[Folder] = [directories] if single else directories  # type: ignore[list-item,assignment]
-        if not roots:
-            msg = "no folder of migrations was given"
-            raise ConfigError(msg)
-        self._files = tuple(file for root in roots for file in _list(os.fspath(root)))
+        self._places: dict[str, _places.Place] = {}
+        self._files = tuple(file for root in roots_of(directories) for file in self._list(root))
         self._loader_for, self._suffixes, self._facts = loader_for, tuple(suffixes), facts
         self._contents: dict[tuple[str, str], bytes] = {}
         self._suffix_of: dict[str, str] = {}
@@ -78,14 +76,16 @@ class FolderTree:
 
     def open(self, file: File) -> BinaryIO:
         """The file's bytes as a stream. Raises `LoadError` when it cannot be read, or changed since it was first seen."""
-        return _big.open_known(file, self._big[file]) if self.big(file) else io.BytesIO(self.read(file))
+        if not self.big(file):
+            return io.BytesIO(self.read(file))
+        return _big.open_known(file, self._path(file), self._big[file])
 
     def _look(self, file: File) -> bytes | None:
         """The content, which is kept; None for a big one."""
         if self._big and file in self._big:
             return None
         try:
-            found = _content(f"{file.root}/{file.path}" if file.root else file.path)
+            found = self._found(file) if self._places else content_of(_path(file))
         except OSError as error:
             raise LoadError(str(file), None, f"it cannot be read: {error.strerror}") from error
         if isinstance(found, bytes):
@@ -93,6 +93,18 @@ class FolderTree:
             return found
         self._big[file] = found
         return None
+
+    def _found(self, file: File) -> bytes | Known:
+        place = self._places.get(file.root)
+        return place.look(file) if place else content_of(_path(file))
+
+    def _path(self, file: File) -> Folder:
+        place = self._places.get(file.root)
+        return place.path(file) if place else _path(file)
+
+    def _location(self, file: File) -> str:
+        place = self._places.get(file.root)
+        return place.where(file) if place else ""
 
     def suffix(self, file: File) -> str:
         """The registered suffix that fits the file's name, the longest; empty if no loader takes it."""
@@ -117,12 +129,31 @@ class FolderTree:
             raise LoadError(str(file), None, "no loader takes a file of this kind", advice)
         if self.big(file):
             return self._load_big(offer, file, direction)
-        return self._load(offer, Source(file, self.read(file), direction))
+        location = self._location(file) if self._places else ""
+        return self._load(offer, Source(file, self.read(file), direction, location))
+
+    def _list(self, root: str) -> Sequence[File]:
+        if root.startswith(PACKAGE):
+            return self._placed(_places.package(root), root)
+        shown = root.rstrip("/" + os.sep) or root
+        try:
+            return [File(path, shown) for path in sorted(walk(root, "", (os.path.realpath(root),)))]
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if place := _places.zipped(root):
+                return self._placed(place, shown)
+            raise _unlisted(root, error) from error
+        except OSError as error:
+            raise _unlisted(root, error) from error
+
+    def _placed(self, place: _places.Place, root: str) -> Sequence[File]:
+        self._places[root] = place
+        return place.files
 
     def _load_big(self, offer: Offer[Loader], file: File, direction: Direction | None) -> Script:
         """Once for all plans of a run: it takes its time. What is read later is compared with what was read here."""
         if (file, direction) not in self._scripts:
-            script = self._load(offer, _big.BigSource(file, partial(_big.open_file, file), direction))
+            opener = partial(_big.open_file, file, self._path(file))
+            script = self._load(offer, _big.BigSource(file, opener, direction, self._location(file)))
             self.open(file).close()  # it must be the file that was hashed
             self._scripts[file, direction] = script
         return self._scripts[file, direction]
@@ -139,21 +170,34 @@ class FolderTree:
         return script
 
 
-def _list(root: str) -> list[File]:
-    shown = root.rstrip("/" + os.sep) or root
-    try:
-        return [File(path, shown) for path in sorted(_walk(root, "", (os.path.realpath(root),)))]
-    except FileNotFoundError as error:
-        raise ConfigError(_missing(root)) from error
-    except NotADirectoryError as error:
-        msg = f"{root!r} is a file: give the folder that holds it"
-        raise ConfigError(msg) from error
-    except OSError as error:
-        msg = f"the folder {error.filename or root!r} cannot be listed: {error.strerror}"
-        raise ConfigError(msg) from error
+def roots_of(directories: Folders) -> tuple[str, ...]:
+    """The folders as texts. Raises `ConfigError` for none, and for one that is given twice."""
+    if isinstance(directories, str | os.PathLike):
+        return (os.fspath(directories),)
+    roots = tuple(os.fspath(one) for one in directories)
+    if not roots:
+        msg = "no folder of migrations was given"
+        raise ConfigError(msg)
+    known: dict[str, str] = {}
+    for root in roots if len(roots) > 1 else ():
+        real = os.path.realpath(root)
+        if real in known:
+            msg = f"the folder {known[real]!r} is given twice, again as {root!r}: give it once"
+            raise ConfigError(msg)
+        known[real] = root
+    return roots
 
 
-def _content(path: str) -> bytes | Known:
+def shown(directories: Folders) -> str:
+    """The folders in words: "'migrations'", "'migrations' and 'package:auth.migrations'"."""
+    return " and ".join(map(repr, roots_of(directories)))
+
+
+def _path(file: File) -> str:
+    return f"{file.root}/{file.path}" if file.root else file.path
+
+
+def content_of(path: str) -> bytes | Known:
     """By the system's own calls, which take half as long as `open` for a small file. Of a big one what it is known by."""
     descriptor = os.open(path, _READ)
     try:
@@ -167,6 +211,14 @@ def _content(path: str) -> bytes | Known:
         os.close(descriptor)
 
 
+def _unlisted(root: str, error: OSError) -> ConfigError:
+    if isinstance(error, FileNotFoundError):
+        return ConfigError(_missing(root))
+    if isinstance(error, NotADirectoryError):
+        return ConfigError(f"{root!r} is a file, and no zip: give the folder that holds it")
+    return ConfigError(f"the folder {error.filename or root!r} cannot be listed: {error.strerror}")
+
+
 def _missing(root: str) -> str:
     if Path(root).is_absolute():
         return f"no folder {root!r}: create it, or name the folder of the migrations"
@@ -177,16 +229,16 @@ def _missing(root: str) -> str:
     return f"no folder {root!r} here ({here}): create it, or name the folder of the migrations"
 
 
-def _walk(folder: str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:
+def walk(folder: str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            if name.startswith(".") or name.endswith(_BACKUPS) or name == "__pycache__":
+            if name.startswith(".") or name.endswith(BACKUPS) or name == "__pycache__":
                 continue
             if entry.is_file() and name.isascii():
                 yield prefix + name
             elif entry.is_dir():
-                yield from _walk(entry.path, f"{prefix}{name}/", _follow(entry, above))
+                yield from walk(entry.path, f"{prefix}{name}/", _follow(entry, above))
             else:
                 yield prefix + _readable(entry)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from trek_core._blame import blame, called, expect, expect_all
@@ -13,9 +13,11 @@ from trek_core._dataclass import replace
 from trek_core._door import later
 from trek_core._pause import settle, uncollected
 from trek_core._recording import check_state, records
-from trek_core._tree import FolderTree
+from trek_core._scripts import PACKAGE, Folders
+from trek_core._tree import FolderTree, roots_of, shown
 from trek_core.errors import ConfigError, LoadError, TrekError, UnknownRevision
 from trek_core.model import (
+    Arrangement,
     Direction,
     Entry,
     Facts,
@@ -47,11 +49,11 @@ class Workspace:
     def __init__(
         self,
         backend: Backend,
-        directory: str | PathLike[str],
+        directory: Folders,
         rules: Rules | None,
         transaction: TransactionChoice | None = None,
     ) -> None:
-        self.store, self.layout, self.directory = backend.store, backend.layout, fspath(directory)
+        self.store, self.layout, self.directory = backend.store, backend.layout, roots_of(directory)
         self.layout_name = backend.layout_name
         rules = rules or self.layout.value.rules
         self.rules = replace(rules, transaction=transaction or rules.transaction)
@@ -67,8 +69,8 @@ class Workspace:
             if found := smell(self.layout, self.tree):
                 raise ConfigError(_wrong_layout(self.directory, found))
             arrangement = arrange(self.layout, self.tree)
-            if not arrangement.entries:
-                raise ConfigError(_empty(self.directory, [f"{i.file}: {i.reason}" for i in arrangement.ignored]))
+            if not arrangement.entries or len(self.directory) > 1:
+                _refuse_empty(self.directory, self.tree, arrangement)
             self._catalog = build(arrangement)
         return self._catalog
 
@@ -143,7 +145,7 @@ class Workspace:
         entry = catalog.get(revision) or (_fileless(revision) if gone else None)
         if entry is None:
             msg = (
-                f"cannot repair {revision!r}: none of the {len(catalog.entries)} migrations in {self.directory!r} has "
+                f"cannot repair {revision!r}: none of the {len(catalog.entries)} migrations in {shown(self.directory)} has "
                 f"that revision.{catalog.nearest(revision)}\nCorrect the name, or restore its file."
             )
             raise UnknownRevision(msg, (revision,))
@@ -269,16 +271,23 @@ def _fileless(revision: str) -> Entry:
     return Entry(revision=revision, load=load)
 
 
-def _wrong_layout(directory: str, smell: str) -> str:
+def _wrong_layout(directories: Sequence[str], smell: str) -> str:
     return (
-        f"the folder {directory!r} {smell}.\n"
+        f"the folder {shown(directories)} {smell}.\n"
         'Name its format: format="…" in migrate() or [tool.trek], or --format; `trek adopt` says which it is.'
     )
 
 
+def _refuse_empty(directories: Sequence[str], tree: Tree, arrangement: Arrangement) -> None:
+    """Each folder must have a migration: a package whose files were forgotten in its wheel must not pass for an empty one."""
+    ignored = {one.file: one.reason for one in arrangement.ignored}
+    used = {file.root for file in tree.files if file not in ignored}
+    for root in directories:
+        if not arrangement.entries or root.rstrip("/" + os.sep) not in used:
+            raise ConfigError(_empty(root, [f"{file}: {ignored[file]}" for file in ignored if file.root == root]))
+
+
 def _empty(directory: str, ignored: list[str]) -> str:
     listed = "".join(f"\n  ignored {line}" for line in ignored[:10])
-    return (
-        f"there is no migration in {directory!r}.{listed}\n"
-        "Is it the right folder? `trek new TITLE` writes a first migration."
-    )
+    question = "Are they in its wheel?" if directory.startswith(PACKAGE) else "Is it the right folder?"
+    return f"there is no migration in {directory!r}.{listed}\n{question} `trek new TITLE` writes a first migration."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trek_core._config import Settings, load_settings
+from trek_core._config import Settings, configure, load_settings, refuse_unset
 from trek_core.errors import ConfigError
 from trek_core.text import redact_dsn
 
@@ -108,6 +108,14 @@ def test_a_directory_in_a_file_of_the_current_directory_stays_as_written(here):
     assert configured(here, 'directory = "db"\n').directory == "db"
 
 
+def test_several_directories_are_relative_to_that_file_and_a_package_to_none(here, monkeypatch):
+    (here / "shop").mkdir()
+    (here / "trek.toml").write_text('directory = ["db", "package:auth.migrations", "/srv/db"]\n')
+    assert load_settings(here, {}).directory == ("db", "package:auth.migrations", "/srv/db")
+    monkeypatch.chdir(here / "shop")
+    assert load_settings(environ={}).directory == (str(here / "db"), "package:auth.migrations", "/srv/db")
+
+
 def test_an_absolute_directory_in_a_file_stays_as_written(here, monkeypatch):
     (here / "shop").mkdir()
     (here / "trek.toml").write_text('directory = "/srv/db"\n')
@@ -132,6 +140,157 @@ def test_the_environment_overrides_the_directory_and_is_relative_to_the_current_
     (here / "shop").mkdir()
     (here / "trek.toml").write_text('directory = "db"\n')
     assert load_settings(here / "shop", {"TREK_DIR": "other"}).directory == "other"
+
+
+# --------------------------------------------------------------------------- databases with names
+TWO = """
+lock-wait = 5
+store-settings = { schema = "app" }
+[databases.shop]
+dsn = "postgresql://file/shop"
+[databases.billing]
+dsn = "postgresql://file/billing"
+directory = "billing"
+format = "goose"
+store-settings = { table = "billing_history" }
+"""
+
+
+def named(folder, name, text=TWO, environ=None, **options):
+    (folder / "trek.toml").write_text(text)
+    return configure(folder, environ or {}, {key: (value, f"--{key}") for key, value in options.items()}, database=name)
+
+
+def test_the_keys_of_the_chosen_database_stand_on_top_of_the_common_ones(here):
+    common = {"lock_wait": 5, "store_settings": {"schema": "app"}}
+    assert named(here, "shop").settings == Settings(dsn="postgresql://file/shop", **common)
+    assert named(here, "billing").settings == Settings(
+        dsn="postgresql://file/billing",
+        directory="billing",
+        format="goose",
+        lock_wait=5,
+        store_settings={"table": "billing_history"},
+    )
+
+
+def test_a_variable_chooses_the_option_beats_it_and_the_default_is_the_last(here):
+    text = f'default-database = "shop"\n{TWO}'
+    assert named(here, None, text).database == "shop"
+    assert named(here, None, text, {"TREK_DATABASE": "billing"}).database == "billing"
+    assert named(here, "shop", text, {"TREK_DATABASE": "billing"}).database == "shop"
+
+
+def test_the_only_database_need_not_be_chosen(here):
+    assert named(here, None, '[databases.shop]\ndsn = "postgresql://file/shop"\n').database == "shop"
+
+
+def test_of_several_one_must_be_chosen_and_they_are_listed(here):
+    with pytest.raises(ConfigError) as error:
+        named(here, None)
+    assert str(error.value) == (
+        f"{here / 'trek.toml'} has several databases, and none was chosen: shop, billing.\n"
+        'Choose with --database NAME or TREK_DATABASE, or write default-database = "shop" above them.'
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "environ", "text", "message"),
+    [
+        ("shopp", {}, TWO, "--database: no database is called 'shopp'. Did you mean 'shop'? There are: shop, billing."),
+        (None, {"TREK_DATABASE": "bill"}, TWO, "TREK_DATABASE: no database is called 'bill'."),
+        ("shop", {"TREK_DATABASE": "gone"}, TWO, "TREK_DATABASE: no database is called 'gone'."),
+        (None, {}, f'default-database = "gone"\n{TWO}', "trek.toml: default-database: no database is called 'gone'."),
+        (
+            "shop",
+            {},
+            "",
+            "--database: no database is called 'shop'. None has a name: write [tool.trek.databases.NAME].",
+        ),
+        (
+            "postgresql://me:geheim@h/x",
+            {},
+            TWO,
+            "--database takes a name of [tool.trek.databases], got a DSN: a DSN goes",
+        ),
+    ],
+)
+def test_a_name_that_no_database_has_is_refused_with_the_nearest(here, name, environ, text, message):
+    with pytest.raises(ConfigError) as error:
+        named(here, name, text, environ)
+    assert message in str(error.value)
+    assert "geheim" not in str(error.value)
+
+
+def test_an_unknown_key_of_a_database_is_refused_also_where_another_one_is_chosen(here):
+    with pytest.raises(ConfigError, match=r"databases\.billing: unknown key 'dsnn'\. Did you mean 'dsn'\?"):
+        named(here, "shop", f"{TWO}dsnn = 'x'\n")
+
+
+def test_databases_cannot_hold_databases(here):
+    with pytest.raises(ConfigError, match=r"databases\.billing: unknown key 'databases'"):
+        named(here, "shop", f"{TWO}[databases.billing.databases.deep]\n")
+
+
+def test_database_url_is_for_a_database_that_has_no_dsn_of_its_own(here):
+    environ = {"DATABASE_URL": "postgresql://url/"}
+    assert named(here, "shop", environ=environ).settings.dsn == "postgresql://file/shop"
+    assert named(here, "shop", "[databases.shop]\n", environ).settings.dsn == "postgresql://url/"
+
+
+@pytest.mark.parametrize(
+    ("variable", "option", "key"), [("TREK_DSN", "--dsn", "dsn"), ("TREK_DIR", "--dir", "directory")]
+)
+def test_a_variable_and_the_chosen_database_do_not_contradict_each_other_in_silence(here, variable, option, key):
+    with pytest.raises(ConfigError) as error:
+        named(here, "billing", environ={variable: "postgresql://me:geheim@h/"})
+    assert str(error.value) == (
+        f"{variable} is set, and the database 'billing', which was chosen, has a {key} of its own.\n"
+        f"Unset {variable}, or say {option}, which wins over both."
+    )
+    assert getattr(named(here, "billing", environ={variable: "x"}, **{key: "said"}).settings, key) == "said"
+
+
+# --------------------------------------------------------------------------- variables in values
+def test_a_variable_in_a_value_is_replaced_everywhere(here):
+    text = """
+    directory = ["${AREA}/migrations", "b"]
+    dsn = "postgresql://me:${PASSWORD}@h/${AREA}"
+    expect-database = "$${AREA}-$5-${AREA}"
+    [executor-settings]
+    application-name = "trek of ${AREA}"
+    """
+    settings = configured(here, text, environ={"AREA": "shop", "PASSWORD": "geheim"})
+    assert settings == Settings(
+        directory=("shop/migrations", "b"),
+        dsn="postgresql://me:geheim@h/shop",
+        expect_database="${AREA}-$5-shop",
+        executor_settings={"application-name": "trek of shop"},
+    )
+
+
+@pytest.mark.parametrize("environ", [{}, {"AREA": ""}])
+def test_a_variable_that_is_not_set_is_an_error_with_its_name(here, environ):
+    (here / "trek.toml").write_text('directory = "${AREA}"\n')
+    with pytest.raises(ConfigError) as error:
+        load_settings(here, environ)
+    assert str(error.value) == (
+        f"{here / 'trek.toml'}: directory names the variable AREA, which is not set, or is empty. "
+        "Set it, or correct the name."
+    )
+
+
+def test_a_variable_of_a_value_that_does_not_hold_may_be_missing(here):
+    assert configured(here, 'directory = "${AREA}"\n', environ={"TREK_DIR": "db"}).directory == "db"
+    other = 'default-database = "a"\n[databases.a]\n[databases.b]\ndirectory = "${AREA}"\n'
+    assert configured(here, other).directory == "migrations"
+
+
+@pytest.mark.parametrize("text", ['dsn = "${SHOP_DSN}"', 'executor-settings = { password = "${SHOP_DSN}" }'])
+def test_variables_of_the_connection_are_missed_only_where_a_database_is_opened(here, text):
+    settings = configured(here, text)
+    with pytest.raises(ConfigError, match="names the variable SHOP_DSN, which is not set"):
+        refuse_unset(settings)
+    refuse_unset(configured(here, text, environ={"SHOP_DSN": "x"}))
 
 
 # --------------------------------------------------------------------------- keys and types
@@ -182,9 +341,9 @@ def test_what_the_file_does_not_say_is_left_to_the_format(here):
 
 def test_an_unknown_key_names_file_nearest_and_all_known(here):
     assert refused(here, 'out-of-ordr = "warn"\n') == (
-        f"{here / 'trek.toml'}: unknown key 'out-of-ordr'. Did you mean 'out-of-order'? Known keys: changed, directory, "
-        "disable-plugins, dsn, executor-settings, expect-database, format, layout, layout-settings, "
-        "lock-wait, missing, out-of-order, store, store-settings, transaction"
+        f"{here / 'trek.toml'}: unknown key 'out-of-ordr'. Did you mean 'out-of-order'? Known keys: changed, databases, "
+        "default-database, directory, disable-plugins, dsn, executor-settings, expect-database, format, layout, "
+        "layout-settings, lock-wait, missing, new-template, out-of-order, store, store-settings, transaction"
     )
 
 
@@ -196,8 +355,11 @@ def test_a_key_in_both_spellings_is_refused(here):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("directory = 3", "directory must be text, got 3"),
-        ('directory = ["a"]', "directory must be text, got a list"),
+        ("directory = 3", "directory must be text or a list of text, got 3"),
+        ('directory = ["a", 1]', "directory must be text or a list of text, got a list"),
+        ('databases = "shop"', "databases must be a table, got 'shop'"),
+        ("[databases]\nshop = 1", "databases.shop must be a table, got 1"),
+        ("[databases.shop]\nlock-wait = -1", "databases.shop: lock-wait is -1, want seconds, 0 or more"),
         ('missing = "alow"', "missing must be one of 'refuse', 'warn', 'allow', got 'alow'"),
         ('lock-wait = "5"', "lock-wait must be a number, got '5'"),
         ("lock-wait = true", "lock-wait must be a number, got True"),

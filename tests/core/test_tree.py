@@ -88,7 +88,7 @@ def test_a_missing_absolute_folder_does_not_mention_the_current_one(here):
 
 def test_a_file_instead_of_a_folder_is_refused(here):
     write(here, "m.sql")
-    with pytest.raises(ConfigError, match=r"'m\.sql' is a file: give the folder that holds it"):
+    with pytest.raises(ConfigError, match=r"'m\.sql' is a file, and no zip: give the folder that holds it"):
         FolderTree("m.sql", no_loader)
 
 

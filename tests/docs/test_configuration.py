@@ -15,7 +15,8 @@ import trek_loaders.native
 from tests.docs.pages import ROOT, read
 from trek_asyncpg import plugin as asyncpg_plugin
 from trek_core import ConfigError
-from trek_core._config import Settings, _wanted, load_settings
+from trek_core._config import Settings, load_settings
+from trek_core._table import wanted
 from trek_core.cli._app import cli
 from trek_core.cli._options import common, given
 from trek_loaders.formats import asyncpg_trek
@@ -39,7 +40,7 @@ def described(kind: Any) -> Iterator[tuple[str, str, str]]:
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         kind_of_none = "the format's" if "Choice" in str(field.type) else "none"
         shown = kind_of_none if default is None else "empty" if default in ({}, ()) else _toml(default)
-        yield field.name.replace("_", "-"), _wanted(hints[field.name]), shown
+        yield field.name.replace("_", "-"), wanted(hints[field.name]), shown
 
 
 def _toml(value: object) -> str:
@@ -60,8 +61,8 @@ def test_every_key_stands_in_the_page_with_its_type_and_its_default() -> None:
 
 
 def test_the_settings_of_what_trek_brings_stand_in_the_page() -> None:
-    wanted = [(name, *one) for name, kind in offered().items() for one in described(kind)]
-    assert sorted(tuple(row[:4]) for row in table("of | key | type | default | meaning")) == sorted(wanted)
+    expected = [(name, *one) for name, kind in offered().items() for one in described(kind)]
+    assert sorted(tuple(row[:4]) for row in table("of | key | type | default | meaning")) == sorted(expected)
     without = {name for name, kind in offered().items() if not dataclasses.fields(kind)}
     assert without == {"layout native", "layout asyncpg-trek"}
 
@@ -128,7 +129,7 @@ def test_an_option_wins_over_the_environment(project: Path, monkeypatch: pytest.
     monkeypatch.setenv("TREK_DIR", "from-here")
     context = click.Context(cli)
     assert (given(context).settings().dsn, given(context).settings().directory) == ("postgresql://trek", "from-here")
-    given(context).dsn, given(context).directory = "postgresql://option", "other"
+    given(context).dsn, given(context).directory = "postgresql://option", ("other",)
     assert (given(context).settings().dsn, given(context).settings().directory) == ("postgresql://option", "other")
 
 

@@ -17,7 +17,7 @@ from tests.docs.pages import ROOT, block, blocks, pages, read
 from tests.docs.plugin_pages import EXAMPLES, HOOK_ON, PAGE_OF, Example, plugin_pages
 from trek_asyncpg import AsyncpgBackend
 from trek_core import LoadError, Migrator, contracts
-from trek_core._config import load_settings
+from trek_core._config import configure
 from trek_core.model import Direction, File, Source
 from trek_core.plugin import TrekHooks
 from trek_loaders import python, sql
@@ -220,9 +220,14 @@ def test_every_toml_block_is_a_configuration_or_an_entry_point() -> None:
 def test_a_configuration_of_a_page_is_understood(found: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pyproject.toml").write_text(found.text)
-    settings = load_settings(tmp_path, {})
     said = tomllib.loads(found.text)["tool"]["trek"]
-    assert {key: getattr(settings, key.replace("-", "_")) for key in said} == said
+    common = {key: value for key, value in said.items() if key not in ("databases", "default-database")}
+    for name in (None, *said.get("databases", ())):
+        settings = configure(tmp_path, {}, database=name).settings
+        own = common | (said["databases"][name] if name else {})
+        if name or "default-database" not in said:
+            wanted = {key: tuple(value) if isinstance(value, list) else value for key, value in own.items()}
+            assert {key: getattr(settings, key.replace("-", "_")) for key in wanted} == wanted
 
 
 def test_the_entry_points_are_in_the_group_of_the_projects_own() -> None:

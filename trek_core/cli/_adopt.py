@@ -12,7 +12,7 @@ from trek_core.cli._output import count, document, plain, say
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trek_core import Adoption, LoadError, Status
+    from trek_core import Adoption, Folders, LoadError, Status
 
 SHOWN = 10
 
@@ -37,11 +37,22 @@ def adopt(context: click.Context, database: str | None) -> None:
         raise click.UsageError(msg)
     words.dsn = words.dsn or database
     settings = words.settings()
-    found = _database.run(look(_database.migrator(settings).backend, settings.directory))
+    folder = _one_folder(settings.directory)
+    found = _database.run(look(_database.migrator(settings).backend, folder))
     if words.json:
         document(_as_json(found))
     else:
         say("\n".join(map(_line, _told(found))))
+
+
+def _one_folder(directory: Folders) -> str:
+    from trek_core._tree import roots_of  # noqa: PLC0415 - as above
+
+    first, *more = roots_of(directory)
+    if more:
+        msg = f"a tool has one folder, and here are {1 + len(more)}: say which with --dir."
+        raise click.UsageError(msg)
+    return first
 
 
 def _line(text: str) -> str:

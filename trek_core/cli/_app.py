@@ -9,6 +9,7 @@ import click
 
 from trek_core.cli import (
     _adopt,
+    _config,
     _convert,
     _exit,
     _history,
@@ -73,6 +74,7 @@ for _command in (
     _stamp.repair,
     _adopt.adopt,
     _convert.convert,
+    _config.config,
     _plugins.plugins,
     _new_plugin.new_plugin,
 ):

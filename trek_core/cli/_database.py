@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from trek_core._blame import breach, shown
-from trek_core._config import Settings
+from trek_core._config import Settings, refuse_unset
 from trek_core._host import Offer, PluginHost
 from trek_core._migrator import Migrator
 from trek_core._session import inside
@@ -57,6 +57,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 def _executor(settings: Settings, host: PluginHost) -> Offer[ExecutorProvider]:
     if not settings.dsn:
         raise ConfigError(NO_DATABASE)
+    refuse_unset(settings)
     scheme, colon, _ = settings.dsn.partition(":")
     if not colon:
         msg = f"the DSN {redact_dsn(settings.dsn)!r} has no scheme. It looks like postgresql://user@host:5432/name"

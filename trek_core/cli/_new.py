@@ -16,6 +16,7 @@ from trek_core.errors import ConfigError
 from trek_core.model import Arrangement
 
 if TYPE_CHECKING:
+    from trek_core import Folders
     from trek_core._config import Settings
     from trek_core._host import Offer, PluginHost
     from trek_core.contracts import Layout
@@ -49,19 +50,21 @@ def new(  # noqa: PLR0917 - click gives them by name
     """Writes the files of a new revision, after the last one, and prints their paths. No database is needed.
 
     They are named as those that are there: a number follows a number, a timestamp a timestamp, a pair of files a pair.
-    In the folder of another tool they are what that tool would make.
+    In the folder of another tool they are what that tool would make. Of several folders the first is meant, unless --dir
+    says which.
     """
     words = given(context)
     settings = words.settings()
+    folder = _folder(settings.directory)
     kind, text = _template(settings, template, py=py)
 
     def contents() -> Mapping[str, str]:
-        found = _contents(settings, title, kind, numbering)
+        found = _contents(settings, folder, title, kind, numbering)
         return found if text is None else {**found, next(iter(found)): text.replace("{title}", title)}
 
     contents()  # refused before the folder is made
-    with _alone(Path(settings.directory)):
-        paths = [str(path) for path in write_files(Path(settings.directory), contents())]
+    with _alone(Path(folder)):
+        paths = [str(path) for path in write_files(Path(folder), contents())]
     if words.json:
         document({"created": paths})
     else:
@@ -108,7 +111,14 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(opened)
 
 
-def _contents(settings: Settings, title: str, kind: str, numbering: Numbering | None) -> Mapping[str, str]:
+def _folder(directory: Folders) -> str:
+    from trek_core._places import folder_of  # noqa: PLC0415 - zip files and what finds packages
+    from trek_core._tree import roots_of  # noqa: PLC0415
+
+    return folder_of(roots_of(directory)[0])
+
+
+def _contents(settings: Settings, folder: str, title: str, kind: str, numbering: Numbering | None) -> Mapping[str, str]:
     from trek_core._blame import blame  # noqa: PLC0415 - with plugins comes pluggy
     from trek_core._host import PluginHost  # noqa: PLC0415
 
@@ -123,7 +133,7 @@ def _contents(settings: Settings, title: str, kind: str, numbering: Numbering | 
     if numbering and layout.value.numbered is None:
         msg = f"the layout {name!r} names its files in its own way: leave --{numbering} out."
         raise ConfigError(msg)
-    arrangement = _arranged(settings.directory, layout, name, host)
+    arrangement = _arranged(folder, layout, name, host)
     with blame(layout, "Layout.new"):
         if numbering and layout.value.numbered:
             make = layout.value.numbered(numbering)

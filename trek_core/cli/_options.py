@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, get_args
 
 import click
 
-from trek_core._config import Settings, load_settings
+from trek_core._config import Configuration, Settings, configure
 from trek_core.cli._output import say
 from trek_core.model import TransactionChoice
 from trek_core.text import nearest
 
 F = TypeVar("F", bound=Callable[..., Any])
+_FORMAT = ("format", "layout", "store")
 
 
 @dataclass(slots=True)
 class Given:
     """What stood on the command line. None: nothing did."""
 
-    directory: str | None = None
+    directory: tuple[str, ...] = ()
+    database: str | None = None
     dsn: str | None = None
     embedded: str | None = None
     format: str | None = None
@@ -39,24 +41,37 @@ class Given:
 
     def settings(self) -> Settings:
         """The settings of files and environment, and these on top. Raises `ConfigError`, `click.UsageError`."""
+        return self.configuration().settings
+
+    def configuration(self, *, choose: bool = True) -> Configuration:
+        """The settings with their origins. choose: whether one of several databases must be chosen. Raises as above."""
         if self.dsn and self.embedded:
             msg = "--dsn and --embedded both name a database: give one of them."
             raise click.UsageError(msg)
-        settings = load_settings()
+        found = configure(options=dict(self._said()), database=self.database, choose=choose)
+        if not self.no_plugin:
+            return found
+        blocked = found.settings.disable_plugins
+        _refuse_unknown(self.no_plugin, blocked)
+        settings = replace(found.settings, disable_plugins=(*blocked, *self.no_plugin))
+        return replace(found, settings=settings)
+
+    def _said(self) -> Iterator[tuple[str, tuple[object, str]]]:
+        """The settings that were given, with the option's name."""
+        if self.directory:
+            first, *more = self.directory
+            yield "directory", ((first, *more) if more else first, "--dir")
+        if self.dsn:
+            yield "dsn", (self.dsn, "--dsn")
+        if self.embedded:
+            yield "dsn", (f"embedded:{self.embedded}", "--embedded")
         if self.format is not None:  # it means both halves, whatever the file says of one
-            settings = replace(settings, format=self.format, layout=None, store=None)
-        settings = replace(
-            settings,
-            directory=self.directory or settings.directory,
-            dsn=f"embedded:{self.embedded}" if self.embedded else self.dsn or settings.dsn,
-            lock_wait=settings.lock_wait if self.lock_wait is None else self.lock_wait,
-            transaction=self.transaction or settings.transaction,
-            expect_database=self.expect_database or settings.expect_database,
-            disable_plugins=(*settings.disable_plugins, *self.no_plugin),
-        )
-        if self.no_plugin:
-            _refuse_unknown(self.no_plugin, settings.disable_plugins)
-        return settings
+            yield from (
+                (key, (value, "--format")) for key, value in zip(_FORMAT, (self.format, None, None), strict=True)
+            )
+        for key in ("lock_wait", "transaction", "expect_database"):
+            if (value := getattr(self, key)) is not None:
+                yield key, (value, f"--{key.replace('_', '-')}")
 
 
 def _refuse_unknown(names: tuple[str, ...], blocked: tuple[str, ...]) -> None:
@@ -80,12 +95,12 @@ def given(context: click.Context) -> Given:
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     found = given(context)
-    if value == "":
+    if value == "" or (isinstance(value, tuple) and "" in value):
         msg = "it is empty. Is a variable of the shell not set?"
         raise click.BadParameter(msg, context, parameter)
     if parameter.name == "no_plugin":
         found.no_plugin += tuple(value)
-    elif value is not None and value is not False:  # 0 is a value
+    elif value is not None and value is not False and value != ():  # 0 is a value
         setattr(found, str(parameter.name), value)
 
 
@@ -101,7 +116,14 @@ def _option(*names: str, **more: Any) -> Callable[[F], F]:
 
 
 _COMMON = (
-    _option("--dir", "directory", metavar="FOLDER", help="The folder of the migrations.  [migrations]"),
+    _option(
+        "--dir",
+        "directory",
+        multiple=True,
+        metavar="FOLDER",
+        help="Where the migrations lie: a folder, package:NAME, or a zip. Several are one.  [migrations]",
+    ),
+    _option("--database", metavar="NAME", help="Which of the databases in the configuration it is."),
     _option("--dsn", metavar="DSN", help="The database: postgresql://user@host/name."),
     _option(
         "--embedded",

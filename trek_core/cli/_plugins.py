@@ -24,7 +24,7 @@ def plugins(context: click.Context) -> None:
     """Lists every plugin with its distribution, its hooks and what it offers. A broken one is listed with its error."""
     from trek_core._host import PluginHost  # noqa: PLC0415 - pluggy
 
-    found = PluginHost(blocked=given(context).settings().disable_plugins).describe()
+    found = PluginHost(blocked=given(context).configuration(choose=False).settings.disable_plugins).describe()
     if given(context).json:
         document({"plugins": [dataclasses.asdict(info) for info in found]})
         return

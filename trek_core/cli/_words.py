@@ -9,7 +9,17 @@ EMBEDDED_FOLDER = ".trek/postgres"
 _STEPS_BACK = re.compile(r"-[0-9]+")
 _VALUED = frozenset(
     (
-        *("--dir", "--dsn", "--expect-database", "--format", "--from", "--lock-wait", "--no-plugin", "--to"),
+        *(
+            "--database",
+            "--dir",
+            "--dsn",
+            "--expect-database",
+            "--format",
+            "--from",
+            "--lock-wait",
+            "--no-plugin",
+            "--to",
+        ),
         *("--limit", "-n", "--wait", "--template"),
     )
 )
