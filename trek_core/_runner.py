@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
+from trek_core._blame import Offer, blame, expect, expect_all
 from trek_core._dataclass import replace
 from trek_core._door import later
 from trek_core._pause import uncollected
 from trek_core._recording import check_history
 from trek_core._session import Session
-from trek_core.errors import ConfigError, ConnectError, MigrationFailed, TrekError, Unfinished
+from trek_core.errors import ConfigError, ConnectError, MigrationFailed, Unfinished
 from trek_core.model import Facts, History, Rows, Sql
 from trek_core.plans import Plan, Ran, Report
 
 if TYPE_CHECKING:
-    from trek_core import _aftermath, _checks, _foreign, _records, events
+    from trek_core import _aftermath, _audience, _checks, _foreign, _records, events
     from trek_core._workspace import Workspace
     from trek_core.contracts import Executor, Observer
     from trek_core.events import Event, Failed, Lost
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     Planner = Callable[[History], Plan]
     Opened = Callable[[], AbstractAsyncContextManager[Offer[Executor]]]
 else:
-    _aftermath, _checks, _foreign, _records, events = later("_aftermath", "_checks", "_foreign", "_records", "events")
+    _aftermath, _audience, _checks, _foreign, _records, events = later(
+        "_aftermath", "_audience", "_checks", "_foreign", "_records", "events"
+    )
 
-log = logging.getLogger("trek")
 CONNECTING = 30.0  # seconds beside those for the lock, to ask on another session what became of a lost one
 NO_ROWS = Sql("SELECT '{}'::jsonb WHERE false")
 PAUSES = (0.0, 0.2, 0.5, 1.0)  # seconds before each session that is asked
@@ -57,7 +58,6 @@ class Runner:
         self.ran: list[Ran] = []
         self.facts = Facts()
         self.begun = time.monotonic()
-        self._clumsy: set[str] = set()
 
     async def history(self) -> History:
         """The history as it is now: one round trip."""
@@ -266,28 +266,11 @@ class Runner:
         return Report(plan.target, tuple(self.ran), plan.warnings, time.monotonic() - self.begun)
 
     async def _tell(self, event: Event) -> None:
-        """Observers cannot fail a run: what they raise is logged. A cancellation goes on once all of them heard the event."""
-        ended: BaseException | None = None
-        for observer in self.observers:
-            where = f"Observer.notify({type(event).__name__})"
-            try:
-                with blame(observer, where):
-                    told = observer.value.notify(event)
-                    if not isinstance(told, Awaitable):
-                        breach(observer, where, f"gave {shown(told)}, want an awaitable: write it with async def")
-                    await told
-            except TrekError as error:
-                self._warn(observer.value.name, error)
-            except BaseException as error:  # noqa: BLE001 - no observer is left without the end of a run
-                ended = ended or error
-        if ended is not None:
-            raise ended
+        await self._audience.tell(event)
 
-    def _warn(self, observer: str, error: TrekError) -> None:
-        """With what to do about it once a run, and not at every event."""
-        text = str(error).partition("\n")[0] if observer in self._clumsy else f"{error}\nThe run goes on."
-        self._clumsy.add(observer)
-        log.warning("observer %r: %s", observer, text, exc_info=error)
+    @cached_property
+    def _audience(self) -> _audience.Audience:
+        return _audience.Audience(self.observers, lambda: self.facts.database)
 
 
 def _stand(plan: Plan) -> tuple[object, ...]:

@@ -23,6 +23,7 @@ else:
     _records, events = later("_records", "events")
 
 log = logging.getLogger("trek")
+log.addHandler(logging.NullHandler())  # who sets up no logging is told nothing
 T = TypeVar("T")
 QUERY = (
     "either it did not decode the row, or the store's query does not give one JSON object a row, as to_jsonb(t) does"

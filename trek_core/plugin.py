@@ -75,6 +75,7 @@ from trek_core.text import advisory_key, create_schema, decode, quote_ident, quo
 
 if TYPE_CHECKING:
     from trek_core import script
+    from trek_core._event_facts import facts_of
     from trek_core._graph import in_order
     from trek_core._signs import FileSign, Signs, TableSign
     from trek_core.contracts import Catalog, Tree
@@ -99,6 +100,7 @@ else:
     __getattr__ = door(  # what a run that finds nothing to do has no use for
         __name__,
         {
+            "trek_core._event_facts": "facts_of",
             "trek_core._graph": "in_order",
             "trek_core._signs": "FileSign Signs TableSign",
             "trek_core.events": (
@@ -192,6 +194,7 @@ __all__ = [
     "create_schema",
     "dataclass",
     "decode",
+    "facts_of",
     "field",
     "hookimpl",
     "in_order",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Coroutine, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Coroutine, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -50,8 +50,8 @@ def migrator(settings: Settings, observers: Iterable[Observer] = ()) -> Migrator
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Runs it to its end; Ctrl-C and SIGTERM cancel it and let it clean up."""
-    _show_log()
-    return asyncio.run(stoppable(coroutine))
+    with _log_shown():
+        return asyncio.run(stoppable(coroutine))
 
 
 def _executor(settings: Settings, host: PluginHost) -> Offer[ExecutorProvider]:
@@ -92,10 +92,17 @@ class _Short(logging.Formatter):
         return super().formatException(ei) if os.environ.get("TREK_TRACEBACK", "") not in ("", "0") else ""
 
 
-def _show_log() -> None:
-    log = logging.getLogger("trek")
-    if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(_Short("warning: %(message)s"))
-        log.addHandler(handler)
-        log.propagate = False
+@contextmanager
+def _log_shown() -> Iterator[None]:
+    """A plugin's faults are warnings of the command; what a run does it shows itself."""
+    log, run = logging.getLogger("trek"), logging.getLogger("trek.run")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Short("warning: %(message)s"))
+    log.addHandler(handler)
+    before = log.propagate, run.disabled
+    log.propagate, run.disabled = False, True
+    try:
+        yield
+    finally:
+        log.propagate, run.disabled = before
+        log.removeHandler(handler)
