@@ -27,7 +27,10 @@ Receive = Callable[[], Awaitable[Message]]
 Authorize = Callable[[Scope], bool | Awaitable[bool]]
 """Says of a request's scope whether it may: True, or a coroutine that gives True. Nothing else opens the door."""
 
-WANTING = ("pending", "unfinished")  # a revision that no file has keeps nobody: old processes go on while a release rolls out
+WANTING = (
+    "pending",
+    "unfinished",
+)  # a revision that no file has keeps nobody: old processes go on while a release rolls out
 NO_DOOR = "authorize is {!r}, want a function of the ASGI scope that says who may migrate: bearer(token) makes one"
 NO_TOKEN = "the token is empty, so that everybody could migrate. Is its variable not set?"  # noqa: S105 - a message
 NO_DOWN = "the way to {!r} reverts migrations. Nothing was changed. If you mean that, say down=true."

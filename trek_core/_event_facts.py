@@ -43,8 +43,10 @@ def facts_of(event: Event) -> Facts:
 
     Empty for an event that a later release brings.
     """
-    name = NAMES.get(type(event))
-    return {"event": name, **_facts(event)} if name else {}
+    if (name := NAMES.get(type(event))) is None:
+        return {}
+    facts = _facts(event).items()
+    return {"event": name, **{k: round(value, 6) if isinstance(value, float) else value for k, value in facts}}
 
 
 def _facts(event: Event) -> Facts:

@@ -87,7 +87,8 @@ def _words(event: Event, kind: str) -> str:
         case RunStarted(plan):
             return f"{_count(len(plan.actions))} to run, to {plan.target}"
         case RunFinished(report):
-            return f"{_count(len(report.ran))} in {report.seconds:.3f} s"
+            ran = f"{_count(len(report.ran))} in" if report.ran else "nothing was left to do, after"
+            return f"{ran} {report.seconds:.3f} s"
         case RunFailed(error):
             return _end(error)
         case _:
@@ -105,7 +106,7 @@ def _of_action(event: Started | StatementDone | Done | Failed | Lost, kind: str)
 def _waits(event: LockWaiting | Blocked) -> str:
     if isinstance(event, Blocked):
         return f"{event.action.name} waits, {event.waited:.1f} s so far, for {_in_the_way(event)}"
-    return f"waiting for the migration lock, {event.waited:.1f} s so far: {_in_the_way(event)} has it"
+    return f"waiting for the migration lock, {event.waited:.1f} s so far, held by {_in_the_way(event)}"
 
 
 def _end(error: BaseException) -> str:

@@ -9,7 +9,8 @@ import pytest
 from tests.docs.pages import ROOT, pages, prose, read
 from tests.docs.plugin_pages import EXAMPLES
 
-PAGES = [*pages(), "CONTRIBUTING.md", "CHANGELOG.md", "examples/shop/README.md"]
+EXAMPLE_PAGES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("examples/*/README.md"))
+PAGES = [*pages(), "CONTRIBUTING.md", "CHANGELOG.md", *EXAMPLE_PAGES]
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
 

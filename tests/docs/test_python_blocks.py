@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import asyncpg_trek  # type: ignore[import-untyped]
+import httpx
 import pytest
 from asyncpg_trek.asyncpg import AsyncpgBackend as ToolBackend  # type: ignore[import-untyped]
 
@@ -118,6 +121,35 @@ async def as_a_fixture(text: str, reader: Reader, _: object) -> None:
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
+# --------------------------------------------------------------------------- applications, and what they log
+async def in_starlette(text: str, reader: Reader, _: object) -> None:
+    reader.has({"0001_users.sql": USERS})
+    app = (await execute(text, "applications"))["application"](reader.database.dsn, "open sesame")
+    asking = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app")
+    async with app.router.lifespan_context(app), asking as client:
+        assert (await client.get("/migrations/ready")).json() == {"ready": True, "state": "current"}
+        assert (await client.post("/migrations/migrate")).status_code == 401
+        assert await reader.history() == ["0001"]
+        reader.has({"0002_more.sql": "SELECT 1;"})
+        answer = await client.post("/migrations/migrate", headers={"Authorization": "Bearer open sesame"})
+        assert answer.text.splitlines()[-3] == "event: report"
+    assert await reader.history() == ["0001", "0002"]
+
+
+async def as_json_lines(text: str, reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+    reader.has({"0001_users.sql": USERS})
+    log = logging.getLogger("trek")
+    handler = (await execute(text, "logging"))["handler"]
+    try:
+        await trek_asyncpg.migrate(reader.connection, "migrations")
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(logging.NOTSET)
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [fields["trek_event"] for fields in told] == ["run_started", "done", "run_finished"]
+    assert (told[1]["level"], told[1]["trek_revision"]) == ("INFO", "0001")
+
+
 # --------------------------------------------------------------------------- asyncpg-trek
 async def after_the_tool(reader: Reader) -> None:
     """The tool itself has gone to its first revision."""
@@ -176,6 +208,8 @@ RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("docs/running.md", 2): in_your_transaction,
     **PLUGIN_RUNS,
     ("docs/drift.md", 1): drift_of_a_copy,
+    ("docs/applications.md", 1): in_starlette,
+    ("docs/logging.md", 1): as_json_lines,
     ("docs/embedded.md", 1): by_its_dsn,
     ("docs/embedded.md", 2): by_serve,
     ("docs/embedded.md", 3): as_a_fixture,
