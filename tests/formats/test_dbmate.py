@@ -16,6 +16,9 @@ from trek_core.testing import Folder, LayoutCase, LayoutSuite, StoreCase, Versio
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from tests.support.databases import Connection
 
 ONE_COLUMN = "its table holds a version and nothing else"
 CASE = ForeignCase(
@@ -38,6 +41,17 @@ UP, DOWN = "-- migrate:up\nCREATE TABLE a (i int);\n", "-- migrate:down\nDROP TA
 
 class TestDbmate(ForeignSuite):
     case = CASE
+
+    async def test_steps_back_go_by_the_names_of_the_files_as_the_steps_up_did(
+        self, connection: Connection, tmp_path: Path
+    ) -> None:
+        for number in (1, 9, 10):
+            text = f"-- migrate:up\nCREATE TABLE t{number} ();\n-- migrate:down\nDROP TABLE t{number};\n"
+            (tmp_path / f"{number}_t.sql").write_text(text)
+        up = await CASE.migrator(connection, tmp_path).migrate()
+        assert [ran.revision for ran in up.ran] == ["10", "1", "9"]
+        down = await CASE.migrator(connection, tmp_path).migrate("-2")
+        assert [ran.revision for ran in down.ran] == ["9", "1"]
 
 
 class TestFolder(LayoutSuite):

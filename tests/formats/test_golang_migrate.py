@@ -11,7 +11,7 @@ import pytest
 from tests.formats.foreign import ForeignCase, ForeignSuite, told
 from tests.formats.kits import OnTheRunsServer, load, make_layout, make_store
 from trek_asyncpg.testing import ground
-from trek_core import LoadError, MigrationFailed, PlanError
+from trek_core import ConfigError, LoadError, MigrationFailed, PlanError
 from trek_core.errors import Missing, Unfinished
 from trek_core.plugin import Sql
 from trek_core.testing import Folder, LayoutCase, LayoutSuite, StoreCase, VersionStoreSuite
@@ -80,6 +80,12 @@ class TestGolangMigrate(ForeignSuite):
         self, recorded: Connection, folder: Path
     ) -> None:
         await recorded.execute("UPDATE schema_migrations SET version = -1, dirty = true")
+        assert told(await CASE.migrator(recorded, folder).status()) == {
+            "1": "pending",
+            "2": "pending",
+            "3": "pending",
+            "-1": "unfinished",
+        }
         with pytest.raises(Unfinished):
             await CASE.migrator(recorded, folder).migrate()
         await CASE.migrator(recorded, folder).repair("-1", applied=False)
@@ -91,6 +97,13 @@ class TestGolangMigrate(ForeignSuite):
         await recorded.execute("UPDATE schema_migrations SET version = 7")
         with pytest.raises(Missing, match="7"):
             await CASE.migrator(recorded, folder).migrate()
+
+    async def test_several_rows_are_refused_of_which_the_tool_would_read_any(
+        self, recorded: Connection, folder: Path
+    ) -> None:
+        await recorded.execute("INSERT INTO schema_migrations VALUES (1, false)")
+        with pytest.raises(ConfigError, match=r"holds 2 rows \(1, 3\), and golang-migrate's holds one"):
+            await CASE.migrator(recorded, folder).status()
 
     async def test_one_revision_alone_cannot_be_taken_out(self, recorded: Connection, folder: Path) -> None:
         with pytest.raises(PlanError, match=r"holds one version, now 3.*trek stamp"):

@@ -10,7 +10,7 @@ import pytest
 from tests.formats.foreign import ForeignCase, ForeignSuite, told
 from tests.formats.kits import OnTheRunsServer, load, make_layout, make_store
 from trek_asyncpg.testing import ground
-from trek_core import LoadError, OutOfOrder, Rules
+from trek_core import ConfigError, LoadError, OutOfOrder, Rules
 from trek_core.plugin import Sql
 from trek_core.testing import Folder, LayoutCase, LayoutSuite, StoreCase, VersionStoreSuite
 
@@ -42,6 +42,15 @@ CASE = ForeignCase(
 
 class TestGoose(ForeignSuite):
     case = CASE
+
+    async def test_an_empty_table_is_refused_as_the_tool_does_with_what_mends_it(
+        self, recorded: Connection, folder: Path
+    ) -> None:
+        await recorded.execute("DELETE FROM goose_db_version")
+        with pytest.raises(ConfigError, match="has no row of version 0") as refused:
+            await CASE.migrator(recorded, folder).migrate()
+        await recorded.execute(str(refused.value).partition("write it: ")[2].partition(";")[0])
+        assert [ran.revision for ran in (await CASE.migrator(recorded, folder).migrate("1")).ran] == ["1"]
 
     async def test_statements_are_cut_and_variables_replaced_as_goose_does(
         self, recorded: Connection, folder: Path

@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from trek_core.plugin import HistoryRow, PlanError, Record, State, replace
+from trek_core.plugin import ConfigError, HistoryRow, PlanError, Record, State, replace
 from trek_loaders.formats._store import ToolStore, number, too_late
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trek_core.plugin import Action, Catalog, History, Row
 
 
@@ -25,6 +27,17 @@ class OneRowStore(ToolStore):
         if row.state != "done":
             return State(tuple(below), unfinished=(row,))
         return State((*below, row.revision), {row.revision: row})
+
+    def only(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows, of which there may be one. Raises `ConfigError`."""
+        if len(rows) > 1:
+            held = ", ".join(sorted(str(row["version"]) for row in rows))
+            message = (
+                f"The table {self.identity} holds {len(rows)} rows ({held}), and {self.tool}'s holds one. Look which version "
+                "is right, and delete the others; or it is another tool's: `trek adopt` says whose."
+            )
+            raise ConfigError(message)
+        return rows
 
     # ----------------------------------------------------------------------- writing
     def record(self, action: Action, history: History) -> Record:
@@ -96,4 +109,5 @@ def moved(history: History) -> str:
 
 
 def _number(revision: str) -> int:
-    return int(revision) if revision.isdecimal() else 1 << 64
+    """-1, where golang-migrate failed on its way to nothing, is below all of them."""
+    return int(revision) if revision.removeprefix("-").isdecimal() else 1 << 64

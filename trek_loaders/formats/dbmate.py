@@ -21,6 +21,7 @@ from trek_core.plugin import (
     Script,
     dataclass,
     quote_literal,
+    replace,
 )
 from trek_loaders._sql import line_at
 from trek_loaders.formats._bodies import in_transaction, one_query
@@ -31,7 +32,7 @@ from trek_loaders.formats._table import same
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from trek_core.plugin import Action, History, Row, Tree, VersionStore
+    from trek_core.plugin import Action, Catalog, History, Row, State, Tree, VersionStore
     from trek_loaders.formats._settings import TableSettings
 
 NAME = "dbmate"
@@ -148,7 +149,7 @@ def make_store(settings: TableSettings) -> VersionStore:
 
 
 class DbmateStore(RowStore):
-    """A row is a version and nothing else, so the order in which they were applied is that of their texts."""
+    """A row is a version and nothing else, so the order in which they were applied is that of their files, as text."""
 
     tool = NAME
     table = "schema_migrations"
@@ -157,6 +158,13 @@ class DbmateStore(RowStore):
 
     def lines(self, rows: Sequence[Row]) -> Iterable[HistoryRow]:
         return (HistoryRow(revision=row["version"], data=row) for row in sorted(rows, key=lambda row: row["version"]))
+
+    def state(self, history: History, catalog: Catalog) -> State:
+        def name(row: HistoryRow) -> str:
+            entry = catalog.get(row.revision)
+            return entry.files[0].name if entry and entry.files else row.revision
+
+        return super().state(replace(history, rows=tuple(sorted(history.rows, key=name))), catalog)
 
     def create(self, name: str) -> Iterable[str]:
         return (f"CREATE TABLE {name} (version varchar PRIMARY KEY)",)

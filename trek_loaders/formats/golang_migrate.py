@@ -124,7 +124,8 @@ class GolangMigrateStore(OneRowStore):
         return tuple(lock_key(schema, self.place.name, name) for name in (f"/{database}", database))
 
     def lines(self, rows: Sequence[Row]) -> Iterable[HistoryRow]:
-        for row in sorted(rows, key=lambda row: row["version"]):
+        """Raises `ConfigError` for several rows, of which the tool would read any."""
+        for row in self.only(rows):
             yield HistoryRow(revision=str(row["version"]), state="started" if row["dirty"] else "done", data=row)
 
     def create(self, name: str) -> Iterable[str]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar
 from trek_core.plugin import (
     Arrangement,
     Body,
-    ConfigError,
     File,
     HistoryRow,
     Ignored,
@@ -129,14 +128,7 @@ class TernStore(OneRowStore):
 
     def lines(self, rows: Sequence[Row]) -> Iterable[HistoryRow]:
         """Raises `ConfigError` for several rows."""
-        if len(rows) > 1:
-            held = ", ".join(str(row["version"]) for row in rows)
-            message = (
-                f"The table {self.identity} holds {len(rows)} rows ({held}), and {NAME}'s holds one. Look which version is "
-                "right, and delete the others."
-            )
-            raise ConfigError(message)
-        return [HistoryRow(revision=str(row["version"]), data=row) for row in rows if row["version"]]
+        return [HistoryRow(revision=str(row["version"]), data=row) for row in self.only(rows) if row["version"]]
 
     def create(self, name: str) -> Iterable[str]:
         return (f"CREATE TABLE {name} (version int4 NOT NULL PRIMARY KEY)", f"INSERT INTO {name} (version) VALUES (0)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from trek_core.plugin import HistoryRow
+from trek_core.plugin import ConfigError, HistoryRow
 from trek_loaders.formats._store import RowStore, number
 
 if TYPE_CHECKING:
@@ -37,7 +37,17 @@ class GooseStore(RowStore):
     }
 
     def lines(self, rows: Sequence[Row]) -> Iterable[HistoryRow]:
-        """The newest of a version counts: releases before 3 wrote a row (v, false) for a way back, where later ones delete."""
+        """The newest of a version counts: releases before 3 wrote a row (v, false) for a way back, where later ones delete.
+
+        Raises `ConfigError` for a table without any row, which goose itself refuses.
+        """
+        if not rows:
+            zero = f"INSERT INTO {self.place.as_written} (version_id, is_applied) VALUES (0, true)"
+            message = (
+                f"The table {self.identity} is empty: it has no row of version 0, without which every command of goose fails. "
+                f"If nothing is applied here, write it: {zero}; else `trek stamp REVISION` after that says what is."
+            )
+            raise ConfigError(message)
         for row in sorted(rows, key=lambda row: row["id"]):
             if row["version_id"] != 0:
                 time = row["tstamp"] or ""
