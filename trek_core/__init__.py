@@ -34,13 +34,17 @@ from trek_core.plans import Plan, Report, Status
 
 if TYPE_CHECKING:
     from trek_core._adopt import Adoption, adopt
+    from trek_core._check import Checked, check
     from trek_core._convert import Conversion
     from trek_core._drift import Difference, Drift, compare
+    from trek_core._seen import Finding
 else:
     __getattr__ = door(
         __name__,
         {
             "trek_core._adopt": "Adoption adopt",
+            "trek_core._check": "Checked check",
+            "trek_core._seen": "Finding",
             "trek_core._convert": "Conversion",
             "trek_core._drift": "Difference Drift compare",
         },
@@ -49,6 +53,7 @@ else:
 __all__ = [
     "Adoption",
     "Changed",
+    "Checked",
     "ConfigError",
     "ConnectError",
     "Conversion",
@@ -57,6 +62,7 @@ __all__ = [
     "Direction",
     "Drift",
     "Duplicate",
+    "Finding",
     "Folders",
     "Irreversible",
     "LoadError",
@@ -81,6 +87,7 @@ __all__ = [
     "Unfinished",
     "UnknownRevision",
     "adopt",
+    "check",
     "compare",
     "execute",
     "plan",

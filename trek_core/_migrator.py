@@ -13,6 +13,7 @@ from trek_core.plans import Plan, Report, Status
 
 if TYPE_CHECKING:
     from trek_core._blame import Offer
+    from trek_core._check import Checked
     from trek_core._runner import Opened, Runner
     from trek_core._workspace import Workspace
     from trek_core.backend import Backend
@@ -97,6 +98,14 @@ class Migrator:
         """Says of one revision whether it counts as applied: the way out after a non-transactional migration failed."""
         async with self._runner() as runner:
             return await runner.migrate(lambda history: runner.workspace.repair(history, revision, applied=applied))
+
+    def check(self, *, reversible: bool = False, against: str | None = None) -> Checked:
+        """Looks at the folder alone, without the database; see `trek_core.check`."""
+        from trek_core._check import check_with  # noqa: PLC0415 - no run asks for it
+
+        backend = self.backend
+        rules = self.rules or backend.layout.value.rules
+        return check_with(self.directory, backend.host, backend.layout, rules, reversible=reversible, against=against)
 
     @asynccontextmanager
     async def _runner(self, workspace: Workspace | None = None) -> AsyncIterator[Runner]:

@@ -150,6 +150,13 @@ async def as_json_lines(text: str, reader: Reader, capsys: pytest.CaptureFixture
     assert (told[1]["level"], told[1]["trek_revision"]) == ("INFO", "0001")
 
 
+# --------------------------------------------------------------------------- reviewing
+async def a_folder_without_a_database(text: str, reader: Reader, capsys: Any) -> None:
+    reader.has({"0001_users.sql": f"-- trek: irreversible\n{USERS}", "notes.txt": ""})
+    await execute(text, "reviewing")
+    assert capsys.readouterr().out.startswith("note ignored migrations/notes.txt None no loader takes '.txt'")
+
+
 # --------------------------------------------------------------------------- asyncpg-trek
 async def after_the_tool(reader: Reader) -> None:
     """The tool itself has gone to its first revision."""
@@ -206,6 +213,7 @@ RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("README.md", 2): plan_and_execute,
     ("docs/running.md", 1): all_or_nothing,
     ("docs/running.md", 2): in_your_transaction,
+    ("docs/reviewing.md", 1): a_folder_without_a_database,
     **PLUGIN_RUNS,
     ("docs/drift.md", 1): drift_of_a_copy,
     ("docs/applications.md", 1): in_starlette,

@@ -9,6 +9,7 @@ import click
 
 from trek_core.cli import (
     _adopt,
+    _check,
     _config,
     _convert,
     _exit,
@@ -70,6 +71,7 @@ for _command in (
     _plan.plan,
     _history.history,
     _new.new,
+    _check.check,
     _stamp.stamp,
     _stamp.repair,
     _adopt.adopt,

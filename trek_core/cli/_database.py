@@ -44,7 +44,7 @@ def migrator(settings: Settings, observers: Iterable[Observer] = ()) -> Migrator
         executor=offer.value.name,
         expect_database=settings.expect_database,
     )
-    rules = _rules(settings, backend.layout.value.rules)
+    rules = rules_of(settings, backend.layout.value.rules)
     return Migrator(backend, settings.directory, rules=rules, lock_wait=settings.lock_wait, observers=observers)
 
 
@@ -78,7 +78,7 @@ def _open(offer: Offer[ExecutorProvider], dsn: str, given: object) -> AbstractAs
     return inside(offer, (where, f"executor {offer.value.name}: closing"), begin, Executor, secret=dsn)
 
 
-def _rules(settings: Settings, rules: Rules) -> Rules:
+def rules_of(settings: Settings, rules: Rules) -> Rules:
     """The format's own rules, and field by field what the user says instead."""
     said = {name: value for name in Rules.__slots__ if (value := getattr(settings, name)) is not None}
     return replace(rules, **said)

@@ -19,7 +19,7 @@ from trek_core.events import Failure
 from trek_core.plans import DatabaseState
 from trek_core.text import without_password
 
-DONE, FAILED, REFUSED, LOCKED, INTERRUPTED = 0, 1, 2, 4, 130
+DONE, FAILED, REFUSED, LOCKED, FOUND, INTERRUPTED = 0, 1, 2, 4, 9, 130
 STATES: dict[DatabaseState, int] = {
     "current": DONE,
     "pending": 3,
@@ -43,6 +43,7 @@ Exit codes:
   7    status --check: changed, applied files were edited since
   8    status --check: unfinished, a migration outside a transaction
        is running, or was begun and never completed
+  9    check: there are errors (with --strict: or warnings)
   130  interrupted (Ctrl-C, SIGTERM)
 """
 _CARET = re.compile(r"(?<=\s)\^$")

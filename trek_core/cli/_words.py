@@ -20,7 +20,7 @@ _VALUED = frozenset(
             "--no-plugin",
             "--to",
         ),
-        *("--limit", "-n", "--wait", "--template"),
+        *("--limit", "-n", "--wait", "--template", "--against"),
     )
 )
 

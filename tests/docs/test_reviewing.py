@@ -1,0 +1,50 @@
+"""docs/reviewing.md: what it shows is what a run says, and its table has every finding that there is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.project import USERS, Project
+from tests.docs.pages import ROOT, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PAGE = "docs/reviewing.md"
+NOTHING_SAID = "ALTER TABLE users ADD email text;\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    made = Project(tmp_path)
+    yield made
+    made.close()
+
+
+def shown(name: str) -> str:
+    (text,) = re.findall(rf"<!-- from a run: {name} -->\n```text\n(.*?)```", read(PAGE), re.DOTALL)
+    return text
+
+
+def test_the_check_that_is_shown_is_one(project: Project) -> None:
+    project.write(
+        {"0001_users.sql": USERS, "0002_email.sql": NOTHING_SAID, "0004_index.sql": "SELECT 1;\nSELECT 'open\n"}
+    )
+    assert project.run("check").out == shown("check")
+
+
+def test_the_table_has_every_finding() -> None:
+    sources = "".join((ROOT / f"trek_core/{name}.py").read_text() for name in ("_check", "_check_git", "_seen"))
+    given = set(re.findall(r'(?:name=|\bwrong\(\s*|_finding\(\s*|: )"([a-z]+(?:-[a-z]+)*)"', sources)) - {
+        "error",
+        "warning",
+        "note",
+    }
+    listed = re.findall(r"^\| `([a-z-]+)` \| (?:error|warning|note) \|", read(PAGE), re.MULTILINE)
+    more = {"bad-graph"}
+    assert set(listed) == given | more
+    assert len(listed) == len(set(listed))
