@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trek_core._tables import tables_query
+from trek_core._tree import shown
 from trek_core.errors import ConfigError
 from trek_core.model import Sql
 
@@ -68,10 +69,10 @@ async def _history(runner: Runner, one: Candidate) -> History:
 
 def _message(runner: Runner, one: Candidate, history: History, facts: Facts) -> str:
     assert one.table is not None
-    rows, folder, tool = len(history.rows), runner.workspace.directory, one.tool
+    rows, folder, tool = len(history.rows), shown(runner.workspace.directory), one.tool
     return (
         f"the database {facts.database!r} has the history of {tool}, {one.table.name}: {rows} row{'s' * (rows > 1)}, the last "
-        f"of {history.rows[-1].revision}. It has none of trek's, and the files of {folder!r} may be those of {tool}: as trek's "
+        f"of {history.rows[-1].revision}. It has none of trek's, and the files of {folder} may be those of {tool}: as trek's "
         f'own all of them would run, from the first.\nNothing was changed. If they are, go on with format = "{tool}" (`trek '
         f"adopt` shows where it stands), or take over what it has recorded with `trek convert --from {tool}`. If that table "
         'belongs to something else, say format = "native" ([tool.trek], --format, or format= in Python); `trek stamp '
