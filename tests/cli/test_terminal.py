@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.project import THREE, USERS, WAIT, interrupt
+from tests.cli.project import THREE, USERS, WAIT, Ended, interrupt
 
 if TYPE_CHECKING:
     import subprocess
@@ -248,3 +248,66 @@ def test_tables_on_a_terminal_keep_every_cell_as_it_is(migrated: Project, comman
         code, text = shown.end()
     assert code == 0
     assert ("asyncpg-trek" if command == "plugins" else "[bold]x") in text
+
+
+# --------------------------------------------------------------------------- colours
+RED = "\x1b[31m"
+
+
+def test_an_error_stands_out_on_a_terminal_with_a_caret_under_its_place(project: Project) -> None:
+    project.write({"0001_bad.sql": "SELECT 1 / 0;\n"})
+    with terminal(project, "migrate") as shown:
+        code, _ = shown.end()
+    assert code == 1
+    assert f"{RED}\x1b[1mmigrations/0001_bad.sql:1:1: applying 0001 bad failed: division by zero\x1b[0m" in shown.seen
+    assert f"| {RED}\x1b[1m^" in shown.seen
+
+
+def test_no_color_takes_the_colours_of_a_terminal_away(project: Project) -> None:
+    project.write(THREE)
+    project.environ["NO_COLOR"] = "1"
+    for words in (["migrate"], ["status"], ["history"], ["migrate", "0009"]):
+        with terminal(project, *words) as shown:
+            shown.end()
+        assert re.findall(r"\x1b\[[0-9;]*3[0-9][0-9;]*m", shown.seen) == []
+
+
+def test_force_color_gives_them_to_a_pipe_and_cuts_no_column(project: Project) -> None:
+    project.write(THREE)
+    project.environ["FORCE_COLOR"] = "1"
+    assert project.run("migrate").out.startswith("\x1b[32mapplied\x1b[0m 0001 users")
+    shown = project.run("status").out
+    assert shown.startswith("\x1b[32mcurrent\x1b[0m  (")
+    project.environ["FORCE_COLOR"] = ""
+    assert ESCAPES.sub("", shown) == project.run("status").out
+
+
+# --------------------------------------------------------------------------- what is running
+async def test_the_display_shows_the_text_of_the_statement_cut_to_the_terminal(
+    project: Project, held: Connection
+) -> None:
+    statement = f"SELECT pg_advisory_lock(42)\n  AS {'x' * 100}"
+    project.write({"0001_steps.sql": f"-- trek: no-transaction\nSELECT 1;\n{statement};\nSELECT 2;\n"})
+    with terminal(project, "migrate", columns=60) as shown:
+        await asyncio.to_thread(shown.read_until, "  SELECT pg_advisory_lock(42) AS xxxxxx")
+        await held.execute("SELECT pg_advisory_unlock_all()")
+        code, _ = await asyncio.to_thread(shown.end)
+    assert code == 0
+    assert "x" * 60 not in shown.seen
+
+
+def test_verbose_has_a_line_for_each_statement_of_a_migration_outside_a_transaction(project: Project) -> None:
+    project.write({"0001_steps.sql": "-- trek: no-transaction\nSELECT 1;\nSELECT 2;\n"})
+    lines = project.run("migrate", "--verbose").out.splitlines()
+    assert [line.partition("  (")[0] for line in lines[:3]] == [
+        "  statement 1 of 2",
+        "  statement 2 of 2",
+        "applied 0001 steps",
+    ]
+
+
+def test_quiet_says_nothing_but_errors(project: Project) -> None:
+    project.write(THREE)
+    assert project.run("migrate", "--quiet") == Ended(0, "", "")
+    assert project.run("stamp", "0001", "--yes", "-q") == Ended(0, "", "")
+    assert "0009" in project.run("-q", "migrate", "0009").err

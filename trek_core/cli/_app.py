@@ -10,6 +10,7 @@ import click
 from trek_core.cli import (
     _adopt,
     _check,
+    _completion,
     _config,
     _convert,
     _exit,
@@ -45,7 +46,7 @@ class _Trek(click.Group):
 
 
 def _version(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
-    if value:
+    if value and not context.resilient_parsing:
         from importlib.metadata import version  # noqa: PLC0415 - slow, and for this alone
 
         click.echo(f"trek {version('trek-migrate')}")
@@ -79,6 +80,7 @@ for _command in (
     _config.config,
     _plugins.plugins,
     _new_plugin.new_plugin,
+    _completion.completion,
 ):
     cli.add_command(_command)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trek_core.cli._complete import formats
 from trek_core.cli._migrate import carry_out, report_as_json
 from trek_core.cli._options import common, examples, given
 from trek_core.cli._output import count, document, lasted, warn
@@ -26,9 +27,21 @@ if TYPE_CHECKING:
         "trek convert --from native --to goose     and back",
     ),
 )
-@click.option("--from", "source", metavar="NAME", required=True, help="The format whose table has the history.")
 @click.option(
-    "--to", "target", metavar="NAME", default="native", help="The format whose table is to have it.  [native]"
+    "--from",
+    "source",
+    metavar="NAME",
+    required=True,
+    shell_complete=formats,
+    help="The format whose table has the history.",
+)
+@click.option(
+    "--to",
+    "target",
+    metavar="NAME",
+    default="native",
+    shell_complete=formats,
+    help="The format whose table is to have it.  [native]",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--sql", "as_sql", is_flag=True, help="The exact SQL, and nothing else; nothing is written.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trek_core.cli._complete import targets
 from trek_core.cli._exit import Interrupted
 from trek_core.cli._options import Given, common, examples, given, transaction
 from trek_core.cli._output import count, document, lasted, plain, warn
@@ -33,7 +34,7 @@ Job = Callable[["Migrator", Lines], Coroutine[Any, Any, tuple[str, Report]]]
         "trek migrate base --dsn postgresql://app@localhost/shop",
     ),
 )
-@click.argument("target", default="head")
+@click.argument("target", default="head", shell_complete=targets)
 @click.option("-y", "--yes", is_flag=True, help="Go down without asking.")
 @transaction
 @common

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from trek_core._config import Configuration, Settings, configure
+from trek_core.cli._complete import databases, folders, formats, plugins
 from trek_core.cli._output import say
 from trek_core.model import TransactionChoice
 from trek_core.text import nearest
@@ -121,9 +122,15 @@ _COMMON = (
         "directory",
         multiple=True,
         metavar="FOLDER",
+        shell_complete=folders,
         help="Where the migrations lie: a folder, package:NAME, or a zip. Several are one.  [migrations]",
     ),
-    _option("--database", metavar="NAME", help="Which of the databases in the configuration it is."),
+    _option(
+        "--database",
+        metavar="NAME",
+        shell_complete=databases,
+        help="Which of the databases in the configuration it is.",
+    ),
     _option("--dsn", metavar="DSN", help="The database: postgresql://user@host/name."),
     _option(
         "--embedded",
@@ -131,10 +138,16 @@ _COMMON = (
         help="A PostgreSQL of its own with its data in FOLDER, which must hold a / (or write --embedded=FOLDER)."
         "  [.trek/postgres]",
     ),
-    _option("--format", metavar="NAME", help="Whose folder and history table it is.  [native]"),
+    _option("--format", metavar="NAME", shell_complete=formats, help="Whose folder and history table it is.  [native]"),
     _option("--lock-wait", type=float, metavar="SECONDS", help="How long to wait for another runner.  [60]"),
     _option("--expect-database", metavar="NAME", help="Refuse any other database: its name, its identity, or same."),
-    _option("--no-plugin", multiple=True, metavar="NAME", help="Leave a plugin out. May be repeated."),
+    _option(
+        "--no-plugin",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=plugins,
+        help="Leave a plugin out. May be repeated.",
+    ),
     _option("-q", "--quiet", is_flag=True, help="Only errors, warnings, and what was asked for."),
     _option("-v", "--verbose", is_flag=True, help="More: every revision, every statement."),
     _option("--json", is_flag=True, help="One JSON document on stdout, and nothing else."),

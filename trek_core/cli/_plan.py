@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from trek_core.cli._complete import targets
 from trek_core.cli._options import common, examples, given, transaction
 from trek_core.cli._output import complain, count, document, say, table, warn
 from trek_core.model import Action
@@ -18,7 +19,7 @@ from trek_core.script import goes_on_at
     short_help="Show what `migrate` would do.",
     epilog=examples("trek plan", "trek plan -1", "trek plan --sql > deploy.sql"),
 )
-@click.argument("target", default="head")
+@click.argument("target", default="head", shell_complete=targets)
 @click.option("--sql", "as_sql", is_flag=True, help="The exact SQL, history writes included, and nothing else.")
 @transaction
 @common

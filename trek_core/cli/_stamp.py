@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trek_core.cli._complete import revisions, targets
 from trek_core.cli._migrate import carry_out, report_as_json
 from trek_core.cli._options import common, examples, given
 from trek_core.cli._output import count, document, lasted, warn
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
         "trek stamp 0042", "trek stamp head", "trek stamp base --yes                  nothing counts as applied"
     ),
 )
-@click.argument("revision")
+@click.argument("revision", shell_complete=targets)
 @click.option("-y", "--yes", is_flag=True, help="Unmark applied revisions without asking.")
 @common
 @click.pass_context
@@ -56,7 +57,7 @@ def stamp(context: click.Context, revision: str, yes: bool) -> None:
     short_help="Say of one revision whether it counts as applied.",
     epilog=examples("trek repair 0013 --applied", "trek repair 0013 --not-applied"),
 )
-@click.argument("revision")
+@click.argument("revision", shell_complete=revisions)
 @click.option("--applied", is_flag=True, help="It is there: its file was finished by hand, or is right as it is now.")
 @click.option("--not-applied", is_flag=True, help="It is not there: what it did was undone by hand.")
 @common
