@@ -21,10 +21,10 @@ SHOWN = 10
     short_help="Say which tool a folder and a database belong to.",
     epilog=examples("trek adopt", "trek adopt --dir db/migrations postgresql://app@localhost/shop"),
 )
-@click.argument("database", metavar="[DSN]", required=False)
+@click.argument("place", metavar="[DSN]", required=False)
 @common
 @click.pass_context
-def adopt(context: click.Context, database: str | None) -> None:
+def adopt(context: click.Context, place: str | None) -> None:
     """Looks at the folder and the database, and says which tool they belong to, where that stands, what trek cannot do
     there, and what to write into the configuration to go on. It only reads.
     """
@@ -32,10 +32,10 @@ def adopt(context: click.Context, database: str | None) -> None:
     from trek_core.cli import _database  # noqa: PLC0415
 
     words = given(context)
-    if database and (words.dsn or words.embedded):
+    if place and (words.dsn or words.embedded):
         msg = "the database stands there twice: once by itself, once behind --dsn or --embedded. Give it once."
         raise click.UsageError(msg)
-    words.dsn = words.dsn or database
+    words.dsn = words.dsn or place
     settings = words.settings()
     folder = _one_folder(settings.directory)
     found = _database.run(look(_database.migrator(settings).backend, folder))
