@@ -22,7 +22,7 @@ _GITHUB = {"error": "error", "warning": "warning", "note": "notice"}
     short_help="Check the folder, without a database.",
     epilog=examples(
         "trek check",
-        "trek check --against origin/main     nothing there edited, the new at the end",
+        "trek check --against origin/main     none there edited, the new at the end",
         "trek check --reversible --strict",
         "trek check --against origin/main --github",
     ),
