@@ -182,6 +182,7 @@ class TestFolder(LayoutSuite):
                 ),
             ],
             bad=[
+                {"sqitch.conf": "[core]\n\tengine = mysql\n", "sqitch.plan": HEAD},
                 {"sqitch.plan": f"{HEAD}a {BY}\n"},
                 {"sqitch.plan": f"a {BY}\n"},
                 {"sqitch.plan": f"{HEAD}a\n"},
@@ -192,6 +193,19 @@ class TestFolder(LayoutSuite):
                 {"sqitch.plan": f"{HEAD}a {BY}\na {BY}\n", "deploy/a.sql": "SELECT 1"},
             ],
         )
+
+
+def test_a_target_has_the_first_word_and_then_the_engine_as_sqitch_target_show_has_it() -> None:
+    conf = (
+        "[core]\n\tengine = pg\n\ttop_dir = core ; ours\n\tplan_file = core/x.plan\n\textension = ddl # not sql\n"
+        '[engine "pg"]\n\ttarget = T\n\tplan_file = engine/y.plan\n\tdeploy_dir = up\n[target "T"]\n\ttop_dir = "t"\n'
+    )
+    one = "SELECT 1;"
+    files = {"sqitch.conf": conf, "engine/y.plan": f"{HEAD}a {BY}\n", "up/a.ddl": one, "t/revert/a.ddl": one}
+    (entry,) = (
+        make_layout("sqitch").arrange(MemoryTree({**files, "core/x.plan": HEAD, "core/deploy/a.ddl": one})).entries
+    )
+    assert [file.path for file in entry.files] == ["up/a.ddl", "t/revert/a.ddl"]
 
 
 class TestTable(OnTheRunsServer, VersionStoreSuite):

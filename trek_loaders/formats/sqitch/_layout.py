@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CHANGE = "sqitch change"
 """The key of `Entry.meta`: the `Change`."""
 _SECTION = re.compile(r'\s*\[\s*([\w.-]+)(?:\s+"([^"]*)")?\s*\]\s*(?:[#;].*)?')
-_KEY = re.compile(r"\s*([\w-]+)\s*=\s*(.*?)\s*")
+_KEY = re.compile(r"""\s*([\w-]+)\s*=\s*("[^"]*"|[^#;]*?)\s*(?:[#;].*)?""")
 _NO_BOM = "Sqitch does not find its first pragma then"
 
 
@@ -112,12 +112,28 @@ def _checksums(deploy: File, tree: Tree) -> tuple[str, ...]:
 def _places(tree: Tree, files: Mapping[str, File]) -> _Places:
     said = dict[str, str]()
     if conf := files.get("sqitch.conf"):
-        for key, value in _configured(text_of(tree, conf)):
-            said[key] = value
-    top = said.get("core.top_dir") or "."
-    deploy, revert = (_below(said.get(f"core.{way}_dir") or f"{top}/{way}") for way in ("deploy", "revert"))
-    plan = said.get("core.plan_file") or said.get("engine.pg.plan_file") or f"{top}/sqitch.plan"
-    return _Places(_below(plan), deploy, revert, f".{said.get('core.extension') or 'sql'}")
+        text = text_of(tree, conf)
+        said = dict(_configured(text))
+        _check_engine(said, text, str(conf))
+
+    def told(key: str) -> str:
+        """A target has the first word, then the engine."""
+        target = said.get("engine.pg.target", "").lower()
+        return next(
+            filter(None, (said.get(f"{above}.{key}") for above in (f"target.{target}", "engine.pg", "core"))), ""
+        )
+
+    top = told("top_dir") or "."
+    deploy, revert = (_below(told(f"{way}_dir") or f"{top}/{way}") for way in ("deploy", "revert"))
+    return _Places(_below(told("plan_file") or f"{top}/sqitch.plan"), deploy, revert, f".{told('extension') or 'sql'}")
+
+
+def _check_engine(said: Mapping[str, str], text: str, file: str) -> None:
+    engine = said.get("core.engine", "pg")
+    if engine != "pg" and not any(key.startswith("engine.pg.") for key in said):
+        line = next((number for number, line in enumerate(text.splitlines(), 1) if "engine" in line), None)
+        problem = f"engine = {engine}: this project is not for PostgreSQL"
+        raise LoadError(file, line, problem, 'Point trek at another; or add `[engine "pg"]`, if it is for both.')
 
 
 def _below(path: str) -> str:
