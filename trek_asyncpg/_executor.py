@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -130,3 +130,15 @@ class AsyncpgExecutor(Executor):
             if onlooker:
                 await onlooker.close()
             await self._connection.reload_schema_state()
+
+    # ----------------------------------------------------------------------- beside the contract: ScratchExecutor
+    async def catalogue(self) -> Mapping[str, str]:
+        """See `trek_asyncpg.catalogue`."""
+        from trek_asyncpg._catalogue import catalogue  # noqa: PLC0415 - for `trek test`, and for nobody else
+
+        return await catalogue(self._connection)
+
+    def scratch(self) -> AbstractAsyncContextManager[Callable[[], AbstractAsyncContextManager[Executor]]]:
+        from trek_asyncpg._scratch import scratch  # noqa: PLC0415 - as above
+
+        return scratch(self._connection, lambda made: AsyncpgExecutor(made, self._settings))

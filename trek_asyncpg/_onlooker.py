@@ -147,14 +147,18 @@ async def spare(pool: Pool) -> AsyncIterator[Connection]:
 @asynccontextmanager
 async def beside(connection: Connection) -> AsyncIterator[Connection]:
     """One like the caller's, by what the driver keeps of it. Raises `NoSecond` where that is of another shape."""
+    opened = await asyncpg.connect(**like(connection), timeout=OPEN, statement_cache_size=0)
+    async with closing(opened) as second:
+        yield second
+
+
+def like(connection: Any) -> dict[str, Any]:
+    """What opens another one: arguments of `asyncpg.connect`. Raises `NoSecond`."""
     try:
-        found = _like(connection)
+        return _like(connection)
     except (AttributeError, TypeError, ValueError) as error:
         msg = "this driver does not tell how the connection was opened; give trek a pool or a DSN"
         raise NoSecond(msg) from error
-    opened = await asyncpg.connect(**found, timeout=OPEN, statement_cache_size=0)
-    async with closing(opened) as second:
-        yield second
 
 
 def _like(connection: Any) -> dict[str, Any]:

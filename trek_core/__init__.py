@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from trek_core._check import Checked, check
     from trek_core._convert import Conversion
     from trek_core._drift import Difference, Drift, compare
+    from trek_core._rehearsal import Rehearsal, Rehearsed
+    from trek_core._rehearse import rehearse
+    from trek_core._scratch import Scratch, scratch
     from trek_core._seen import Finding
 else:
     __getattr__ = door(
@@ -47,6 +50,9 @@ else:
             "trek_core._seen": "Finding",
             "trek_core._convert": "Conversion",
             "trek_core._drift": "Difference Drift compare",
+            "trek_core._rehearsal": "Rehearsal Rehearsed",
+            "trek_core._rehearse": "rehearse",
+            "trek_core._scratch": "Scratch scratch",
         },
     )
 
@@ -80,8 +86,11 @@ __all__ = [
     "PluginError",
     "PluginImportError",
     "ReadOnly",
+    "Rehearsal",
+    "Rehearsed",
     "Report",
     "Rules",
+    "Scratch",
     "Status",
     "TrekError",
     "Unfinished",
@@ -91,4 +100,6 @@ __all__ = [
     "compare",
     "execute",
     "plan",
+    "rehearse",
+    "scratch",
 ]

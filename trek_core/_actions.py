@@ -78,7 +78,7 @@ def _nothing_to_run(hop: Hop, script: Script, tree: Tree, layout: Offer[Layout])
     else:
         why, advice = f"{where} has none", _way_out(entry, tree, layout)
     msg = f"there is no way down from {entry.revision}: {why}.\nNothing was changed. {advice}"
-    return Irreversible(msg, (entry.revision,))
+    return Irreversible(msg, (entry.revision,), on_purpose=script.irreversible)
 
 
 def _way_out(entry: Entry, tree: Tree, layout: Offer[Layout]) -> str:

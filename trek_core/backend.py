@@ -91,6 +91,18 @@ class Backend:
             expect_database=self.expect_database or None,
         )
 
+    def elsewhere(self, open: Callable[[], AbstractAsyncContextManager[Executor]]) -> Backend:  # noqa: A002
+        """The same format in another database: `open` opens sessions with it. Which database it is, nobody expects."""
+        return Backend(
+            open,
+            format=self.layout_name,
+            store=self._store,
+            layout_settings=self._layout_settings,
+            store_settings=self._store_settings,
+            host=self.host,
+            executor=self._executor,
+        )
+
     def offered(self, session: Executor) -> Offer[Executor]:
         """The session, and whose fault it is what it does wrong."""
         return self.host.session(self._executor, session)

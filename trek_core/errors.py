@@ -81,7 +81,11 @@ class OutOfOrder(PlanError):
 
 
 class Irreversible(PlanError):
-    """There is no way down."""
+    """There is no way down. `on_purpose`: its author said so."""
+
+    def __init__(self, message: str, revisions: tuple[str, ...] = (), *, on_purpose: bool = False) -> None:
+        self.on_purpose = on_purpose
+        super().__init__(message, revisions)
 
 
 class Cycle(PlanError):

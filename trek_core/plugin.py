@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from trek_core._event_facts import facts_of
     from trek_core._graph import in_order
     from trek_core._signs import FileSign, Signs, TableSign
-    from trek_core.contracts import Catalog, Tree
+    from trek_core.contracts import Catalog, ScratchExecutor, Tree
     from trek_core.events import (
         Blocked,
         Blocker,
@@ -109,7 +109,7 @@ else:
             ),
             "trek_core.model": "Action Advisory Guard Lock Locked Record RowLock",
             "trek_core.script": "script",
-            "trek_core.contracts": "Catalog Tree",
+            "trek_core.contracts": "Catalog ScratchExecutor Tree",
         },
     )
 
@@ -174,6 +174,7 @@ __all__ = [
     "RunFailed",
     "RunFinished",
     "RunStarted",
+    "ScratchExecutor",
     "Script",
     "Signs",
     "Source",

@@ -192,6 +192,15 @@ async def one_call_after_goose(text: str, reader: Reader, _: object) -> None:
 
 
 # --------------------------------------------------------------------------- drift
+async def ways_back(text: str, reader: Reader, _: object) -> None:
+    reader.has({"0001_users.sql": USERS})
+    all_go_back = (await execute(text, "drift"))["all_go_back"]
+    await all_go_back(reader.database.dsn)
+    reader.has({"0002_left.sql": "CREATE TYPE mood AS ENUM ('sad');\n-- trek: down\nSELECT 1;\n"})
+    with pytest.raises(AssertionError, match=r"stays: type public\.mood"):
+        await all_go_back(reader.database.dsn)
+
+
 async def drift_of_a_copy(text: str, reader: Reader, _: object) -> None:
     made, copy = "CREATE TABLE users (email text NOT NULL)", f"{reader.database.name}_copy"
     await reader.connection.execute(made)
@@ -215,9 +224,10 @@ RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("docs/running.md", 2): in_your_transaction,
     ("docs/reviewing.md", 1): a_folder_without_a_database,
     **PLUGIN_RUNS,
-    ("docs/drift.md", 1): drift_of_a_copy,
     ("docs/applications.md", 1): in_starlette,
     ("docs/logging.md", 1): as_json_lines,
+    ("docs/drift.md", 1): ways_back,
+    ("docs/drift.md", 2): drift_of_a_copy,
     ("docs/embedded.md", 1): by_its_dsn,
     ("docs/embedded.md", 2): by_serve,
     ("docs/embedded.md", 3): as_a_fixture,

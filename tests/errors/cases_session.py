@@ -8,10 +8,11 @@ import asyncpg
 
 from tests.errors.cases_files import USERS
 from tests.errors.stage import Case, Stage, up
-from trek_asyncpg import NativeStore, migrate
-from trek_core import ConfigError, ConnectError, LockTimeout, ReadOnly
+from trek_asyncpg import AsyncpgBackend, NativeStore, migrate
+from trek_core import ConfigError, ConnectError, LockTimeout, Migrator, ReadOnly, rehearse
 from trek_core.model import Advisory, History, RowLock
 from trek_core.plugin import PluginHost
+from trek_core.testing import memory_backend
 from trek_core.text import redact_dsn
 from trek_loaders import formats
 
@@ -117,6 +118,14 @@ async def as_role(stage: Stage) -> object:
     return await migrate(stage.keep["as"], "migrations")
 
 
+async def rehearsed_as_role(stage: Stage) -> object:
+    return await rehearse(Migrator(AsyncpgBackend(stage.keep["as"]), "migrations"))
+
+
+async def rehearsed_in_memory(stage: Stage) -> object:
+    return await rehearse(Migrator(memory_backend(), "migrations"))
+
+
 async def held(stage: Stage) -> None:
     await stage.other.execute("SET application_name = 'deploy-7f9c'")
     (lock,) = NativeStore().locks(History(exists=False))
@@ -189,6 +198,15 @@ WRITING = (
         without_usage,
         as_role,
     ),
+    Case(
+        "scratch-without-createdb",
+        ConfigError,
+        ("permission denied to create database", "CREATEDB", "--scratch"),
+        USERS,
+        without_create,
+        rehearsed_as_role,
+    ),
+    Case("scratch-without-executor", ConfigError, ("MemoryExecutor", "--scratch"), USERS, act=rehearsed_in_memory),
     Case(
         "lock-timeout",
         LockTimeout,

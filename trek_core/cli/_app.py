@@ -22,6 +22,7 @@ from trek_core.cli import (
     _plugins,
     _stamp,
     _status,
+    _test,
 )
 from trek_core.cli._options import common, examples
 from trek_core.cli._output import tolerate
@@ -73,6 +74,7 @@ for _command in (
     _history.history,
     _new.new,
     _check.check,
+    _test.test,
     _stamp.stamp,
     _stamp.repair,
     _adopt.adopt,

@@ -67,8 +67,13 @@ def report(error: Exception, words: Sequence[str]) -> int:
         complain(conceal("".join(traceback.format_exception(error)), secrets))
     complain(_painted(conceal(_text(error), secrets)))
     if "--json" in words:
-        document({"error": {"type": _type(error), "message": conceal(_message(error), secrets), **_facts(error)}})
+        document({"error": as_json(error, secrets)})
     return _code(error)
+
+
+def as_json(error: Exception, secrets: Sequence[str] = ()) -> dict[str, object]:
+    """Its type, its message, and what it knows beside."""
+    return {"type": _type(error), "message": conceal(_message(error), secrets), **_facts(error)}
 
 
 def conceal(text: str, words: Sequence[str]) -> str:

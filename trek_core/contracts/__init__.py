@@ -15,9 +15,12 @@ from trek_core.contracts._providers import ExecutorProvider, NoSettings, Provide
 from trek_core.contracts._store import VersionStore
 
 if TYPE_CHECKING:
+    from trek_core.contracts._scratch import ScratchExecutor
     from trek_core.contracts._tree import Catalog, Tree
-else:  # nothing is made of them, or asked whether it is one
-    __getattr__ = door(__name__, {"trek_core.contracts._tree": "Catalog Tree"})
+else:  # what most runs have no use for
+    __getattr__ = door(
+        __name__, {"trek_core.contracts._scratch": "ScratchExecutor", "trek_core.contracts._tree": "Catalog Tree"}
+    )
 
 __all__ = [
     "Catalog",
@@ -28,6 +31,7 @@ __all__ = [
     "NoSettings",
     "Observer",
     "Provider",
+    "ScratchExecutor",
     "Tree",
     "VersionStore",
 ]
