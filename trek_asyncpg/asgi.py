@@ -13,6 +13,7 @@ import asyncio
 import hmac
 import inspect
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import asdict
 from urllib.parse import parse_qsl
 
@@ -124,9 +125,9 @@ class MigrationApp:
             if facts := facts_of(event):
                 told.put_nowait((facts.pop("event"), facts))
 
-        m, observer = self._migrator, Observer("trek_asyncpg.asgi", hear)
-        options = {"rules": m.rules, "lock_wait": m.lock_wait, "transaction": m.transaction}
-        return Migrator(m.backend, m.directory, observers=(*m.observers, observer), **options)  # type: ignore[arg-type]
+        heard = copy(self._migrator)
+        heard.observers = (*heard.observers, Observer("trek_asyncpg.asgi", hear))
+        return heard
 
 
 async def _run(migrator: Migrator, plan: Plan, told: Told) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.errors import (
     cases_as_one,
+    cases_asgi,
     cases_convert,
     cases_files,
     cases_plan,
@@ -31,6 +32,7 @@ CASES = (
     *cases_session.CASES,
     *cases_targets.CASES,
     *cases_convert.CASES,
+    *cases_asgi.CASES,
 )
 
 
