@@ -1,7 +1,8 @@
 """The server of the run, and a database of its own for each test that asks for one.
 
-A test that uses `database` runs once per version of TREK_TEST_PG (14,18), beside a real tool on the newest only; the others
-run once. With one version, or none, no name changes. TREK_TEST_POOLER puts a PgBouncer between (tests/support/pooler.py).
+A test that uses `database` runs once per version of TREK_TEST_PG (14,18), beside a real tool or marked `newest` on the newest
+only; the others run once. With one version, or none, no name changes. TREK_TEST_POOLER puts a PgBouncer between
+(tests/support/pooler.py).
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asked = metafunc.config.stash[ASKED]
-    one_is_enough = metafunc.definition.get_closest_marker("interop") is not None  # it is about the tool
+    one_is_enough = any(
+        map(metafunc.definition.get_closest_marker, ("interop", "newest"))
+    )  # it is not about the server
     if "pg_version" in metafunc.fixturenames and len(asked) > 1:
         numbers = [max(asked)] if one_is_enough else asked
         metafunc.parametrize(

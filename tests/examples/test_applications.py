@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tests.support.databases import Connection, Database
 
+pytestmark = pytest.mark.newest
 ANN = {"name": "Ann", "word": "hello"}
 
 
