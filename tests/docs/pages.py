@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 SHOP = ROOT / "examples/shop/migrations"
-_FENCE = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```([\w-]*)(?: title=\"[^\"]+\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def pages() -> list[str]:
@@ -44,13 +45,20 @@ class Block:
         return self.page, self.number
 
 
-def blocks(language: str, *names: str) -> list[Block]:
-    """The blocks of a language ("" for none) on these pages, or on all."""
+def every_block(*names: str) -> list[Block]:
+    """The fenced blocks of these pages, or of all."""
     found = []
     for page in names or pages():
-        texts = [match[2] for match in _FENCE.finditer(read(page)) if match[1] == language]
-        found += [Block(page, language, number, text) for number, text in enumerate(texts, 1)]
+        numbers = Counter[str]()
+        for match in _FENCE.finditer(read(page)):
+            numbers[match[1]] += 1
+            found.append(Block(page, match[1], numbers[match[1]], match[2]))
     return found
+
+
+def blocks(language: str, *names: str) -> list[Block]:
+    """The blocks of a language ("" for none) on these pages, or on all."""
+    return [found for found in every_block(*names) if found.language == language]
 
 
 def block(language: str, page: str, number: int) -> str:

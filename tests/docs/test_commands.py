@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.docs.commands import PAGE, contexts, rewritten
 from tests.docs.pages import ROOT, blocks, prose, read
 from tests.docs.plugin_pages import plugin_pages
 from trek_core.cli import _exit
@@ -151,6 +152,24 @@ def test_the_script_of_a_plan_is_run_by_psql_as_the_page_says(
 
 
 # --------------------------------------------------------------------------- the command's own words
+def test_the_page_shows_every_commands_help_as_it_is() -> None:
+    """`TREK_WRITE_COMMANDS=1 python -m pytest tests/docs/test_commands.py` writes it anew."""
+    wanted = rewritten(read(PAGE))
+    if os.environ.get("TREK_WRITE_COMMANDS"):
+        (ROOT / PAGE).write_text(wanted, encoding="utf-8")
+    assert read(PAGE) == wanted, "TREK_WRITE_COMMANDS=1 python -m pytest tests/docs/test_commands.py writes it anew"
+
+
+def test_every_command_has_an_example_in_its_help() -> None:
+    assert [one.command_path for one in contexts() if "Examples:" not in one.get_help()] == []
+
+
+def test_the_table_of_tools_names_commands_that_there_are() -> None:
+    (table,) = re.findall(r"^\| need \|.*\n((?:\|.*\n)+)", read(PAGE), re.MULTILINE)
+    named = {command for row in table.splitlines() for command in re.findall(r"`trek ([a-z-]+)", row.split("|")[2])}
+    assert named - set(cli.commands) == set()
+
+
 def test_the_readme_lists_the_commands_that_there_are() -> None:
     (listed,) = [block.text for block in blocks("", "README.md") if block.text.startswith("trek ")]
     assert set(re.findall(r"trek ([\w-]+)", listed)) == set(cli.commands)

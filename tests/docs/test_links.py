@@ -8,6 +8,7 @@ import pytest
 
 from tests.docs.pages import ROOT, pages, prose, read
 from tests.docs.plugin_pages import EXAMPLES
+from tests.docs.sessions import titles
 
 EXAMPLE_PAGES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("examples/*/README.md"))
 PAGES = [*pages(), "CONTRIBUTING.md", "CHANGELOG.md", *EXAMPLE_PAGES]
@@ -64,7 +65,8 @@ def test_every_module_that_a_page_names_is_there() -> None:
         )
         for path in (ROOT / package).rglob("*.py")
     }
-    theirs = {"conftest.py", "shop_j2.py", "shop_statements.py", *(f"{example.module}.py" for example in EXAMPLES)}
+    theirs = {path.rpartition("/")[2] for page in pages() for path in titles(page)}
+    theirs |= {"conftest.py", "shop_j2.py", "shop_statements.py", *(f"{example.module}.py" for example in EXAMPLES)}
     for page in pages():
         named = set(re.findall(r"(?<![\w*.…])([a-z_]\w*\.py)\b", read(page)))
         assert named - modules - theirs == set(), page
