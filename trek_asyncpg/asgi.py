@@ -67,7 +67,9 @@ class MigrationApp:
         if scope["type"] != "http":  # of a lifespan nothing is wanted, and servers go on without it
             msg = f"{type(self).__name__} speaks HTTP, not {scope['type']}"
             raise NotImplementedError(msg)
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = (
+            "/" + scope["path"].rpartition("/")[2]
+        )  # what stands before it is told in as many ways as there are frameworks
         method, respond = self._routes.get(path, ("", self._ready))
         try:
             if not method:

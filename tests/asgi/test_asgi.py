@@ -361,6 +361,17 @@ async def test_it_lives_below_any_path_of_starlette(database: Database, tmp_path
     assert (await ask(whole, "/admin/migrations/else")).json()["title"] == "NotFound"
 
 
+@pytest.mark.parametrize(
+    ("root", "path"), [("", "/ready"), ("/api/migrations", "/migrations/ready"), ("/api", "/api/ready")]
+)
+async def test_it_is_found_whatever_a_framework_or_a_proxy_says_of_the_path_before_it(
+    database: Database, tmp_path: Path, root: str, path: str
+) -> None:
+    transport = httpx.ASGITransport(app(database, two(tmp_path)), root_path=root)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get(path)).json()["state"] == "uninitialised"
+
+
 async def test_it_speaks_http_alone(database: Database, tmp_path: Path) -> None:
     with pytest.raises(NotImplementedError, match="lifespan"):
         await app(database, tmp_path)({"type": "lifespan"}, None, None)  # type: ignore[arg-type]

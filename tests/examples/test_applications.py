@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -46,6 +47,23 @@ async def test_an_application_that_cannot_migrate_does_not_start_and_says_why(
     with guest_book(environ(database.dsn), tmp_path / "log") as failing:
         assert failing.process.wait(PATIENCE) != 0
     assert 'applying 0001 guests failed: relation "guests" already exists' in failing.log
+
+
+async def test_a_server_that_is_told_to_stop_ends_with_the_run_whose_client_is_gone(
+    database: Database, connection: Connection, tmp_path: Path
+) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(EXAMPLES / "starlette_app/migrations", folder)
+    with guest_book(environ(database.dsn, TREK_DIR=str(folder)), tmp_path / "log") as running:
+        async with await running.client() as client:
+            (folder / "0003_slow.sql").write_text("SELECT pg_sleep(2);")
+            async with client.stream("POST", "/migrations/migrate", headers=DOOR) as answer:
+                lines = answer.aiter_lines()
+                while await anext(lines) != "event: started":
+                    pass
+        assert running.stop() in (0, -15), running.log
+    assert await applied(connection) == ["0001", "0002", "0003"]
+    assert "Traceback" not in running.log
 
 
 async def test_the_aiohttp_application_migrates_when_it_starts(
