@@ -113,7 +113,7 @@ class MigrationApp:
         plan = await migrator.plan(target)
         if plan.goes_down and not down:
             raise PlanError(NO_DOWN.format(target))
-        log.info("asked for %r: %d migrations", target, len(plan.actions), extra={"trek_client": scope.get("client")})
+        log.info("asked to go to %r: %d to run", target, len(plan.actions), extra={"trek_client": scope.get("client")})
         run = asyncio.create_task(_run(migrator, plan, told))
         self._runs.add(run)
         run.add_done_callback(self._runs.discard)
