@@ -29,7 +29,7 @@ def refuse(plan: Plan) -> None:
     """Raises `PlanError`, naming two files, where one of the actions cannot share a transaction with another."""
     if outside := next((action for action in plan.actions if action.mode != "transaction"), None):
         raise _error(plan, *_runs_outside(plan, outside))
-    if found := _early_use(plan):
+    if found := early_use(plan):
         raise _error(plan, *found)
 
 
@@ -59,7 +59,7 @@ def _file(action: Action) -> str:
 
 
 # --------------------------------------------------------------------------- new values of an enum
-def _early_use(plan: Plan) -> tuple[str, str, Action, Action] | None:
+def early_use(plan: Plan) -> tuple[str, str, Action, Action] | None:
     """A value that one statement adds to an enum and a later one seems to use, which 55P04 forbids in one transaction.
 
     By the texts: what quotes the same word for another reason is refused too, what builds it at run time is not seen.

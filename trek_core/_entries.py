@@ -56,6 +56,14 @@ class Arrangement:
     ignored: tuple[Ignored, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Squashed:
+    """The files of a squash, name -> content, and what somebody should look at."""
+
+    files: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
 Choice = Literal["refuse", "warn", "allow"]
 TransactionChoice = Literal["each", "plan"]
 """each: every migration commits by itself. plan: all migrations of a plan are one transaction, all or nothing."""

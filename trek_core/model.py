@@ -17,6 +17,7 @@ from trek_core._entries import (
     Ignored,
     Route,
     Rules,
+    Squashed,
     TransactionChoice,
 )
 from trek_core._history import (
@@ -81,6 +82,7 @@ __all__ = [
     "Script",
     "Source",
     "Sql",
+    "Squashed",
     "State",
     "Statement",
     "TransactionChoice",

@@ -27,7 +27,7 @@ def load(source: Source) -> Script:
     """
     text, file = decode(source), str(source.file)
     found, notes = split_and_notes(text, file)
-    down = _down_line(text, file, notes, source.direction)
+    down = down_line(text, file, notes, source.direction)
     if source.direction is Direction.down:
         return Script(up=None, down=_load(Section(text, file, notes, Direction.down), found)[1])
     if down is None:
@@ -90,7 +90,7 @@ def line_at(text: str, offset: int) -> int:
     return text.count("\n", 0, offset) + 1
 
 
-def _down_line(text: str, file: str, found: list[Note], direction: Direction | None) -> Note | None:
+def down_line(text: str, file: str, found: list[Note], direction: Direction | None) -> Note | None:
     """The line `-- trek: down`, if there is one. Raises `LoadError` for one that is no such line, or one too many."""
     down: Note | None = None
     for note in found:

@@ -32,7 +32,7 @@ from trek_loaders._names import Key, Named, natural_key, pair_up, read_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from trek_core.plugin import Tree
+    from trek_core.plugin import Squashed, Tree
     from trek_loaders._directives import Directives
     from trek_loaders._new import Numbering
 
@@ -65,7 +65,9 @@ _SMELLS_BY_CONTENT = (
 @hookimpl
 def trek_register_layouts() -> Iterable[Provider[Layout]]:
     """Offers the layout that a folder has unless the user says otherwise."""
-    layout = Layout(arrange=arrange, smells=smells, new=new, numbered=lambda way: partial(new, numbering=way))
+    layout = Layout(
+        arrange=arrange, smells=smells, new=new, numbered=lambda way: partial(new, numbering=way), squash=_squash
+    )
     return (Provider("native", lambda _settings: layout),)
 
 
@@ -242,6 +244,15 @@ def _smell_of_content(file: File, content: bytes) -> str | None:
         if mark in content and (found := re.search(line, content)):
             return f"looks like {tool} because {file.path} holds {found[0].strip().decode(errors='replace')!r}"
     return None
+
+
+# --------------------------------------------------------------------------- trek squash
+def _squash(
+    tree: Tree, entries: Sequence[Entry], replaces: Sequence[str], requires: Sequence[str] | None, title: str
+) -> Squashed:
+    from trek_loaders._squash import squash  # noqa: PLC0415 - no run asks for it
+
+    return squash(tree, entries, replaces, requires, title)
 
 
 # --------------------------------------------------------------------------- trek new

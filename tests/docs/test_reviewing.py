@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.project import USERS, Project
+from tests.cli.project import THREE, USERS, Project
 from tests.docs.pages import ROOT, read
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ def test_the_check_that_is_shown_is_one(project: Project) -> None:
         {"0001_users.sql": USERS, "0002_email.sql": NOTHING_SAID, "0004_index.sql": "SELECT 1;\nSELECT 'open\n"}
     )
     assert project.run("check").out == shown("check")
+
+
+def test_the_squash_that_is_shown_is_one(project: Project) -> None:
+    project.write(THREE)
+    ended = project.run("squash", "0001..0003")
+    note, _, rest = ended.err.partition("\n")
+    assert f"$ trek squash 0001..0003\n{note}\n{ended.out}{rest}" == shown("squash")
 
 
 def test_the_table_has_every_finding() -> None:

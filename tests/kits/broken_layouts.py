@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from trek_core.model import Arrangement, Entry, Hop, Ignored, Script
+from trek_core.model import Arrangement, Entry, Hop, Ignored, Script, Squashed
 from trek_core.plugin import Layout, LoadError, PlanError, Tree
 from trek_core.testing import Folder, LayoutCase, LayoutSuite
 from trek_loaders import native
@@ -213,6 +213,10 @@ def begins_again_with_a_new_file(right: Layout) -> Layout:
     return replace(right, new=lambda arrangement, title, kind: {f"0001_kit.{kind}": UP})
 
 
+def squashes_into_a_plain_file(right: Layout) -> Layout:
+    return replace(right, squash=lambda tree, entries, replaces, requires, title: Squashed({"99_all.sql": UP}))
+
+
 def puts_a_new_file_first(right: Layout) -> Layout:
     return replace(right, new=lambda arrangement, title, kind: {f"0_kit.{kind}": UP})
 
@@ -315,6 +319,7 @@ DIAGONAL = {
     "test_a12_its_own_folders_do_not_smell": of_native(takes_python_for_another_tool),
     "test_a12_another_tools_folders_smell": of_native(smells_nothing),
     "test_a13_new_files_are_one_more_revision": of_native(begins_again_with_a_new_file),
+    "test_a15_a_squash_is_one_more_revision_that_replaces_the_others": of_native(squashes_into_a_plain_file),
     "test_a14_the_route_leads_from_nothing_to_the_head": of_edges(forgets_the_heads_on_the_way_up),
     "test_a14_the_route_leads_from_the_head_to_the_base": of_edges(goes_only_one_step_back),
     "test_a14_there_is_no_route_to_where_one_is": of_edges(never_stands_still),

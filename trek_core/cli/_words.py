@@ -20,7 +20,7 @@ _VALUED = frozenset(
             "--no-plugin",
             "--to",
         ),
-        *("--limit", "-n", "--wait", "--template", "--against"),
+        *("--limit", "-n", "--wait", "--template", "--against", "--title"),
     )
 )
 

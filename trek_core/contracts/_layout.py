@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from trek_core._dataclass import dataclass, field
-from trek_core.model import Arrangement, Direction, Hop, Rules, State
+from trek_core.model import Arrangement, Direction, Entry, Hop, Rules, Squashed, State
 
 if TYPE_CHECKING:
     from trek_core.contracts._tree import Catalog, Tree
@@ -21,6 +21,8 @@ class Layout:
     route: only where edges, not sets, are the truth; it gets catalog, state, target and direction.
     new: the files `trek new TITLE` writes: name -> content, from the arrangement, the title and the kind ("sql", "py").
     numbered: another `new`, with numbers or timestamps whatever the folder's habit is. None: the format has one way.
+    squash: one file for several revisions: gets the tree, these in the order in which they run, the names that it replaces,
+    what it requires (None: as the first that it replaces) and its title. None: the format has no squashes.
 
     A1. trek calls `smells`, then `arrange`, once a run each, after the history was read and before a plan is made.
     A2. `arrange` gives every revision of the folder once, in the format's order; the order breaks ties.
@@ -39,6 +41,8 @@ class Layout:
         `PlanError`.
     A14. `route` leads from an empty history to "head", from there back to "base", and nowhere when it is there;
         each `Hop.before` is the `Hop.after` of the one before it.
+    A15. What `squash` gives is not there yet and loads; arranged with the others it is one more revision, which replaces those
+        names; where it cannot be made `squash` raises a `PlanError` with those that cannot be a part of it.
     """
 
     arrange: Callable[[Tree], Arrangement]
@@ -46,6 +50,7 @@ class Layout:
     smells: Callable[[Tree], str | None] = lambda tree: None
     route: Callable[[Catalog, State, str, Direction | None], Sequence[Hop]] | None = None
     new: Callable[[Arrangement, str, str], Mapping[str, str]] | None = None
+    squash: Callable[[Tree, Sequence[Entry], Sequence[str], Sequence[str] | None, str], Squashed] | None = None
     numbered: (
         Callable[[Literal["number", "timestamp"]], Callable[[Arrangement, str, str], Mapping[str, str]]] | None
     ) = None

@@ -213,6 +213,13 @@ class LayoutSuite(Suite):
                     made += 1
         assert made, f"{look.who(case)}: `new` refused every folder, for both kinds, sql and py"
 
+    def test_a15_a_squash_is_one_more_revision_that_replaces_the_others(self) -> None:
+        case = made_by(self, "case", LayoutCase, _CASE)
+        for folder in case.folders if case.layout.squash else ():
+            with contextlib.suppress(PlanError):
+                flaw = look.flaw_of_squash(case, folder.files)
+                assert not flaw, f"{look.who(case)}: `squash` {flaw}.\n{look.listed(folder.files)}"
+
     @needs("route")
     def test_a14_the_route_leads_from_nothing_to_the_head(self) -> None:
         case = made_by(self, "case", LayoutCase, _CASE)

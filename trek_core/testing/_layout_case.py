@@ -13,7 +13,7 @@ from trek_core._catalog import build
 from trek_core._host import PluginHost
 from trek_core.contracts import Layout, Loader
 from trek_core.errors import LoadError, PlanError, TrekError
-from trek_core.model import Arrangement, Entry
+from trek_core.model import Arrangement, Entry, Squashed
 from trek_core.testing._given import WrongValueError, check, check_all, check_files, told
 from trek_core.testing._loader_case import outline
 from trek_core.testing._nasty import BOM
@@ -243,3 +243,18 @@ def flaw_of_new(case: LayoutCase, before: Arrangement, files: Files) -> str:
     more = [entry.revision for entry in arrangement.entries if entry.rerun == "never"][-1:]
     right = [name for name in found if name not in more] == [*were] and len(set(found)) == len(were) + 1
     return "" if right else f"it arranged {found}, want one more than {were}, the last of those that run once"
+
+
+def flaw_of_squash(case: LayoutCase, files: Files) -> str:
+    """What keeps the file of a squash of all from being one; nothing if it is. Raises `PlanError` where it cannot be made."""
+    assert case.layout.squash is not None
+    before = arranged(case, tree := case.tree(files))
+    were = revisions(before)
+    found = case.layout.squash(tree, before.entries, were, None, "all of it")
+    if not isinstance(found, Squashed) or not found.files or files.keys() & found.files.keys():
+        return f"gave {told(found)}, want Squashed with a file that is not there yet"
+    after = arranged(case, more := case.tree({**files, **found.files}))
+    new = [entry for entry in after.entries if entry.revision not in were]
+    if [set(entry.replaces) for entry in new] != [set(were)]:
+        return f"made {[(entry.revision, entry.replaces) for entry in new]}, want one more that replaces {were}"
+    return "" if new[0].load(more).up else "made a file without a way up"
