@@ -131,7 +131,7 @@ class AsyncpgExecutor(Executor):
                 await onlooker.close()
             await self._connection.reload_schema_state()
 
-    # ----------------------------------------------------------------------- beside the contract: ScratchExecutor
+    # ----------------------------------------------------------------------- beside the contract: ScratchExecutor, DumpExecutor
     async def catalogue(self) -> Mapping[str, str]:
         """See `trek_asyncpg.catalogue`."""
         from trek_asyncpg._catalogue import catalogue  # noqa: PLC0415 - for `trek test`, and for nobody else
@@ -142,3 +142,8 @@ class AsyncpgExecutor(Executor):
         from trek_asyncpg._scratch import scratch  # noqa: PLC0415 - as above
 
         return scratch(self._connection, lambda made: AsyncpgExecutor(made, self._settings))
+
+    async def dump(self, *, grants: bool) -> str:
+        from trek_asyncpg._dump import dump  # noqa: PLC0415 - as above
+
+        return await dump(self._connection, grants=grants)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from trek_core._check import Checked, check
     from trek_core._convert import Conversion
     from trek_core._drift import Difference, Drift, compare
+    from trek_core._dump import Dump, dump
     from trek_core._rehearsal import Rehearsal, Rehearsed
     from trek_core._rehearse import rehearse
     from trek_core._scratch import Scratch, scratch
@@ -50,6 +51,7 @@ else:
             "trek_core._seen": "Finding",
             "trek_core._convert": "Conversion",
             "trek_core._drift": "Difference Drift compare",
+            "trek_core._dump": "Dump dump",
             "trek_core._rehearsal": "Rehearsal Rehearsed",
             "trek_core._rehearse": "rehearse",
             "trek_core._scratch": "Scratch scratch",
@@ -67,6 +69,7 @@ __all__ = [
     "Difference",
     "Direction",
     "Drift",
+    "Dump",
     "Duplicate",
     "Finding",
     "Folders",
@@ -98,6 +101,7 @@ __all__ = [
     "adopt",
     "check",
     "compare",
+    "dump",
     "execute",
     "plan",
     "rehearse",

@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     from trek_core._event_facts import facts_of
     from trek_core._graph import in_order
     from trek_core._signs import FileSign, Signs, TableSign
-    from trek_core.contracts import Catalog, ScratchExecutor, Tree
+    from trek_core.contracts import Catalog, DumpExecutor, ScratchExecutor, Tree
     from trek_core.events import (
         Blocked,
         Blocker,
@@ -110,7 +110,7 @@ else:
             ),
             "trek_core.model": "Action Advisory Guard Lock Locked Record RowLock",
             "trek_core.script": "script",
-            "trek_core.contracts": "Catalog ScratchExecutor Tree",
+            "trek_core.contracts": "Catalog DumpExecutor ScratchExecutor Tree",
         },
     )
 
@@ -130,6 +130,7 @@ __all__ = [
     "Cycle",
     "Direction",
     "Done",
+    "DumpExecutor",
     "Duplicate",
     "Entry",
     "Event",

@@ -28,6 +28,7 @@ PAGE_OF: dict[type, str] = {
     contracts.Catalog: f"{FOLDER}/layout.md",
     contracts.VersionStore: f"{FOLDER}/version-store.md",
     contracts.Executor: f"{FOLDER}/executor.md",
+    contracts.DumpExecutor: f"{FOLDER}/executor.md",
     contracts.ScratchExecutor: f"{FOLDER}/executor.md",
     contracts.ExecutorProvider: f"{FOLDER}/executor.md",
     contracts.Observer: f"{FOLDER}/observer.md",

@@ -8,8 +8,8 @@ import asyncpg
 
 from tests.errors.cases_files import USERS
 from tests.errors.stage import Case, Stage, up
-from trek_asyncpg import AsyncpgBackend, NativeStore, migrate
-from trek_core import ConfigError, ConnectError, LockTimeout, Migrator, ReadOnly, rehearse
+from trek_asyncpg import AsyncpgBackend, NativeStore, _dump, migrate
+from trek_core import ConfigError, ConnectError, LockTimeout, Migrator, ReadOnly, dump, rehearse
 from trek_core.model import Advisory, History, RowLock
 from trek_core.plugin import PluginHost
 from trek_core.testing import memory_backend
@@ -126,6 +126,16 @@ async def rehearsed_in_memory(stage: Stage) -> object:
     return await rehearse(Migrator(memory_backend(), "migrations"))
 
 
+async def dumped_without_program(stage: Stage) -> object:
+    there = [f"  {program}: version {await _dump._version(program)}" for program in dict.fromkeys(_dump._programs())]
+    stage.instead |= {"\n".join(there): "  /usr/bin/pg_dump: version 15", "PostgreSQL 99": "PostgreSQL 18"}
+    return await _dump.find(99)
+
+
+async def dumped_from_memory(stage: Stage) -> object:
+    return await dump(Migrator(memory_backend(), "migrations"))
+
+
 async def held(stage: Stage) -> None:
     await stage.other.execute("SET application_name = 'deploy-7f9c'")
     (lock,) = NativeStore().locks(History(exists=False))
@@ -207,6 +217,8 @@ WRITING = (
         rehearsed_as_role,
     ),
     Case("scratch-without-executor", ConfigError, ("MemoryExecutor", "--scratch"), USERS, act=rehearsed_in_memory),
+    Case("dump-without-program", ConfigError, ("version 15", "TREK_PG_BIN"), USERS, act=dumped_without_program),
+    Case("dump-without-executor", ConfigError, ("MemoryExecutor", "--dsn"), USERS, act=dumped_from_memory),
     Case(
         "lock-timeout",
         LockTimeout,

@@ -33,7 +33,8 @@ STATES: dict[DatabaseState, int] = {
 TABLE = """\b
 Exit codes:
   0    done, or nothing to do; status --check: ready
-  1    a migration failed, or trek itself did
+  1    a migration failed, or trek itself did; trek test and dump --check:
+       something differs
   2    nothing was run: wrong usage, settings, files or plugin, no plan
        leads there, no connection, or the question was not answered with yes
   3    status --check: migrations are pending

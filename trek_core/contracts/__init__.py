@@ -15,15 +15,17 @@ from trek_core.contracts._providers import ExecutorProvider, NoSettings, Provide
 from trek_core.contracts._store import VersionStore
 
 if TYPE_CHECKING:
-    from trek_core.contracts._scratch import ScratchExecutor
+    from trek_core.contracts._scratch import DumpExecutor, ScratchExecutor
     from trek_core.contracts._tree import Catalog, Tree
 else:  # what most runs have no use for
     __getattr__ = door(
-        __name__, {"trek_core.contracts._scratch": "ScratchExecutor", "trek_core.contracts._tree": "Catalog Tree"}
+        __name__,
+        {"trek_core.contracts._scratch": "DumpExecutor ScratchExecutor", "trek_core.contracts._tree": "Catalog Tree"},
     )
 
 __all__ = [
     "Catalog",
+    "DumpExecutor",
     "Executor",
     "ExecutorProvider",
     "Layout",

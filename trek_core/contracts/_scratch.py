@@ -32,3 +32,16 @@ class ScratchExecutor(Protocol):
         where the role may make none, with the way out.
         """
         ...
+
+
+@runtime_checkable
+class DumpExecutor(Protocol):
+    """An executor that can also write its database's schema as a script: `trek dump` asks the session for it."""
+
+    async def dump(self, *, grants: bool) -> str:
+        """The schema of the session's database, the history's table included, as a script for psql that ends with a newline.
+
+        The same for the same schema, whatever wrote it: no versions, no times, no owners; GRANT and REVOKE where `grants`
+        says so. Raises `ConfigError` where a program for it is missing, `ConnectError`.
+        """
+        ...
