@@ -110,7 +110,6 @@ class RevisionStatus:
     """One revision: its state, and the history row if it has one.
 
     progress: how far an unfinished one came, as far as the history tells: "2 of 5 statements done".
-    here: whether it is one of these files, or stands for some of them.
     """
 
     revision: str
@@ -118,7 +117,6 @@ class RevisionStatus:
     state: RevisionState
     row: HistoryRow | None = None
     progress: str = ""
-    here: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +134,11 @@ class Status:
 
     @property
     def ready(self) -> bool:
-        """Whether an application with these files may begin: all of them are applied, as they are.
+        """Whether an application with these files may begin: it is current, or ahead of files that are all applied.
 
-        What other files have done, or are doing, is no matter: so it is for the release that still runs while a newer one
-        is rolled out, and builds an index.
+        Ahead is so for the release that still runs while a newer one is rolled out.
         """
-        wanting = ("pending", "changed", "unfinished")
-        return self.state != "uninitialised" and not any(r.here and r.state in wanting for r in self.revisions)
+        return self.state == "current" or (self.state == "ahead" and not self.pending)
 
     @property
     def pending(self) -> tuple[RevisionStatus, ...]:

@@ -36,7 +36,7 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--virtual-time-budget=4000"),
 ]
 FRAME = """<!doctype html><html style="color-scheme: {scheme}"><body style="margin: 0">
-<iframe src="/{page}" style="border: 0; width: {width}px; height: {height}px; color-scheme: {scheme}"
+<iframe src="/{page}" scrolling="no" style="border: 0; width: {width}px; height: {height}px; color-scheme: {scheme}"
  onload="document.title = this.contentDocument.documentElement.scrollWidth"></iframe></body></html>
 """
 """A browser's window is not made narrower than a desktop's, a frame is."""
