@@ -7,14 +7,14 @@ from itertools import groupby
 
 from trek_core import _actions, _as_one
 from trek_core._blame import Offer, blame, expect
-from trek_core._catalog import EntryCatalog, arrange, build
+from trek_core._catalog import EntryCatalog
 from trek_core._dataclass import dataclass, replace
 from trek_core._graph import in_order, reachable
 from trek_core._host import PluginHost
 from trek_core._lineage import Lineage, trace
+from trek_core._offline import catalog_of
 from trek_core._scripts import Folders
 from trek_core._targets import resolve
-from trek_core._tree import FolderTree
 from trek_core.contracts import Layout, Tree
 from trek_core.errors import ConfigError, PlanError
 from trek_core.model import Hop, Source, Squashed, State
@@ -40,8 +40,7 @@ def squash(
     if layout.value.squash is None:
         msg = "this format has no squashes: a file that stands for others is trek's own, of the format native."
         raise ConfigError(msg)
-    tree = FolderTree(directory, host.loader_for, suffixes=host.suffixes())
-    catalog = build(arrange(layout, tree))
+    tree, catalog = catalog_of(directory, host, layout)
     chosen = choose(catalog, words)
     title = title or f"squash of {chosen.replaces[0]} to {chosen.replaces[-1]}"
     entries = [catalog.names[name] for name in chosen.runs]

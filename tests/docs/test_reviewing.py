@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.project import THREE, USERS, Project
+from tests.cli.test_graph import FOUR
 from tests.docs.pages import ROOT, read
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ def test_the_squash_that_is_shown_is_one(project: Project) -> None:
     ended = project.run("squash", "0001..0003")
     note, _, rest = ended.err.partition("\n")
     assert f"$ trek squash 0001..0003\n{note}\n{ended.out}{rest}" == shown("squash")
+
+
+def test_the_graph_that_is_shown_is_one(project: Project) -> None:
+    project.write(FOUR)
+    assert project.run("graph").out == shown("graph")
 
 
 def test_the_table_has_every_finding() -> None:
