@@ -112,7 +112,7 @@ def arrange(layout: Offer[Layout], tree: Tree) -> Arrangement:
     return arrangement
 
 
-_SINGLE: dict[str, type] = {"revision": str, "title": str}
+_SINGLE: dict[str, type] = {"revision": str, "title": str, "series": str}
 _SEVERAL: dict[str, type] = {"parents": str, "aliases": str, "replaces": str, "conflicts": str, "files": File}
 _FUNCTIONS = ("load", "checksums")
 _NAME = r"[^\x00-\x1f\x7f]+"
@@ -126,6 +126,7 @@ def _plain(entry: Entry) -> bool:
     return (
         type(entry.revision) is str
         and type(entry.title) is str
+        and type(entry.series) is str
         and type(parents) is tuple
         and (not parents or (len(parents) == 1 and type(parents[0]) is str))
         and type(files) is tuple

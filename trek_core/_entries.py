@@ -20,6 +20,7 @@ class Entry:
     parents: revisions that must be applied first. load: reads and parses, when asked.
     checksums: the first is written, any of them is accepted, () means that the format keeps none.
     replaces: a squash. rerun: Flyway's R__, Liquibase's runOnChange. any_time: it may come after younger ones, refinery's U.
+    series: entries of another one have an order of their own, and a target of one series leaves the others where they are.
     recorded False: leaves no trace in the history.
     skip: the reason why this entry does not count here. meta: a layout's word to the store of the same format.
     """
@@ -35,6 +36,7 @@ class Entry:
     conflicts: tuple[str, ...] = ()
     rerun: Literal["never", "changed", "always"] = "never"
     any_time: bool = False
+    series: str = ""
     recorded: bool = True
     skip: str | None = None
     meta: Mapping[str, object] = field(default_factory=dict)

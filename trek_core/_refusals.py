@@ -56,31 +56,38 @@ class Judge:
             self._say(self.rules.changed, Changed(msg, tuple(edited)))
 
     def out_of_order(self, lineage: Lineage, apply: Collection[str]) -> None:
-        """Pending, but the layout has it before an applied one. Raises `OutOfOrder`."""
+        """Pending, but the layout has it before an applied one of its series. Raises `OutOfOrder`."""
         if not apply:
             return
         rank, describe = lineage.catalog.rank, lineage.catalog.describe
-        last = max(versioned(lineage, lineage.applied), key=rank.__getitem__, default=None)
-        late = [name for name in apply if last is not None and rank[name] < rank[last] and self._once(lineage, name)]
-        if last is not None and late and self.rules.out_of_order != "allow":
-            late.sort(key=rank.__getitem__)
-            msg = (
-                f"pending, but older than {describe(last)}, which is applied: {listing(map(describe, late))}.\n"
-                f"Give it a revision that comes after {last}; or, if the order makes no difference, set "
-                f'out_of_order = "allow".'
-            )
-            self._say(self.rules.out_of_order, OutOfOrder(msg, (*late, last)))
-
-    @staticmethod
-    def _once(lineage: Lineage, name: str) -> bool:
-        entry = lineage.entry(name)
-        return entry is not None and entry.rerun == "never" and not entry.any_time
+        for series, last in _newest(lineage).items():
+            late = [name for name in apply if rank[name] < rank[last] and _bound(lineage, name, series)]
+            if late and self.rules.out_of_order != "allow":
+                late.sort(key=rank.__getitem__)
+                msg = (
+                    f"pending, but older than {describe(last)}, which is applied: {listing(map(describe, late))}.\n"
+                    f"Give it a revision that comes after {last}; or, if the order makes no difference, set "
+                    f'out_of_order = "allow".'
+                )
+                self._say(self.rules.out_of_order, OutOfOrder(msg, (*late, last)))
 
     def _say(self, choice: Choice, error: PlanError) -> None:
         if choice == "refuse":
             raise error
         if choice == "warn":
             self.warnings.append(str(error))
+
+
+def _newest(lineage: Lineage) -> dict[str, str]:
+    """Series -> the last one in its order that is applied."""
+    by_rank = sorted(versioned(lineage, lineage.applied), key=lineage.catalog.rank.__getitem__)
+    return {lineage.catalog.names[name].series: name for name in by_rank}
+
+
+def _bound(lineage: Lineage, name: str, series: str) -> bool:
+    """Whether it is one that the order of the series binds."""
+    entry = lineage.entry(name)
+    return entry is not None and entry.rerun == "never" and not entry.any_time and entry.series == series
 
 
 def refuse_unfinished(state: State) -> None:

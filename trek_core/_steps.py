@@ -62,13 +62,29 @@ def _to_revision(lineage: Lineage, goal: Goal, direction: Direction | None) -> S
         if direction is Direction.down:
             raise _lies(lineage, goal.text, Direction.up, lacking)
         return Steps(apply=lacking, reach=reach)
-    beyond = [node for node in lineage.applied if node not in reach]
+    beyond = _beyond(lineage, starts, reach)
     built_on = any(node in lineage.applied and node not in reach for node in reachable(starts, lineage.children))
     if direction is Direction.up and built_on:
         raise _lies(lineage, goal.text, Direction.down, beyond)
     if direction is Direction.down or (direction is None and (built_on or _later(lineage, starts, beyond))):
-        return Steps(revert=_from_first(lineage, beyond, reach))
+        return Steps(revert=_from_first(lineage, beyond))
     return Steps(apply=lacking, reach=reach)
+
+
+def _beyond(lineage: Lineage, starts: Iterable[str], reach: Collection[str]) -> list[str]:
+    """What is applied and the target does not stand on; of other series only what builds on the target, or on that."""
+    rest = [node for node in lineage.applied if node not in reach]
+    series = {_series(lineage, node) for node in starts}
+    own = [node for node in rest if _series(lineage, node) in series]
+    if len(own) == len(rest):
+        return rest
+    going = reachable([*starts, *own], lineage.children)
+    return [node for node in rest if node in going]
+
+
+def _series(lineage: Lineage, node: str) -> str:
+    entry = lineage.entry(node)
+    return entry.series if entry else ""
 
 
 def _later(lineage: Lineage, starts: Iterable[str], beyond: Iterable[str]) -> bool:
@@ -81,12 +97,12 @@ def _later(lineage: Lineage, starts: Iterable[str], beyond: Iterable[str]) -> bo
     return any(rank[node] > here for node in versioned(lineage, beyond))
 
 
-def _from_first(lineage: Lineage, beyond: list[str], reach: Collection[str]) -> tuple[str, ...]:
+def _from_first(lineage: Lineage, beyond: list[str]) -> tuple[str, ...]:
     """What lies beyond, and the ghosts that were applied on top of it: nobody knows what they build on."""
     if not beyond:
         return ()
-    since = lineage.sequence[lineage.sequence.index(beyond[0]) :]
-    return tuple(node for node in since if node not in reach)
+    since, going = lineage.sequence[lineage.sequence.index(beyond[0]) :], set(beyond)
+    return tuple(node for node in since if node in going or node not in lineage.applied)
 
 
 def _starts(lineage: Lineage, goal: Goal) -> tuple[str, ...]:

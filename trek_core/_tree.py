@@ -85,7 +85,8 @@ class FolderTree:
         if self._big and file in self._big:
             return None
         try:
-            found = self._found(file) if self._places else content_of(_path(file))
+            path = f"{file.root}/{file.path}" if file.root else file.path
+            found = self._found(file) if self._places else content_of(path)
         except OSError as error:
             raise LoadError(str(file), None, f"it cannot be read: {error.strerror}") from error
         if isinstance(found, bytes):

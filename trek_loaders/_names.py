@@ -58,7 +58,7 @@ def pair_up(named: Sequence[Named]) -> tuple[Named, ...]:
         return (named[0],)
     up = [one for one in named if one.direction is not Direction.down]
     down = [one for one in named if one.direction is Direction.down]
-    if len({(one.revision, one.title) for one in named}) > 1 or len(up) > 1 or len(down) > 1:
+    if len({(one.revision, one.title, one.file.root) for one in named}) > 1 or len(up) > 1 or len(down) > 1:
         raise _duplicate(named)
     if not up:
         advice = "Add the file of the way up, or rename this one if it is a migration of its own."
@@ -72,8 +72,10 @@ def _duplicate(named: Sequence[Named]) -> Duplicate:
     message = (
         f"more than one migration has the revision {' or '.join(revisions)} (leading zeros do not count):{files}\n"
     )
-    advice = "Give all but one of them another revision. The two files of a pair have the same title."
-    return Duplicate(message + advice, revisions)
+    advice = "Give all but one of them another revision. The two files of a pair have the same title"
+    if len({one.file.root for one in named}) > 1:
+        advice += " and the same folder. A library's revisions begin with its name, as in auth.0001_users.sql"
+    return Duplicate(f"{message}{advice}.", revisions)
 
 
 def natural_key(revision: str) -> Key:

@@ -38,11 +38,12 @@ _numbers = itertools.count(1)
 
 
 class _Parsed(NamedTuple):
-    """A file and its syntax tree. `bound`: every name that the module binds, and the lines where it does."""
+    """A file and its syntax tree. `location`: where it lies. `bound`: each name that the module binds, and in which lines."""
 
     module: ast.Module
     text: str
     file: str
+    location: str
     bound: dict[str, list[int]]
 
 
@@ -81,7 +82,7 @@ def _parse(source: Source) -> _Parsed:
         raise LoadError(file, error.lineno, problem, "Correct it: Python cannot read this file.") from error
     except (RecursionError, MemoryError) as error:
         raise LoadError(file, None, "nested too deeply for Python", "Split the expression up.") from error
-    return _Parsed(module, text, file, _bindings(module))
+    return _Parsed(module, text, file, source.location or file, _bindings(module))
 
 
 def _bindings(module: ast.Module) -> dict[str, list[int]]:
@@ -114,7 +115,7 @@ def _bound(node: ast.AST) -> str | None:
 def _call(parsed: _Parsed, name: str) -> Call:
     function = _find(parsed, name)
     _check_function(function, parsed.file)
-    return Call(_runner(parsed.text, parsed.file, name), name, parsed.file, function.lineno)
+    return Call(_runner(parsed, name), name, parsed.file, function.lineno)
 
 
 def _find(parsed: _Parsed, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef:
@@ -223,16 +224,18 @@ def _words(value: object) -> list[str]:
 
 
 # --------------------------------------------------------------------------- running
-def _runner(text: str, file: str, name: str) -> Callable[[Any], Awaitable[object]]:
+def _runner(parsed: _Parsed, name: str) -> Callable[[Any], Awaitable[object]]:
+    text, file, location = parsed.text, parsed.file, parsed.location  # without the tree, which is big
+
     async def run(connection: Any) -> object:
-        with _module(text, file) as module:
+        with _module(text, file, location) as module:
             return await getattr(module, name)(connection)
 
     return run
 
 
 @contextmanager
-def _module(text: str, file: str) -> Iterator[ModuleType]:
+def _module(text: str, file: str, location: str) -> Iterator[ModuleType]:
     """The file as a fresh module, for as long as it runs.
 
     Nothing is imported, and no other run sees this module: its name is never used twice. It stands in `sys.modules`
@@ -242,7 +245,7 @@ def _module(text: str, file: str) -> Iterator[ModuleType]:
     """
     stem = re.sub(r"\W", "_", file.rpartition("/")[2].removesuffix(".py"), flags=re.ASCII)
     module = ModuleType(f"trek_migration_{next(_numbers)}_{stem}")
-    module.__file__, module.__package__ = file, ""
+    module.__file__, module.__package__ = location, ""
     linecache.cache[file] = (len(text), None, list(io.StringIO(text, newline=None)), file)
     sys.modules[module.__name__] = module
     try:

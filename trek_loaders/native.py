@@ -25,6 +25,7 @@ from trek_core.plugin import (
     Source,
     decode,
     hookimpl,
+    replace,
 )
 from trek_loaders._chain import Draft, expand, parents
 from trek_loaders._names import Key, Named, natural_key, pair_up, read_name
@@ -90,7 +91,8 @@ def arrange(tree: Tree) -> Arrangement:
         if others is not named:
             groups[key] = others + named
     drafts = [_draft(tree, key, named) for key, named in sorted(groups.items(), key=itemgetter(0))]
-    return Arrangement(tuple(_entries(drafts)), tuple(ignored))
+    several = bool(tree.files) and tree.files[0].root != tree.files[-1].root
+    return Arrangement(tuple(_each_folder(drafts) if several else _entries(drafts)), tuple(ignored))
 
 
 def _reason_to_ignore(file: File, taken: str) -> str | None:
@@ -142,6 +144,15 @@ def _beginning(tree: Tree, file: File) -> bytes:
     from trek_loaders._big_files import beginning  # noqa: PLC0415 - few files are
 
     return beginning(tree, file)
+
+
+def _each_folder(drafts: Sequence[Draft]) -> Iterator[Entry]:
+    """In one order, and each folder a chain of its own: what is new in a library must not come before what is applied."""
+    folders: dict[str, list[Draft]] = {}
+    for draft in drafts:
+        folders.setdefault(draft.files[0].file.root, []).append(draft)
+    found = {entry.revision: replace(entry, series=root) for root, own in folders.items() for entry in _entries(own)}
+    return (found[draft.revision] for draft in drafts)
 
 
 def _entries(drafts: Sequence[Draft]) -> Iterator[Entry]:

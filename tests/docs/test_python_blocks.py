@@ -218,6 +218,18 @@ async def drift_of_a_copy(text: str, reader: Reader, _: object) -> None:
     assert f"{told}\n" == block("", "docs/drift.md", 1)
 
 
+# --------------------------------------------------------------------------- packages.md
+async def with_a_library(text: str, reader: Reader, _: object) -> None:
+    reader.has({"0001_users.sql": "CREATE TABLE users (id int);"})
+    reader.has({"../shop_auth/migrations/auth.0001_roles.sql": "CREATE TABLE roles (id int);"})
+    sys.path.insert(0, str(reader.folder))
+    try:
+        await (await execute(text, "packages"))["start"](reader.database.dsn)
+    finally:
+        sys.path.remove(str(reader.folder))
+    assert await reader.history() == ["0001", "auth.0001"]
+
+
 RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("README.md", 1): one_call,
     ("README.md", 2): plan_and_execute,
@@ -229,6 +241,7 @@ RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("docs/logging.md", 1): as_json_lines,
     ("docs/drift.md", 1): ways_back,
     ("docs/drift.md", 2): drift_of_a_copy,
+    ("docs/packages.md", 1): with_a_library,
     ("docs/embedded.md", 1): by_its_dsn,
     ("docs/embedded.md", 2): by_serve,
     ("docs/embedded.md", 3): as_a_fixture,

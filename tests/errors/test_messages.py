@@ -11,6 +11,7 @@ from tests.errors import (
     cases_asgi,
     cases_convert,
     cases_files,
+    cases_places,
     cases_plan,
     cases_run,
     cases_session,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 CASES = (
     *cases_files.CASES,
+    *cases_places.CASES,
     *cases_plan.CASES,
     *cases_run.CASES,
     *cases_as_one.CASES,

@@ -11,7 +11,7 @@ class Tree(Protocol):
     """The files of one or more folders: names at once, bytes when asked for.
 
     T1. trek reads a file once a run, when it is first asked for, and keeps what it read, unless it is `big`.
-    T2. `files` are sorted by path; hidden files, `__pycache__` and the backups of editors are left out.
+    T2. `files` are sorted by path in each folder; hidden files, `__pycache__` and the backups of editors are left out.
     T3. Of a `big` file nobody need hold all: `open` reads it from the disk, and refuses one that changed meanwhile.
     """
 
