@@ -11,7 +11,8 @@ import pytest
 
 from tests.promises.stage import Stage, Watched
 from trek_core import MigrationFailed, Migrator, Observer, TrekError
-from trek_core.cli._progress import Lines, Live
+from trek_core.cli._live import Live
+from trek_core.cli._progress import Lines
 from trek_core.plugin import Done, Facts, History, PluginHost, RunFailed, RunFinished, RunStarted, Started
 from trek_core.testing import MemoryExecutor, MemoryStore, memory_backend
 
