@@ -1,4 +1,4 @@
-"""What `trek_asyncpg.asgi` answers: JSON, problems, and a stream of events."""
+"""What `trek_asyncpg.asgi` is asked and answers: a query, JSON, problems, and a stream of events."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from trek_core import ConnectError, LockTimeout, PlanError, TrekError, UnknownRevision
 
@@ -17,6 +18,9 @@ Told = asyncio.Queue[tuple[str, Mapping[str, Any]] | None]
 
 log = logging.getLogger("trek.asgi")
 QUIET = 15.0  # seconds after which a comment is sent, so that no proxy takes a long statement for a dead connection
+
+
+NOT_UNDERSTOOD = "the query is not understood: it may have target=REVISION and down=true, each once"
 
 
 class BadRequest(TrekError):
@@ -33,6 +37,16 @@ STATUS: dict[type[Exception], int] = {
 """The first that fits; anything else is a 500."""
 
 
+def asked(scope: Message) -> tuple[str, bool]:
+    """The target, and whether the way may go down. A word that is not known must not migrate to the head."""
+    pairs = parse_qsl(scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
+    said = {"target": "head", "down": "", **dict(pairs)}
+    if len(said) > 2 or len(dict(pairs)) < len(pairs) or not said["target"] or said["down"] not in ("", "true"):  # noqa: PLR2004
+        raise BadRequest(NOT_UNDERSTOOD)
+    return said["target"], bool(said["down"])
+
+
+# --------------------------------------------------------------------------- answers
 async def answer(send: Send, status: int, body: Mapping[str, Any], **headers: str) -> None:
     """A JSON document, whole."""
     kind = "application/problem+json" if "detail" in body else "application/json"

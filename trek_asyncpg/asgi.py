@@ -15,9 +15,8 @@ import inspect
 from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import asdict
-from urllib.parse import parse_qsl
 
-from trek_asyncpg._http import BadRequest, Message, Send, Told, answer, first_line, log, problem, problem_of, stream
+from trek_asyncpg._http import Message, Send, Told, answer, asked, first_line, log, problem, problem_of, stream
 from trek_core import ConfigError, Migrator, Plan, PlanError, TrekError
 from trek_core.plugin import Event, Observer, facts_of
 
@@ -28,14 +27,9 @@ Receive = Callable[[], Awaitable[Message]]
 Authorize = Callable[[Scope], bool | Awaitable[bool]]
 """Says of a request's scope whether it may: True, or a coroutine that gives True. Nothing else opens the door."""
 
-WANTING = (
-    "pending",
-    "unfinished",
-)  # a revision that no file has keeps nobody: old processes go on while a release rolls out
 NO_DOOR = "authorize is {!r}, want a function of the ASGI scope that says who may migrate: bearer(token) makes one"
 NO_TOKEN = "the token is empty, so that everybody could migrate. Is its variable not set?"  # noqa: S105 - a message
 NO_DOWN = "the way to {!r} reverts migrations. Nothing was changed. If you mean that, say down=true."
-NOT_UNDERSTOOD = "the query is not understood: it may have target=REVISION and down=true, each once"
 
 
 def bearer(token: str) -> Authorize:
@@ -67,9 +61,8 @@ class MigrationApp:
         if scope["type"] != "http":  # of a lifespan nothing is wanted, and servers go on without it
             msg = f"{type(self).__name__} speaks HTTP, not {scope['type']}"
             raise NotImplementedError(msg)
-        path = (
-            "/" + scope["path"].rpartition("/")[2]
-        )  # what stands before it is told in as many ways as there are frameworks
+        # what stands before it is told in as many ways as there are frameworks
+        path = "/" + scope["path"].rpartition("/")[2]
         method, respond = self._routes.get(path, ("", self._ready))
         try:
             if not method:
@@ -94,8 +87,7 @@ class MigrationApp:
     async def _ready(self, _scope: Scope, send: Send) -> None:
         try:
             status = await self._migrator.status()
-            ready = not any(found.state in WANTING for found in status.revisions)
-            await answer(send, 200 if ready else 503, {"ready": ready, "state": status.state})
+            await answer(send, 200 if status.ready else 503, {"ready": status.ready, "state": status.state})
         except TrekError as error:
             log.warning("not ready: %s", first_line(error))  # why is for the log: anybody may ask
             await answer(send, 503, {"ready": False, "state": "unknown"})
@@ -107,7 +99,7 @@ class MigrationApp:
         await answer(send, 200, {**about, "revisions": revisions})
 
     async def _migrate(self, scope: Scope, send: Send) -> None:
-        target, down = _asked(scope)
+        target, down = asked(scope)
         told = Told()
         migrator = self._heard_by(told)
         plan = await migrator.plan(target)
@@ -144,12 +136,3 @@ async def _run(migrator: Migrator, plan: Plan, told: Told) -> None:
     finally:
         told.put_nowait(last)
         told.put_nowait(None)
-
-
-def _asked(scope: Scope) -> tuple[str, bool]:
-    """The target, and whether the way may go down. A word that is not known must not migrate to the head."""
-    pairs = parse_qsl(scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
-    said = {"target": "head", "down": "", **dict(pairs)}
-    if len(said) > 2 or len(dict(pairs)) < len(pairs) or not said["target"] or said["down"] not in ("", "true"):  # noqa: PLR2004
-        raise BadRequest(NOT_UNDERSTOOD)
-    return said["target"], bool(said["down"])

@@ -71,10 +71,11 @@ def _message(runner: Runner, one: Candidate, history: History, facts: Facts) -> 
     assert one.table is not None
     rows, folder, tool = len(history.rows), shown(runner.workspace.directory), one.tool
     return (
-        f"the database {facts.database!r} has the history of {tool}, {one.table.name}: {rows} row{'s' * (rows > 1)}, the last "
-        f"of {history.rows[-1].revision}. It has none of trek's, and the files of {folder} may be those of {tool}: as trek's "
-        f'own all of them would run, from the first.\nNothing was changed. If they are, go on with format = "{tool}" (`trek '
-        f"adopt` shows where it stands), or take over what it has recorded with `trek convert --from {tool}`. If that table "
-        'belongs to something else, say format = "native" ([tool.trek], --format, or format= in Python); `trek stamp '
-        "REVISION` says what is there already."
+        f"the database {facts.database!r} has the history of {tool}: {one.table.name}, {rows} row{'s' * (rows > 1)}, the last "
+        f"of {history.rows[-1].revision}.\ntrek has none there, and the files of {folder} may be those of {tool}: as trek's "
+        f"own all of them would run, from the first.\nNothing was changed. If they are those of {tool}:\n"
+        f'  go on with format = "{tool}" (`trek adopt` shows where it stands),\n'
+        f"  or take over what it has recorded: `trek convert --from {tool}`.\n"
+        'If that table belongs to something else: format = "native" ([tool.trek], --format, or format= in Python); '
+        "`trek stamp REVISION` says what is there already."
     )

@@ -82,7 +82,7 @@ def _fileless(lineage: Lineage) -> Iterator[tuple[str, RevisionState]]:
 
 
 def _without_file(name: str, found: RevisionState, row: HistoryRow | None) -> RevisionStatus:
-    return RevisionStatus(name, row.title if row else "", found, row)
+    return RevisionStatus(name, row.title if row else "", found, row, here=found not in ("unfinished", "missing"))
 
 
 def _overall(revisions: list[RevisionStatus], exists: bool) -> DatabaseState:

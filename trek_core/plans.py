@@ -110,6 +110,7 @@ class RevisionStatus:
     """One revision: its state, and the history row if it has one.
 
     progress: how far an unfinished one came, as far as the history tells: "2 of 5 statements done".
+    here: whether it is one of these files, or stands for some of them.
     """
 
     revision: str
@@ -117,6 +118,7 @@ class RevisionStatus:
     state: RevisionState
     row: HistoryRow | None = None
     progress: str = ""
+    here: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +136,13 @@ class Status:
 
     @property
     def ready(self) -> bool:
-        """Whether an application with these files may begin: it is current, or ahead of files that are all applied.
+        """Whether an application with these files may begin: all of them are applied, as they are.
 
-        Ahead is so for the release that still runs while a newer one is rolled out.
+        What other files have done, or are doing, is no matter: so it is for the release that still runs while a newer one
+        is rolled out, and builds an index.
         """
-        return self.state == "current" or (self.state == "ahead" and not self.pending)
+        wanting = ("pending", "changed", "unfinished")
+        return self.state != "uninitialised" and not any(r.here and r.state in wanting for r in self.revisions)
 
     @property
     def pending(self) -> tuple[RevisionStatus, ...]:

@@ -150,6 +150,22 @@ async def test_old_processes_stay_ready_while_a_release_is_ahead_of_them(databas
     assert (answer.status_code, answer.json()["state"]) == (200, "ahead")
 
 
+async def test_old_processes_stay_ready_while_the_new_release_works_outside_a_transaction(
+    database: Database, other: Connection, tmp_path: Path
+) -> None:
+    old, new = app(database, two(tmp_path / "old")), app(database, two(tmp_path / "new"))
+    await migrate(old)
+    write(tmp_path / "new", {"3_slow.sql": "-- trek: no-transaction\nSELECT pg_sleep(60);"})
+    run = asyncio.create_task(migrate(new))
+    await until(lambda: sleeping(other), "the migration runs")
+    assert (await ask(old, "/ready")).json() == {"ready": True, "state": "unfinished"}
+    assert (await ask(new, "/ready")).json() == {"ready": False, "state": "unfinished"}
+    await other.execute(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    )
+    assert names(await run)[-1] == "problem"
+
+
 async def test_without_a_server_it_is_not_ready_and_says_why_to_the_log_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

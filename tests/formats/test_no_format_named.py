@@ -44,8 +44,8 @@ async def test_the_first_run_is_refused_with_what_is_there(
 ) -> None:
     folder, tool = await record(connection, tmp_path, fixture), fixture.replace("_", "-")
     wanted = (
-        rf"history of {tool}, .* rows?, the last of .* the files of '{folder}' .*\n"
-        rf'.*format = "{tool}".*convert --from {tool}'
+        rf"history of {tool}: .* rows?, the last of .*\n.* the files of '{folder}' .*\n.*\n"
+        rf'.*format = "{tool}".*\n.*convert --from {tool}'
     )
     for refused in (migrator(connection, folder).plan(), migrator(connection, folder).migrate("head")):
         with pytest.raises(ConfigError, match=wanted):
