@@ -54,7 +54,7 @@ class Migrator:
         self.transaction: TransactionChoice | None = _transaction(transaction)
 
     async def plan(self, target_revision: str = "head", direction: Direction | str | None = None) -> Plan:
-        """What would run, without running it: nothing is written, one round trip.
+        """What would run, without running it: nothing is written, one round trip, two where there is no history yet.
 
         While another runner is in the middle of a non-transactional migration this waits for it, as `migrate` does.
         """
@@ -74,7 +74,7 @@ class Migrator:
             return await runner.migrate(lambda history: runner.workspace.plan(history, *wanted))
 
     async def status(self) -> Status:
-        """Where the database stands, revision by revision: one round trip."""
+        """Where the database stands, revision by revision: one round trip, two where there is no history yet."""
         async with self._runner() as runner:
             history = await runner.history()
             found = runner.workspace.status(history)
