@@ -38,10 +38,10 @@ async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
     except (UnitFailed, *GONE) as error:  # the latter where it only looked at what is there
         failed = error.failure if isinstance(error, UnitFailed) else _failure.of(error)
         failure = await _named(unit, failed)
-        await to_the_end(_clean_up(unit, failed=ours))
+        await to_the_end(_clean_up(unit, script.told(unit.record, failure) if ours else ()))
         raise UnitFailed(unknown_if_gone(unit, failure, "partial")) from failure.cause
     except BaseException:
-        await to_the_end(_clean_up(unit, failed=False))
+        await to_the_end(_clean_up(unit))
         raise
 
 
@@ -82,10 +82,10 @@ def _has(piece: Piece, statement: Sql) -> bool:
     return (piece.file, piece.line, piece.column) == (statement.file, statement.line, statement.column)
 
 
-async def _clean_up(unit: Unit, *, failed: bool) -> None:
+async def _clean_up(unit: Unit, told: Sequence[Statement] = ()) -> None:
     """After an error or a cancellation: end a transaction the body may have begun, put settings back, tell the history."""
     await unit.roll_back()
-    for statements in (unit.restore, unit.record.failed if failed else ()):
+    for statements in (unit.restore, told):
         if statements and not unit.connection.is_closed():
             with contextlib.suppress(UnitFailed, *GONE):
                 await unit.send(statements)

@@ -101,6 +101,7 @@ class AsyncpgExecutor(Executor):
         from trek_asyncpg._before import Before  # noqa: PLC0415
         from trek_asyncpg._failure import UnitFailed  # noqa: PLC0415
         from trek_asyncpg._lock import Held  # noqa: PLC0415
+        from trek_asyncpg._noting import note  # noqa: PLC0415
         from trek_asyncpg._onlooker import Onlooker  # noqa: PLC0415
         from trek_asyncpg._whole import Whole  # noqa: PLC0415
         from trek_asyncpg._whole_query import whole_units  # noqa: PLC0415
@@ -122,6 +123,8 @@ class AsyncpgExecutor(Executor):
             with _callbacks.kept(self._connection):
                 async with contextlib.aclosing(whole.run()) as results:
                     async for result in results:
+                        if isinstance(result, Failed):
+                            await note(self._connection, result, pairs)
                         yield result
         finally:
             if not isinstance(result, Done):

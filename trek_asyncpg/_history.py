@@ -31,7 +31,7 @@ COLUMNS = (
     ("application", "text NOT NULL DEFAULT pg_catalog.current_setting('application_name')"),
     ("backend_pid", "integer NOT NULL DEFAULT pg_catalog.pg_backend_pid()"),
 )
-LATER = (("database", "text"),)
+LATER = (("database", "text"), ("problem", "text"))
 """Columns that tables of earlier days lack, until the next row is written."""
 _NAMES = tuple(name for name, _ in COLUMNS)
 NAME_BYTES = 63  # NAMEDATALEN - 1: PostgreSQL cuts longer names, and the guard would not know its own table
@@ -96,9 +96,10 @@ class HistoryTable:
         lacking = ", ".join(f"NULL::text AS {name}" for name in _NAMES)
         return (
             f"SELECT pg_catalog.json_build_object({lists},"
-            " 'xid', pg_catalog.json_agg(CASE WHEN t.finished_at IS NULL THEN t.xid END))"
-            f" FROM (SELECT NULL::pg_catalog.xid AS xmin, {lacking}) AS lacking"
-            f" CROSS JOIN LATERAL (SELECT xmin::text AS xid, {', '.join(_NAMES)} FROM {self.name}) t"
+            " 'xid', pg_catalog.json_agg(CASE WHEN t.finished_at IS NULL THEN t.xid END),"
+            " 'problems', pg_catalog.json_object_agg(t.seq, t.problem) FILTER (WHERE t.problem IS NOT NULL))"
+            f" FROM (SELECT NULL::pg_catalog.xid AS xmin, NULL::text AS problem, {lacking}) AS lacking"
+            f" CROSS JOIN LATERAL (SELECT xmin::text AS xid, problem, {', '.join(_NAMES)} FROM {self.name}) t"
         )
 
     def unmoved(self, history: History) -> Sql:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
-from trek_core.plugin import HistoryRow
+from trek_core.plugin import HistoryRow, replace
 
 READ = (
     *("seq", "revision", "verb", "title", "checksum", "state", "step", "started_at", "finished_at", "duration"),
@@ -15,10 +15,12 @@ READ = (
 """The columns, and the transaction of a row that is not finished."""
 
 
-def from_columns(columns: Mapping[str, Sequence[Any] | None]) -> tuple[HistoryRow, ...]:
-    """The rows by `seq`, from a list a column, or None where the table is empty."""
+def from_columns(columns: Mapping[str, Any]) -> tuple[HistoryRow, ...]:
+    """The rows by `seq`, from a list a column, or None where the table is empty; `problems` are by `seq` too."""
     values = zip(*(columns[name] or () for name in READ), strict=True)
-    return tuple([_row(row) for row in sorted(values, key=itemgetter(0))])
+    rows = [_row(row) for row in sorted(values, key=itemgetter(0))]
+    problems = columns["problems"] or {}
+    return tuple([replace(row, problem=problems.get(str(row.data["seq"]), "")) for row in rows] if problems else rows)
 
 
 def _row(values: tuple[Any, ...]) -> HistoryRow:

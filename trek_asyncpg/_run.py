@@ -82,6 +82,10 @@ class Run:
                 work = self._together(group, queries) if group.may_share else self._alone(*group.pairs[0])
                 async with contextlib.aclosing(work) as results:
                     async for result in results:
+                        if isinstance(result, Failed):
+                            from trek_asyncpg._noting import note  # noqa: PLC0415 - most runs have no failure
+
+                            await note(self._connection, result, group.pairs)
                         yield result
                 if isinstance(result, Failed | Lost):
                     return

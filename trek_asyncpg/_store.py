@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from trek_asyncpg._history import HistoryTable
 from trek_core.plugin import (
+    ROLLED_BACK,
     Catalog,
     Facts,
     Form,
@@ -93,9 +94,14 @@ class NativeStore(VersionStore):
         if action.mode != "transaction":
             return self._outside(action, history, guard)
         also = self._released(action, seq + 1, history)
-        begin = (self._insert(history, action, "started", finished=False), *also)
-        finish = (self._complete(seq, "started"),)
-        return Record(begin=begin, finish=finish, guard=guard, history=_used(history, len(begin)))
+        row = self._insert(history, action, "started", finished=False)
+        return Record(
+            begin=(row, *also),
+            finish=(self._complete(seq, "started"),),
+            failed=(_noted(self.name, row),),
+            guard=guard,
+            history=_used(history, 1 + len(also)),
+        )
 
     def _outside(self, action: Action, history: History, guard: Guard) -> Record:
         """Rows around each statement; of an action that resumes around the rest."""
@@ -105,6 +111,7 @@ class NativeStore(VersionStore):
         also = () if action.resume else self._released(action, seq + 1, history)
         begin = (self._insert(history, action, state, finished=False, step=0), *also, *self._abandoned(action, history))
         steps, known = seq + len(also), script.prefix_checksums(action)
+        begun = f"seq = {seq} AND state = '{state}'"
 
         def progress(number: int, phase: Literal["begin", "done", "whole"]) -> tuple[Statement, ...]:
             if phase == "done":
@@ -116,7 +123,7 @@ class NativeStore(VersionStore):
             begin=begin,
             finish=(self._complete(seq, state),),
             progress=progress,
-            failed=(Sql(f"UPDATE {self.name} SET state = 'failed' WHERE seq = {seq} AND state = '{state}'"),),
+            failed=(Sql(f"UPDATE {self.name} SET state = 'failed', problem = $problem WHERE {begun}"),),
             guard=guard,
             history=_used(history, 1 + len(also) + len(script.statements(action))),
         )
@@ -176,6 +183,7 @@ _SINCE_QUERY = f"pg_catalog.date_part('epoch', {_NOW} - pg_catalog.statement_tim
 _OPEN, _AT_ONCE = f"{_NOW}, NULL, NULL", f"{_NOW}, {_NOW}, 0"
 _STEP = f"pg_catalog.statement_timestamp(), {_NOW}, {_SINCE_QUERY}"
 """What a new row says of times: begun, done as soon as it is written, and a step's, whose statement stands before it."""
+_ROLLED_BACK = quote_literal(ROLLED_BACK)
 _STAMP = f"finished_at = {_NOW}, duration = pg_catalog.date_part('epoch', {_NOW} - h.started_at)"
 
 
@@ -201,6 +209,21 @@ def _turning(table: str, identity: str, states: tuple[str, str], more: str) -> F
         f" RETURNING CASE h.state WHEN {after} THEN 1 ELSE ({row} || h.seq || {gone} || h.state)::integer END"
     )
     return Form((f"INSERT INTO {table} AS h (seq, revision, verb, title, state) VALUES (", turned))
+
+
+def _noted(table: str, row: Sql) -> Sql:
+    """Of what was rolled back, with its row. What fails in the same way again and again, at each start, has one note."""
+    _, revision, verb, title, checksum, _, _, database = row.literals
+    same = f"(l.state, l.revision, l.verb, l.problem) = ({_ROLLED_BACK}, n.revision, n.verb, n.problem)"
+    return Sql(
+        f"INSERT INTO {table} AS h (seq, revision, verb, title, checksum, state, started_at, finished_at, database, problem)"
+        f" SELECT COALESCE(l.seq, 0) + CASE WHEN {same} THEN 0 ELSE 1 END, n.revision, n.verb, n.title, n.checksum,"
+        f" {_ROLLED_BACK}, pg_catalog.now(), {_NOW}, n.database, n.problem"
+        f" FROM (VALUES ({revision}, {verb}, {title}, {checksum}, {database}, $problem))"
+        " AS n (revision, verb, title, checksum, database, problem)"
+        f" LEFT JOIN LATERAL (SELECT * FROM {table} ORDER BY seq DESC LIMIT 1) l ON true"
+        " ON CONFLICT (seq) DO UPDATE SET finished_at = EXCLUDED.finished_at"
+    )
 
 
 def _times(told: HistoryRow) -> str:

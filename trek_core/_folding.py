@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from trek_core.model import History, HistoryRow, Resume, State
+from trek_core.model import ROLLED_BACK, History, HistoryRow, Resume, State
 
 if TYPE_CHECKING:
     from trek_core.contracts import Catalog
@@ -18,11 +18,13 @@ def state_of(history: History, catalog: Catalog) -> State:
 
     A row whose state is not "done" is unfinished until a later row of its revision; rows of state "step" only tell of
     statements, and from them follows how far what is unfinished came. Reverting a squash takes along what it replaces, as
-    far as the catalog still has its entry.
+    far as the catalog still has its entry. A row of what was rolled back only tells of that.
     """
     applied: dict[str, HistoryRow] = {}
     unfinished: dict[str, list[HistoryRow]] = {}
     for row in history.rows:
+        if row.state == ROLLED_BACK:
+            continue
         if row.state != "done":
             if row.state != "step":
                 unfinished.setdefault(row.revision, []).append(row)

@@ -43,6 +43,10 @@ Rows = Sequence[Row]
 """One mapping a history row, decoded from JSON. Their order means nothing: a store sorts."""
 
 
+ROLLED_BACK = "rolled back"
+"""The state of a row that only tells of a failure: nothing of it remains."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryRow:
     """One line of `trek history`, whatever the table looks like. Times are ISO 8601 text, duration is seconds."""
@@ -50,7 +54,7 @@ class HistoryRow:
     revision: str
     verb: Verb = "apply"
     state: str = "done"
-    """done, started, failed, step, claim, abandoned; a store may have its own."""
+    """done, started, failed, step, claim, abandoned, rolled back; a store may have its own."""
     title: str = ""
     checksum: str | None = None
     """The file's; of a step, that of the statements up to and including it (`script.prefix_checksums`)."""

@@ -55,9 +55,10 @@ class Guard:
 class Record:
     """The statements a store puts around a body.
 
-    In a transaction: begin, body, finish. Outside one begin and finish are each atomic by themselves, `progress(n, phase)`
-    stands around statement n (from 1) and `failed` follows a failure. `history` is what the next action's record starts
-    from: `next` is advanced, rows need not be.
+    In a transaction: begin, body, finish. Outside one begin and finish are each atomic by themselves, and `progress(n, phase)`
+    stands around statement n (from 1). `failed` follows a failure, that of a transaction in another one; `$problem` in the
+    text of its `Sql` is what the database said, as a literal. `history` is what the next action's record starts from: `next`
+    is advanced, rows need not be.
     """
 
     begin: tuple[Statement, ...] = ()

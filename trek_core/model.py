@@ -21,6 +21,7 @@ from trek_core._entries import (
     TransactionChoice,
 )
 from trek_core._history import (
+    ROLLED_BACK,
     Facts,
     History,
     HistoryRow,
@@ -51,6 +52,7 @@ else:  # what is made of migrations that are pending
     __getattr__ = door(__name__, {"trek_core._records": "Action Advisory Guard Lock Locked Record RowLock"})
 
 __all__ = [
+    "ROLLED_BACK",
     "Action",
     "Advisory",
     "Arrangement",

@@ -43,6 +43,7 @@ from trek_core.errors import (
     UnknownRevision,
 )
 from trek_core.model import (
+    ROLLED_BACK,
     Arrangement,
     Body,
     Call,
@@ -115,6 +116,7 @@ else:
     )
 
 __all__ = [
+    "ROLLED_BACK",
     "Action",
     "Advisory",
     "Arrangement",

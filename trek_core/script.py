@@ -7,9 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trek_core._dataclass import replace
 from trek_core.model import Action, Body, Call, Copy, Piece, Sql, Statement
+from trek_core.text import quote_literal
 
 if TYPE_CHECKING:
+    from trek_core.events import Failure
     from trek_core.model import Record
 
 BEGIN = Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
@@ -38,6 +41,8 @@ LOOK_AGAIN = Sql(f"SELECT pg_catalog.set_config('{IMMEDIATE}', '', true)")
 _DEFERRABLE = re.compile("deferrable", re.IGNORECASE)
 
 _SETS = re.compile(r"(?:RE)?SET\b", re.IGNORECASE)
+
+PROBLEM = "$problem"
 
 SEPARATOR = "\n;\n"
 """A bare semicolon would be swallowed by a trailing comment."""
@@ -82,6 +87,14 @@ def _told(statement: Statement) -> Iterator[bytes]:
     yield text.encode(errors="surrogatepass")
     if isinstance(statement, Copy):
         yield from statement.chunks()
+
+
+def told(record: Record, failure: Failure) -> tuple[Statement, ...]:
+    """What the record writes after that failure."""
+    said = quote_literal(f"{failure.message} (SQLSTATE {failure.sqlstate})" if failure.sqlstate else failure.message)
+    return tuple(
+        replace(one, text=one.text.replace(PROBLEM, said)) if isinstance(one, Sql) else one for one in record.failed
+    )
 
 
 def stands_alone(action: Action, statement: Statement) -> bool:

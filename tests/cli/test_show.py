@@ -126,6 +126,20 @@ def test_history_shows_when_each_row_was_begun_so_that_times_rise(project: Proje
     assert len(shown) == 3
 
 
+def test_history_shows_what_failed_and_was_rolled_back(half: Project) -> None:
+    half.write({"0004_wrong.sql": "INSERT INTO nobody VALUES (1);\n"})
+    for _ in range(2):  # the container is started again and again
+        assert half.run("migrate").code == 1
+    headings, *rows = half.run("history").out.splitlines()
+    assert headings.split()[-1] == "PROBLEM"
+    assert re.search(
+        r" apply +0004 +wrong +rolled back .*relation \"nobody\" does not exist \(SQLSTATE 42P01\)$", rows[-1]
+    )
+    assert sum("0004" in row for row in rows) == 1
+    status = half.run("status").out
+    assert status.startswith("pending"), status
+
+
 def test_the_json_of_the_history_has_the_raw_row(project: Project) -> None:
     project.write({"0001_steps.sql": "-- trek: no-transaction\nSELECT 1;\nSELECT 2;\n"})
     project.run("migrate")

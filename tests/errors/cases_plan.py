@@ -174,7 +174,7 @@ DATABASES = (
         Unfinished,
         (
             "0001, since ",
-            "1 of 2 statements done: statement 1",
+            "1 of 2 statements done, failed with: division by zero (SQLSTATE 22012): statement 1",
             "was edited since: put it back",
             "trek repair 0001 --applied",
         ),

@@ -96,7 +96,7 @@ class TellsOfAFailureAlways(MemoryExecutor):
 
 
 class FinishesWhatFailed(MemoryExecutor):
-    async def tell_failed(self, unit: Unit) -> None:
+    async def tell_failed(self, unit: Unit, failure: Failure) -> None:
         await self.send((*unit.record.finish, *unit.record.failed))
 
 

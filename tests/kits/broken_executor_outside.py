@@ -115,7 +115,7 @@ class WritesNoProgress(MemoryExecutor):
 
 
 class DoesNotTellTheHistoryOfAFailure(MemoryExecutor):
-    async def tell_failed(self, unit: Unit) -> None:
+    async def tell_failed(self, unit: Unit, failure: Failure) -> None:
         pass
 
 

@@ -1,4 +1,4 @@
-"""For each test of E13 to E16, E26 to E30, E33, E34, E45 and E46 an executor that fails it and no other."""
+"""For each test of E13 to E16, E26 to E30, E33, E34, E45 to E47 an executor that fails it and no other."""
 
 from __future__ import annotations
 
@@ -70,6 +70,9 @@ class RunsAllInOneTransaction(MemoryExecutor):
                 yield last
             if whole and isinstance(last, Failed):
                 raise ZeroDivisionError
+        for action, record in units if whole and isinstance(last, Failed) else ():
+            if action is last.action:
+                await self.note(Unit(action, record), last)
 
 
 class GoesOn(MemoryExecutor):
@@ -188,6 +191,17 @@ class StartsAgainWhenBlocked(MemoryExecutor):
             yield result
 
 
+class WritesNoNote(MemoryExecutor):
+    async def note(self, unit: Unit, result: Failed | Lost) -> None:
+        pass
+
+
+class FailsByItsNote(MemoryExecutor):
+    async def note(self, unit: Unit, result: Failed | Lost) -> None:
+        with contextlib.suppress(UnitFailed):
+            await self.send(script.told(unit.record, result.failure))
+
+
 class RunsBesideTheCallersTransaction(MemoryExecutor):
     async def in_transaction(self, unit: Unit) -> None:
         if self.connection.in_transaction:
@@ -229,9 +243,11 @@ DIAGONAL: dict[str, type[MemoryExecutor]] = {
     "test_e29_settings_are_as_they_were": LeavesSettingsOfTransactions,
     "test_e30_the_lock_timeout_of_a_body_holds_for_it": IgnoresTheLockTimeout,
     "test_e30_the_lock_timeout_of_a_body_holds_no_longer": LeavesTheLockTimeout,
-    "test_e45_the_statement_timeout_of_a_body_holds_for_each_statement": IgnoresTheStatementTimeout,
+    "test_e45_the_statement_timeout_of_a_body_holds_for_it": IgnoresTheStatementTimeout,
     "test_e45_the_statement_timeout_of_a_body_holds_for_no_other": LeavesTheStatementTimeout,
     "test_e46_a_unit_that_was_blocked_started_once_and_has_its_outcome": StartsAgainWhenBlocked,
+    "test_e47_failed_is_written_behind_the_rollback": WritesNoNote,
+    "test_e47_what_becomes_of_it_changes_no_result": FailsByItsNote,
     "test_e34_the_outcome_of_a_lost_connection_is_unknown": IsSureOfTheRollback,
     "test_e33_the_callers_rollback_undoes_the_run": RunsBesideTheCallersTransaction,
     "test_e33_a_failure_leaves_the_callers_transaction_usable": RollsTheCallerBack,

@@ -33,10 +33,11 @@ def two(folder: Path) -> str:
 
 
 async def history(connection: Connection) -> list[tuple[str, str, str]]:
-    """Revision, verb and state of every row, in order; nothing if there is no table."""
+    """Revision, verb and state of every row, in order; nothing without a table. Rows that only tell of a failure are none."""
     if await connection.fetchval("SELECT to_regclass('public.trek_history')") is None:
         return []
-    found = await connection.fetch("SELECT revision, verb, state FROM public.trek_history ORDER BY seq")
+    rows = "SELECT revision, verb, state FROM public.trek_history WHERE state <> 'rolled back' ORDER BY seq"
+    found = await connection.fetch(rows)
     return [tuple(row) for row in found]
 
 

@@ -89,7 +89,9 @@ async def test_a_file_is_corrected_again_and_again(connection: Connection, tmp_p
     work(tmp_path, *inserts("ab"), "VACUUM ran", *inserts("c"), TYPO)
     assert "goes on at statement 5 of 5" in await fails(connection, folder)
     work(tmp_path, *inserts("ax"), "VACUUM ran", *inserts("c"))
-    with pytest.raises(Unfinished, match="4 of 4 statements done: statement 2, which is done, was edited since"):
+    with pytest.raises(
+        Unfinished, match=r"4 of 4 statements done, failed with: .*: statement 2, which is done, was edited"
+    ):
         await migrate(connection, folder)
     work(tmp_path, *inserts("ab"), "VACUUM ran", *inserts("cd"))
     await comes_to_its_end(connection, folder, *"abcd")
@@ -132,7 +134,7 @@ async def test_what_died_before_anything_was_done_likewise(connection: Connectio
         (inserts("0abcd"), "statement 1, which is done, was edited since"),
         (inserts("bcd"), "statement 1, which is done, was edited since"),
         (inserts("acd"), "statement 2, which is done, was edited since"),
-        (inserts("a"), "2 statements done: statement 2, which is done, was removed since"),
+        (inserts("a"), "2 statements done, failed with: .*: statement 2, which is done, was removed since"),
     ],
 )
 async def test_a_statement_that_is_done_and_was_edited_is_named_and_nothing_runs(
@@ -211,7 +213,9 @@ async def test_a_way_down_is_corrected_likewise(connection: Connection, tmp_path
     await migrate(connection, folder)
     assert "goes on at statement 3 of 4" in await fails(connection, folder, "1")
     down(*inserts("xbcd"))
-    with pytest.raises(Unfinished, match="2 of 4 statements done: statement 1, which is done, was edited since"):
+    with pytest.raises(
+        Unfinished, match=r"2 of 4 statements done, failed with: .*: statement 1, which is done, was edited"
+    ):
         await migrate(connection, folder, "1")
     down(*inserts("abce"))
     assert [(one.verb, one.revision) for one in (await migrate(connection, folder, "1")).ran] == [("revert", "2")]

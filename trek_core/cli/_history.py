@@ -8,7 +8,7 @@ import click
 
 from trek_core.cli._options import common, examples, given
 from trek_core.cli._output import document, lasted, say, table, warn
-from trek_core.model import HistoryRow
+from trek_core.model import ROLLED_BACK, HistoryRow
 
 
 @click.command(
@@ -28,8 +28,9 @@ def history(context: click.Context, limit: int | None, newest_first: bool) -> No
     """Shows the rows of the history: when, what, how it ended, how long it took, who did it and with which application.
     It only reads.
 
-    A migration that was rolled back has left no row: its row went with it. One outside a transaction keeps its row,
-    with the state failed, and a row for each statement.
+    A migration that failed and was rolled back has a row of that state, with what the database said; trying again and
+    failing in the same way moves its time. One outside a transaction keeps its row, with the state failed, and a row for
+    each statement.
     """
     from trek_core.cli import _database  # noqa: PLC0415 - asyncio and pluggy, only where a database is wanted
 
@@ -41,16 +42,20 @@ def history(context: click.Context, limit: int | None, newest_first: bool) -> No
     if words.json:
         document({"exists": found.exists, "rows": list(map(row_as_json, rows))})
     elif rows:
-        headings = ("when", "verb", "revision", "title", "state", "took", "who", "application")
-        table(headings, list(map(_row, rows)))
+        headings = ("when", "verb", "revision", "title", "state", "took", "who", "application", "problem")
+        told = len(headings) if any(row.problem for row in rows) else -1
+        table(headings[:told], [_row(row)[:told] for row in rows])
     else:
         say("the history is empty" if found.exists else "there is no history yet: `trek migrate` begins it")
 
 
 def _row(row: HistoryRow) -> tuple[str, ...]:
-    """By the start, in whose order the rows are: a migration outside a transaction ends after its statements."""
+    """By the start, in whose order the rows are: a migration outside a transaction ends after its statements.
+
+    What failed in the same way again and again has the last time.
+    """
     return (
-        when(row.started_at or row.finished_at),
+        when(row.finished_at if row.state == ROLLED_BACK else row.started_at or row.finished_at),
         row.verb,
         row.revision,
         row.title,
@@ -58,6 +63,7 @@ def _row(row: HistoryRow) -> tuple[str, ...]:
         took(row),
         row.who,
         row.application,
+        row.problem,
     )
 
 

@@ -111,7 +111,8 @@ class VersionStore(ABC):
         """The statements around the action's body. `history` is as the action before left it (`Record.history`).
 
         S21. Several actions of one plan are recorded each, in their order.
-        S22. Of a body that fails in a transaction no trace remains, and none of a record whose transaction is rolled back.
+        S22. Of a body that fails in a transaction no trace remains, and none of a record whose transaction is rolled back, but
+            rows of the state `ROLLED_BACK` that `failed` writes; what is applied and unfinished is as before.
         S23. Names, titles and checksums come back as they were given, whatever characters they have.
         S24. Of two runners that write the same step one gets the violation of `Record.guard`, before its body runs.
         S25. mark and unmark write the history although there is no body.

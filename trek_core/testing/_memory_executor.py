@@ -111,7 +111,9 @@ class MemoryExecutor(MemoryLocks):
                     done.append(Done(action, time.monotonic() - begun))
         except UnitFailed as failed:
             assert unit is not None
-            yield self.judged(unit, failed.failure)
+            judged = self.judged(unit, failed.failure)
+            await self.note(unit, judged)
+            yield judged
         else:
             for result in done:
                 yield result
@@ -134,9 +136,18 @@ class MemoryExecutor(MemoryLocks):
                     async for step in steps:
                         yield step
         except UnitFailed as failed:
-            yield self.judged(unit, failed.failure)
+            result = self.judged(unit, failed.failure)
+            await self.note(unit, result)
+            yield result
         else:
             yield Done(unit.action, time.monotonic() - begun)
+
+    async def note(self, unit: Unit, result: Failed | Lost) -> None:
+        """What its store keeps of a failure whose transaction was rolled back."""
+        ours = unit.action.mode == "transaction" and not self._connection.in_transaction
+        if isinstance(result, Failed) and ours and not self._connection.closed:
+            with contextlib.suppress(UnitFailed), self._connection.transaction():
+                await self.send(script.told(unit.record, result.failure))
 
     async def in_transaction(self, unit: Unit) -> None:
         """All or nothing: a transaction of ours, or a savepoint of the caller's."""
@@ -164,12 +175,12 @@ class MemoryExecutor(MemoryLocks):
                         yield StatementDone(unit.action, number, total, time.monotonic() - begun)
             except UnitFailed as failed:
                 if ours:
-                    await self.tell_failed(unit)
+                    await self.tell_failed(unit, failed.failure)
                 raise UnitFailed(self.partial(failed.failure)) from failed.failure.cause
 
-    async def tell_failed(self, unit: Unit) -> None:
+    async def tell_failed(self, unit: Unit, failure: Failure) -> None:
         with contextlib.suppress(UnitFailed):  # the first failure counts; nothing can be told over a lost connection
-            await self.send(unit.record.failed)
+            await self.send(script.told(unit.record, failure))
 
     async def send_query(self, query: Sequence[Statement]) -> None:
         """What stands together is one transaction; what stands alone has none around it."""

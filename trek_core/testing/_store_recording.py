@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from trek_core.model import Call, HistoryRow, Verb
+from trek_core.model import ROLLED_BACK, Call, HistoryRow, State, Verb
 from trek_core.testing._drive import action, carry_out, entry, told
 from trek_core.testing._store_case import Bench, StoreTests
 from trek_core.testing._suite import needs
@@ -61,6 +61,16 @@ class RecordingTests(StoreTests):
             before = (await bench.history()).rows
             await bench.fails("b")
             await _check_no_trace(bench, before, "a body that failed in a transaction")
+
+    async def test_s22_a_failure_in_a_transaction_changes_no_state(self) -> None:
+        async with self.bench() as bench:
+            await bench.done(action("a", bench.ground.note("a")))
+            before = _told(await bench.state())
+            await bench.fails("b")
+            after = _told(await bench.state())
+            assert after == before, (
+                f"{bench.who}: 'b' failed in a transaction: applied and unfinished are {after}, want {before}, as before"
+            )
 
     @needs("transaction")
     async def test_s22_of_a_transaction_that_is_rolled_back_no_trace_remains(self) -> None:
@@ -140,8 +150,12 @@ async def _check_done(bench: Bench, where: str) -> None:
     )
 
 
+def _told(state: State) -> tuple[tuple[str, ...], list[str]]:
+    return tuple(state.applied), [row.revision for row in state.unfinished]
+
+
 async def _check_no_trace(bench: Bench, before: tuple[HistoryRow, ...], what: str) -> None:
-    left = [row for row in (await bench.history()).rows if row not in before]
+    left = [row for row in (await bench.history()).rows if row not in before and row.state != ROLLED_BACK]
     assert not left, (
         f"{bench.who}: {what} left {left!r} in the history, want nothing. Write on the executor's connection."
     )
