@@ -8,6 +8,7 @@ from pathlib import Path
 DOORS = {
     "trek_core": "For users: plan, execute, what they give, and the errors.",
     "trek_asyncpg": "For users: migrations with an asyncpg connection, a pool or a DSN.",
+    "trek_asyncpg.asgi": "For users: an application for readiness, status and migrating; [how to use it](../applications.md).",
     "trek_core.events": "What observers are told of a run.",
     "trek_core.errors": "Every error that trek raises; [what each says and its cure](../errors.md).",
     "trek_core.plugin": "For authors of plugins: hooks, contracts and values; [how to write one](../plugins/README.md).",
