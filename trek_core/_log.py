@@ -7,8 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from trek_core._event_facts import facts_of
-from trek_core._waiting import blocker_words
+from trek_core._door import later
 from trek_core.errors import MigrationFailed
 from trek_core.events import (
     Blocked,
@@ -23,8 +22,11 @@ from trek_core.events import (
 )
 
 if TYPE_CHECKING:
+    from trek_core import _event_facts, _waiting
     from trek_core.events import Failed, Started, StatementDone
     from trek_core.model import Verb
+else:
+    _event_facts, _waiting = later("_event_facts", "_waiting")  # for whoever logs
 
 log = logging.getLogger("trek.run")
 PAST: dict[Verb, str] = {
@@ -34,8 +36,16 @@ PAST: dict[Verb, str] = {
     "mark": "marked",
     "unmark": "unmarked",
 }
-WORTH_WARNING = LockWaiting | Blocked | RunFailed
-WORTH_TELLING = RunStarted | Done | Lost | RunFinished
+LEVELS: dict[type, int] = {
+    RunStarted: logging.INFO,
+    Done: logging.INFO,
+    Lost: logging.INFO,
+    RunFinished: logging.INFO,
+    LockWaiting: logging.WARNING,
+    Blocked: logging.WARNING,
+    RunFailed: logging.WARNING,
+}
+"""The others are for debugging. Nothing is an error: what fails a run is raised, and whoever catches it knows how bad it is."""
 
 
 class Log:
@@ -50,15 +60,14 @@ class Log:
 
     def note(self, event: Event) -> None:
         """Writes what is worth it."""
-        if isinstance(event, LockWaiting | Blocked) and self._is_told(event):
-            return
+        level = LEVELS.get(type(event), logging.DEBUG)
         if isinstance(event, RunStarted):
             for warning in event.plan.warnings:
-                self._write(logging.WARNING, warning, {**facts_of(event), "event": "plan_warning"})
-        level = _level(event)
-        if log.isEnabledFor(level):
-            facts = facts_of(event)
-            self._write(level, _words(event, facts["event"]), facts)
+                self._write(logging.WARNING, warning, {**_event_facts.facts_of(event), "event": "plan_warning"})
+        if not log.isEnabledFor(level) or (isinstance(event, LockWaiting | Blocked) and self._is_told(event)):
+            return
+        facts = _event_facts.facts_of(event)
+        self._write(level, _words(event, facts["event"]), facts)
 
     def _write(self, level: int, text: str, facts: Mapping[str, object]) -> None:
         fields = {f"trek_{name}": value for name, value in {**facts, "database": self._database()}.items()}
@@ -71,13 +80,6 @@ class Log:
             return True
         self._waits = who, max(event.waited, 1.0)
         return False
-
-
-def _level(event: Event) -> int:
-    """Nothing is an error here: what fails a run is raised, and whoever catches it knows how bad it is."""
-    if isinstance(event, WORTH_WARNING):
-        return logging.WARNING
-    return logging.INFO if isinstance(event, WORTH_TELLING) else logging.DEBUG
 
 
 def _words(event: Event, kind: str) -> str:
@@ -119,11 +121,11 @@ def _end(error: BaseException) -> str:
 
 def _in_the_way(event: LockWaiting | Blocked) -> str:
     if isinstance(event, Blocked):
-        known = [blocker_words(Blocker(b.pid, b.user, b.application)) for b in event.blockers]
+        known = [_waiting.blocker_words(Blocker(b.pid, b.user, b.application)) for b in event.blockers]
         return "; ".join(known) or event.phase or "another session"
     if event.holder or event.pid is None:
         return event.holder or "another session"
-    return blocker_words(Blocker(event.pid, event.user, event.application))
+    return _waiting.blocker_words(Blocker(event.pid, event.user, event.application))
 
 
 def _count(number: int) -> str:
