@@ -1,0 +1,1 @@
+pytest_plugins = ["trek_asyncpg.pytest_plugin"]
