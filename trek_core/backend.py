@@ -70,6 +70,12 @@ class Backend:
     def layout(self) -> Offer[Layout]:
         return self.host.layout(self.layout_name, self._layout_settings)
 
+    @property
+    def spoken(self) -> tuple[object, ...]:
+        """Layout and store with their settings, as they were given."""
+        store = self._store if isinstance(self._store, str) else type(self._store)
+        return self.layout_name, self._layout_settings, store, self._store_settings
+
     def speaking(
         self,
         format: str,  # noqa: A002

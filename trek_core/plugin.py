@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from trek_core import script
     from trek_core._event_facts import facts_of
     from trek_core._graph import in_order
+    from trek_core._project import configured, fingerprint
     from trek_core._signs import FileSign, Signs, TableSign
     from trek_core.contracts import Catalog, DumpExecutor, ScratchExecutor, Tree
     from trek_core.events import (
@@ -104,6 +105,7 @@ else:
         {
             "trek_core._event_facts": "facts_of",
             "trek_core._graph": "in_order",
+            "trek_core._project": "configured fingerprint",
             "trek_core._signs": "FileSign Signs TableSign",
             "trek_core.events": (
                 "Blocked Blocker Done Event Failed Failure LockWaiting Lost Result RunFailed RunFinished RunStarted"
@@ -197,11 +199,13 @@ __all__ = [
     "Verb",
     "VersionStore",
     "advisory_key",
+    "configured",
     "create_schema",
     "dataclass",
     "decode",
     "facts_of",
     "field",
+    "fingerprint",
     "hookimpl",
     "in_order",
     "quote_ident",

@@ -19,6 +19,7 @@ import trek_asyncpg
 from tests.docs.pages import ROOT, block, blocks, execute, pages
 from tests.docs.plugin_pages import EXAMPLES
 from tests.docs.plugin_runs import PLUGIN_RUNS, USERS
+from tests.docs.pytest_runs import PYTEST_RUNS
 from tests.docs.sessions import SESSIONS
 from trek_core import Irreversible, MigrationFailed
 
@@ -245,6 +246,7 @@ RUNS: dict[tuple[str, int], Callable[[str, Reader, Any], Awaitable[None]]] = {
     ("docs/drift.md", 1): ways_back,
     ("docs/drift.md", 2): drift_of_a_copy,
     ("docs/packages.md", 1): with_a_library,
+    **PYTEST_RUNS,
     ("docs/embedded.md", 1): by_its_dsn,
     ("docs/embedded.md", 2): by_serve,
     ("docs/embedded.md", 3): as_a_fixture,

@@ -13,8 +13,23 @@ of ``trek-migrate[embedded]``, a local installation. It is started once a proces
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from trek_asyncpg.testing._database import Database, database
-from trek_asyncpg.testing._ground import PostgresGround, ground
 from trek_asyncpg.testing._server import NoServer, Server, server
+
+if TYPE_CHECKING:
+    from trek_asyncpg.testing._ground import PostgresGround, ground
+else:
+
+    def __getattr__(name: str) -> Any:
+        """The suites come with the ground, and who only wants a database has no use for them."""
+        if name in {"PostgresGround", "ground"}:
+            from trek_asyncpg.testing import _ground  # noqa: PLC0415
+
+            return getattr(_ground, name)
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+
 
 __all__ = ["Database", "NoServer", "PostgresGround", "Server", "database", "ground", "server"]

@@ -18,6 +18,11 @@ ADVICE = (
 )
 
 
+def asked(stack: ExitStack) -> Server:
+    """The one that TREK_TEST_PROVIDER asks for, or the first that can be had. It ends with the stack. Raises `NoServer`."""
+    return start(os.environ.get("TREK_TEST_PROVIDER") or "auto", stack)
+
+
 def start(provider: str, stack: ExitStack) -> Server:
     """A server that ends with the stack. Raises `NoServer`."""
     if provider not in PROVIDERS:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from trek_asyncpg._connect import from_dsn
+from trek_asyncpg._connect import ConnectSettings, from_dsn
 from trek_asyncpg.testing._server import NoServer, Server, server
 from trek_core.plugin import TrekError
 
@@ -56,27 +56,32 @@ async def database(at: Server | None = None) -> AsyncIterator[Database]:
     """
     at = at or server()
     name = f"trek_test_{secrets.token_hex(8)}"
-    async with _admin(at) as admin:
-        strategy = "STRATEGY file_copy" if admin.get_server_version().major >= FILE_COPY else ""
+    async with admin(at) as connection:
+        strategy = "STRATEGY file_copy" if connection.get_server_version().major >= FILE_COPY else ""
         try:
-            await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0 {strategy}')
+            await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0 {strategy}')
         except asyncpg.InsufficientPrivilegeError as error:
-            msg = f"the server to test with ({at.provider}): {error}. Name a role that may: ALTER ROLE … CREATEDB."
-            raise NoServer(msg) from error
+            raise may_not(at.provider, error) from error
     made = Database(name, at.dsn(name))
     try:
         yield made
     finally:
         await made.close()
-        async with _admin(at) as admin:
-            await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        async with admin(at) as connection:
+            await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def may_not(provider: str, error: Exception) -> NoServer:
+    """What to say of a role that may not make databases."""
+    return NoServer(f"the server to test with ({provider}): {error}. Name a role that may: ALTER ROLE … CREATEDB.")
 
 
 @asynccontextmanager
-async def _admin(at: Server) -> AsyncIterator[Connection]:
+async def admin(at: Server, application: str = "trek") -> AsyncIterator[Connection]:
+    """A connection to the server's own database. Raises `NoServer`."""
     async with AsyncExitStack() as stack:
         try:
-            session = await stack.enter_async_context(from_dsn(at.base))
+            session = await stack.enter_async_context(from_dsn(at.base, ConnectSettings(application_name=application)))
         except TrekError as error:
             msg = f"the server to test with ({at.provider}) cannot be used: {error}"
             raise NoServer(msg) from None

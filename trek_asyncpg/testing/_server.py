@@ -48,7 +48,7 @@ def server() -> Server:
 
 
 def _find() -> Server | NoServer:
-    from trek_asyncpg.testing._chain import start  # noqa: PLC0415 - it stands on this module
+    from trek_asyncpg.testing._chain import asked  # noqa: PLC0415 - it stands on this module
 
     stack, owner = ExitStack(), os.getpid()
 
@@ -57,7 +57,7 @@ def _find() -> Server | NoServer:
             stack.close()
 
     try:
-        found = start(os.environ.get("TREK_TEST_PROVIDER") or "auto", stack)
+        found = asked(stack)
     except NoServer as error:
         return error
     atexit.register(stop)

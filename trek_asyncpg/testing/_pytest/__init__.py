@@ -1,0 +1,1 @@
+"""What stands behind `trek_asyncpg.pytest_plugin`."""
