@@ -12,6 +12,7 @@ from trek_asyncpg._settings import RunSettings
 from trek_core.plugin import Executor, Facts, Rows, Sql
 
 if TYPE_CHECKING:
+    from trek_asyncpg._catalogue import Looker
     from trek_asyncpg._lock import Held
     from trek_asyncpg._onlooker import Second
     from trek_asyncpg._session import Snapshot
@@ -33,6 +34,7 @@ class AsyncpgExecutor(Executor):
         self._absent = False
         self._snapshot: Snapshot | None = None
         self._held: Held | None = None
+        self._looker: Looker | None = None
 
     @property
     def connection(self) -> Any:
@@ -137,9 +139,10 @@ class AsyncpgExecutor(Executor):
     # ----------------------------------------------------------------------- beside the contract: ScratchExecutor, DumpExecutor
     async def catalogue(self) -> Mapping[str, str]:
         """See `trek_asyncpg.catalogue`."""
-        from trek_asyncpg._catalogue import catalogue  # noqa: PLC0415 - for `trek test`, and for nobody else
+        from trek_asyncpg._catalogue import Looker  # noqa: PLC0415 - for `trek test`, and for nobody else
 
-        return await catalogue(self._connection)
+        self._looker = self._looker or Looker(self._connection)
+        return await self._looker.look()
 
     def scratch(self) -> AbstractAsyncContextManager[Callable[[], AbstractAsyncContextManager[Executor]]]:
         from trek_asyncpg._scratch import scratch  # noqa: PLC0415 - as above

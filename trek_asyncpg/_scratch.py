@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from trek_asyncpg._onlooker import CLOSE, NoSecond, like
+from trek_asyncpg._onlooker import NoSecond, like
 from trek_asyncpg._wire import rows, to_the_end
 from trek_core.plugin import ConfigError, ConnectError, Executor, quote_ident, redact_dsn
 
@@ -58,12 +58,13 @@ async def _connected(connection: Connection, database: str | None = None) -> Asy
         found["database"] = database or found["database"]
         opened = await asyncpg.connect(**found, timeout=OPEN, statement_cache_size=0)
     except (*ANY, NoSecond) as error:
-        msg = f"cannot connect to the database {database!r}: {type(error).__name__}: {redact_dsn(str(error))}"
+        what = f"to the scratch database {database}" if database else "once more, to make a scratch database"
+        msg = f"cannot connect {what}: {type(error).__name__}: {redact_dsn(str(error))}"
         raise ConnectError(msg) from None
     try:
         yield opened
     finally:
-        await opened.close(timeout=CLOSE)
+        await opened.close(timeout=OPEN)
 
 
 async def _named(connection: Connection) -> tuple[str, str]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.catalogue.changes import CHANGES, T
-from trek_asyncpg import catalogue, migrate
+from trek_asyncpg import AsyncpgBackend, AsyncpgExecutor, catalogue, migrate
 from trek_core import ConfigError, ConnectError, compare
+from trek_core.plugin import ScratchExecutor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,23 +17,33 @@ if TYPE_CHECKING:
     from tests.support.databases import Connection, Database, Roles
 
 
-async def changed(connection: Connection, before: str, change: str) -> dict[str, str]:
-    """What the change did: object -> how, in a transaction that is rolled back."""
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        await connection.execute(before or "SELECT")
-        first = await catalogue(connection)
-        await connection.execute(change)
-        return {one.object: one.change for one in compare(first, await catalogue(connection))}
-    finally:
-        await transaction.rollback()
+class Changes:
+    """What a change does: object -> how, in a transaction that is rolled back."""
+
+    def __init__(self, session: ScratchExecutor, connection: Connection) -> None:
+        self.look, self.connection = session.catalogue, connection
+
+    async def __call__(self, before: str, change: str) -> dict[str, str]:
+        transaction = self.connection.transaction()
+        await transaction.start()
+        try:
+            await self.connection.execute(before or "SELECT")
+            first = await self.look()
+            await self.connection.execute(change)
+            return {one.object: one.change for one in compare(first, await self.look())}
+        finally:
+            await transaction.rollback()
 
 
-async def test_every_change_is_seen_at_its_object(connection: Connection) -> None:
+@pytest.fixture
+async def changed(connection: Connection) -> Changes:
+    return Changes(AsyncpgExecutor(connection), connection)
+
+
+async def test_every_change_is_seen_at_its_object(changed: Changes) -> None:
     unseen = {}
     for before, change, wanted in CHANGES:
-        found = await changed(connection, before, change)
+        found = await changed(before, change)
         if wanted not in found:
             unseen[change] = (wanted, found)
     assert unseen == {}
@@ -56,12 +67,12 @@ async def test_what_is_undone_leaves_nothing(connection: Connection) -> None:
         (T, "SET LOCAL search_path = pg_catalog"),
     ],
 )
-async def test_what_is_no_change(connection: Connection, before: str, change: str) -> None:
-    assert await changed(connection, before, change) == {}
+async def test_what_is_no_change(changed: Changes, before: str, change: str) -> None:
+    assert await changed(before, change) == {}
 
 
-async def test_what_extensions_and_range_types_bring_is_not_listed(connection: Connection) -> None:
-    assert await changed(connection, "", "CREATE TYPE r AS RANGE (subtype = float8)") == {"type public.r": "appeared"}
+async def test_what_extensions_and_range_types_bring_is_not_listed(connection: Connection, changed: Changes) -> None:
+    assert await changed("", "CREATE TYPE r AS RANGE (subtype = float8)") == {"type public.r": "appeared"}
     found = await catalogue(connection)
     assert set(found) == {"extension plpgsql", "schema public"}
 
@@ -90,6 +101,17 @@ async def test_in_the_callers_transaction_it_sees_what_is_not_committed_and_leav
         assert await connection.fetchval("SHOW search_path") == "public, app"
         assert connection.is_in_transaction()
     assert "table public.t" in await catalogue(other)
+
+
+async def test_a_session_looks_again_and_again_whatever_becomes_of_what_it_prepared(connection: Connection) -> None:
+    async with AsyncpgBackend(connection).connect() as session:
+        assert isinstance(session, ScratchExecutor)
+        for number, before in enumerate(("SELECT", "SELECT", "SELECT", "DEALLOCATE ALL", "DISCARD ALL")):
+            await connection.execute(before)
+            await connection.execute(f"CREATE TABLE t{number} (a int)")
+            found = await session.catalogue()
+            assert f"table public.t{number}" in found
+            assert found == await catalogue(connection)
 
 
 async def test_the_history_is_left_out_and_other_tables_as_one_says(connection: Connection, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.support.databases import Connection, Database
+    from tests.support.databases import Connection, Database, Roles
     from trek_core import Rehearsal
 
 NEXT = {"0009_next.sql": "CREATE TABLE later (a int);\n-- trek: down\nDROP TABLE later;\n"}
@@ -213,3 +213,21 @@ async def test_edges_of_asyncpg_trek_are_tried_too(rehearsed: Rehearser) -> None
         format="asyncpg-trek",
     )
     assert [(step.outcome, len(step.drift)) for step in found.steps] == [("reversible", 0), ("differs", 2)]
+
+
+async def test_what_runs_again_and_again_has_no_way_down_to_be_tried(rehearsed: Rehearser) -> None:
+    files = {"V1__a.sql": "CREATE TABLE a (id int);", "R__v.sql": "CREATE OR REPLACE VIEW v AS SELECT 1 AS x;"}
+    found = await rehearsed(files, format="flyway")
+    assert [step.outcome for step in found.steps] == ["no way down", "applied"]
+    assert found.ok
+
+
+async def test_what_a_migration_leaves_in_the_server_stops_the_rest_and_no_error_is_lost(
+    rehearsed: Rehearser, make_role: Roles
+) -> None:
+    role = await make_role()
+    await make_role.drop()
+    make_role.names.append(role)  # dropped again at the end
+    found = await rehearsed({"1_role.sql": f'CREATE ROLE "{role}";\n-- trek: down\nSELECT 1;\n', **NEXT})
+    assert told(found) == [("1", "failed", "up again"), ("0009", "not reached", "up")]
+    assert "already exists" in str(found.steps[0])

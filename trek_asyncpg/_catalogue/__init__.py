@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
@@ -12,6 +14,8 @@ from trek_asyncpg._wire import rows, to_the_end
 from trek_core.plugin import ConfigError, ConnectError
 
 if TYPE_CHECKING:
+    from asyncpg.prepared_stmt import PreparedStatement
+
     from trek_asyncpg._types import Connection
 
 HISTORY = ("trek_history",)
@@ -38,17 +42,43 @@ async def catalogue(connection: Connection, without: Collection[str] = HISTORY) 
 
     Raises `ConfigError` for what the server refuses, `ConnectError` if the connection is lost.
     """
-    from trek_asyncpg._catalogue.query import query  # noqa: PLC0415 - long, and for nobody else
+    return await Looker(connection, without).look()
 
-    asked = query(tuple(without), connection.get_server_version().major)
-    try:
-        async with _reading(connection):
-            found = await rows(connection, asked)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        kind = ConnectError if connection.is_closed() else ConfigError
-        msg = f"the catalogue of the database could not be read: {type(error).__name__}: {error}"
-        raise kind(msg) from error
-    return {row["object"]: row["definition"] for row in sorted(found, key=lambda row: str(row["object"]))}
+
+class Looker:
+    """Looks at one connection's database again and again: from the second time on the server has planned the query."""
+
+    def __init__(self, connection: Connection, without: Collection[str] = HISTORY) -> None:
+        from trek_asyncpg._catalogue.query import query  # noqa: PLC0415 - long, and for nobody else
+
+        self._connection, self._looked = connection, False
+        self._statement: PreparedStatement[Any] | None = None
+        self._query = query(tuple(without), connection.get_server_version().major)
+
+    async def look(self) -> Mapping[str, str]:
+        """The catalogue as it is now. Raises as `catalogue` does."""
+        try:
+            found = await self._found()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            kind = ConnectError if self._connection.is_closed() else ConfigError
+            msg = f"the catalogue of the database could not be read: {type(error).__name__}: {error}"
+            raise kind(msg) from error
+        return {row["object"]: row["definition"] for row in sorted(found, key=lambda row: str(row["object"]))}
+
+    async def _found(self) -> list[dict[str, str]]:
+        if self._looked:
+            with contextlib.suppress(asyncpg.InvalidSQLStatementNameError):  # a migration said DISCARD or DEALLOCATE
+                return await self._prepared()
+            self._statement = None
+        async with _reading(self._connection):
+            found = await rows(self._connection, self._query)
+        self._looked = True
+        return found
+
+    async def _prepared(self) -> list[dict[str, str]]:
+        async with _reading(self._connection):
+            self._statement = self._statement or await self._connection.prepare(self._query)
+            return [json.loads(row[0]) for row in await self._statement.fetch()]
 
 
 @asynccontextmanager

@@ -30,7 +30,8 @@ WITH own AS MATERIALIZED (
 EACH = """\
 SELECT jsonb_build_object(
   'object', regexp_replace(i.type, '^.* (column|constraint)$', '\\1') || ' ' || replace(i.identity, 'pg_catalog.', ''),
-  'definition', concat_ws(E'\\n', rtrim(x.def, E'\\n'), 'OWNER TO ' || quote_ident(pg_get_userbyid(x.owner)), {grants},
+  'definition', concat_ws(E'\\n', NULLIF(rtrim(x.def, E'\\n'), ''),
+    'OWNER TO ' || quote_ident(pg_get_userbyid(x.owner)), {grants},
     'COMMENT ' || quote_literal(d.description),
     (SELECT string_agg('SECURITY LABEL ' || s.provider || ': ' || s.label, E'\\n' ORDER BY s.provider)
      FROM pg_seclabel s WHERE s.classoid = x.classid AND s.objoid = x.objid AND s.objsubid = x.sub)))
