@@ -43,6 +43,7 @@ def bearer(token: str) -> Authorize:
 class MigrationApp:
     """The application. A run that was asked for goes on when its client is gone.
 
+    migrator: on a DSN or a pool, since requests come at once.
     authorize: asked before everything but `/ready`. Raises `ConfigError` where it is no function.
     """
 

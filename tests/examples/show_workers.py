@@ -14,7 +14,7 @@ import json
 import sys
 import tempfile
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,11 @@ THIRD = {"0006_more.sql": "SELECT pg_sleep({seconds});\n" + NOTE, "0007_end.sql"
 
 @dataclass
 class Shown:
-    """What happened in one round. workers: each one's log of trek, and what it answered to /ready."""
+    """What happened in one round. workers: each one's log of trek, and what it answered to /ready; endpoint: the other's."""
 
     stream: list[tuple[str, Any]]
-    workers: dict[str, tuple[list[str], Any]] = field(default_factory=dict)
+    workers: dict[str, tuple[list[str], Any]]
+    endpoint: tuple[list[str], Any]
 
 
 def arrive(folder: Path, files: dict[str, str], seconds: float) -> None:
@@ -96,19 +97,21 @@ async def show(dsn: str, home: Path, seconds: float) -> list[Shown]:
         asking = asyncio.create_task(migrate(url, begun))
         await begun.wait()
         first = start(stack, env, home, [f"worker {number}" for number in range(1, WORKERS + 1)])
-        rounds = [Shown(await asking, {name: await ready(running) for name, running in first.items()})]
+        rounds = [
+            Shown(await asking, {name: await ready(running) for name, running in first.items()}, await ready(old))
+        ]
 
         arrive(folder, THIRD, seconds)
         second = start(stack, env, home, [f"worker {number}" for number in range(5, WORKERS + 5)])
         stream = await migrate(url, begun)
-        rounds.append(Shown(stream, {name: await ready(running) for name, running in second.items()}))
+        rounds.append(Shown(stream, {name: await ready(running) for name, running in second.items()}, await ready(old)))
     return rounds
 
 
 def lines(shown: Shown) -> list[str]:
     told = [f"  event: {name}  {json.dumps(data)}" for name, data in shown.stream]
     found = ["the endpoint's stream:", *told]
-    for name, (log, answer) in shown.workers.items():
+    for name, (log, answer) in {"the endpoint's process": shown.endpoint, **shown.workers}.items():
         without_date = [f"  {line.partition(' ')[2]}" for line in log]
         found += [f"{name}:", *without_date, f"  /migrations/ready: {answer}"]
     return found
