@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -141,15 +141,20 @@ def _no_way_down(entry: Entry, level: Level) -> Finding:
 
 
 def _of_graph(catalog: EntryCatalog, place: str) -> Iterator[Finding]:
-    found = heads(catalog)
-    if len(found) > 1:
-        listed = ", ".join(map(catalog.describe, found))
-        advice = "trek migrates to all of them. For one, write a revision that requires them."
-        message = f"{len(found)} heads: {listed}"
-        yield Finding(
-            name="several-heads", level="warning", path=place, message=message, advice=advice, revisions=found
-        )
-    yield from _gaps(catalog)
+    for found in _by_series(catalog, heads(catalog)):
+        if len(found) > 1:
+            message = f"{len(found)} heads: {', '.join(map(catalog.describe, found))}"
+            advice = "trek migrates to all of them. For one, write a revision that requires them."
+            yield Finding(
+                name="several-heads",
+                level="warning",
+                path=catalog.names[found[0]].series or place,
+                message=message,
+                advice=advice,
+                revisions=tuple(found),
+            )
+    for names in _by_series(catalog, (*catalog.rank, *catalog.owners)):
+        yield from _gaps(catalog, names)
     for squash, members in catalog.replaced.items():
         gone = [name for name in members if name not in catalog.rank and catalog.owners[name] == squash]
         left = [name for name in members if name in catalog.rank]
@@ -168,9 +173,20 @@ def _of_graph(catalog: EntryCatalog, place: str) -> Iterator[Finding]:
             )
 
 
-def _gaps(catalog: EntryCatalog) -> Iterator[Finding]:
+def _by_series(catalog: EntryCatalog, names: Iterable[str]) -> Iterable[list[str]]:
+    """The names of each series: what has no file is of the one of its squash."""
+    found: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        home = name
+        while home not in catalog.names:
+            home = catalog.owners[home]
+        found.setdefault(catalog.names[home].series, []).append(name)
+    return found.values()
+
+
+def _gaps(catalog: EntryCatalog, every: Sequence[str]) -> Iterator[Finding]:
     """Of numbers that are counted up by one, mostly: a file is missing, or was never committed."""
-    names = {int(name): name for name in (*catalog.rank, *catalog.owners) if name.isdecimal() and len(name) <= _WIDEST}
+    names = {int(name): name for name in every if name.isdecimal() and len(name) <= _WIDEST}
     steps = list(pairwise(sorted(names)))
     if sum(after - before == 1 for before, after in steps) * 2 < len(steps):
         return

@@ -155,10 +155,12 @@ def _too_early(
         for one in union.findings:
             yield replace(one, name="collision", path=file_of(new[0]), message=f"with {reference}: {one.message}")
         return
-    rank = union.catalog.rank
-    last = max((name for name, entry in _revisions(there).items() if _bound(entry)), key=rank.__getitem__, default=None)
+    rank, entries = union.catalog.rank, union.catalog.names
+    known = sorted((name for name, entry in _revisions(there).items() if _bound(entry)), key=rank.__getitem__)
+    newest = {entries[name].series: name for name in known}
     for entry in new:
-        if level and last is not None and _bound(entry) and not entry.any_time and rank[entry.revision] < rank[last]:
+        last = newest.get(entries[entry.revision].series)
+        if level and last and _bound(entry) and not entry.any_time and rank[entry.revision] < rank[last]:
             message = f"{entry.revision} is new and comes before {last}, which is in {reference}"
             yield _finding("out-of-order", level, file_of(entry), message, _LATER, entry.revision)
 

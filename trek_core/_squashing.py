@@ -15,6 +15,7 @@ from trek_core._lineage import Lineage, trace
 from trek_core._offline import catalog_of
 from trek_core._scripts import Folders
 from trek_core._targets import resolve
+from trek_core._tree import roots_of
 from trek_core.contracts import Layout, Tree
 from trek_core.errors import ConfigError, PlanError
 from trek_core.model import Hop, Source, Squashed, State
@@ -32,8 +33,8 @@ class Chosen:
 
 def squash(
     directory: Folders, host: PluginHost, layout: Offer[Layout], words: Sequence[str], title: str = ""
-) -> Squashed:
-    """The file of a squash of these revisions and ranges ("0001..0040"). Nothing is written.
+) -> tuple[Squashed, str]:
+    """The file of a squash of these revisions and ranges ("0001..0040"), and the folder that it belongs to; not written.
 
     Raises `ConfigError`, `LoadError`, and `PlanError` for what cannot be one file, with the ranges that can.
     """
@@ -54,13 +55,16 @@ def squash(
     for name, text in found.files.items():  # it must be a file that the next run can load
         if offer := host.loader_for(name):
             offer.value.load(Source(replace(tree.files[0], path=name), text.encode()))
-    return found
+    return found, entries[0].series or roots_of(directory)[0]
 
 
 def choose(catalog: EntryCatalog, words: Sequence[str]) -> Chosen:
     """Which revisions are meant. Raises `PlanError`, `UnknownRevision`."""
     wanted = dict.fromkeys(name for word in words for name in _named(catalog, word))
     names = [entry.revision for entry in catalog.entries if entry.revision in wanted]
+    if len({catalog.names[name].series for name in names}) > 1:
+        msg = f"{' '.join(words)}: these lie in several folders. Squash each by itself."
+        raise PlanError(msg, tuple(names))
     lineage = trace(catalog, State())
     for name in names:
         if (owner := catalog.owners.get(name)) is not None and owner not in wanted:
@@ -78,8 +82,11 @@ def choose(catalog: EntryCatalog, words: Sequence[str]) -> Chosen:
 
 def _named(catalog: EntryCatalog, word: str) -> list[str]:
     first, dots, last = word.partition("..")
-    order = [entry.revision for entry in catalog.entries]
     ends = [_single(catalog, end) for end in ((first, last) if dots else (first,))]
+    order = [one.revision for one in catalog.entries if one.series == catalog.names[ends[0]].series or not dots]
+    if ends[-1] not in order:
+        msg = f"{word}: these lie in several folders. Squash each by itself."
+        raise PlanError(msg, tuple(ends))
     at, to = order.index(ends[0]), order.index(ends[-1])
     if at > to:
         msg = f"{word}: {ends[0]} comes after {ends[1]}. Write the range the other way round."

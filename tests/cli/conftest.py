@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.project import Project
+from tests.cli.project import OWN, Inside, Project
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -20,6 +21,15 @@ def offline(tmp_path: Path) -> Iterator[Project]:
     made = Project(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Inside:
+    """A project without a database, whose command runs in this process."""
+    for name in [name for name in os.environ if name.startswith(OWN)]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return Inside(tmp_path, read=capsys.readouterr)
 
 
 @pytest.fixture

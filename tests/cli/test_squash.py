@@ -14,7 +14,7 @@ from trek_asyncpg import AsyncpgBackend, catalogue, testing
 from trek_core import Migrator, compare
 
 if TYPE_CHECKING:
-    from tests.cli.project import Project
+    from tests.cli.project import Inside, Project
     from tests.support.databases import Connection, Server
 
 SHOP = Path(__file__).parents[2] / "examples/shop/migrations"
@@ -122,14 +122,14 @@ def test_a_squash_that_does_something_else_fails_the_verification_and_says_what(
 
 
 # --------------------------------------------------------------------------- offline
-def test_what_cannot_be_one_file_is_named_with_the_ranges_that_can(offline: Project) -> None:
+def test_what_cannot_be_one_file_is_named_with_the_ranges_that_can(inside: Inside) -> None:
     files = {f"000{n}_t.sql": "SELECT 1;\n" for n in range(1, 10)}
     files |= {
         "0004_t.sql": "VACUUM;\n",
         "0007_t.sql": "-- trek: no-transaction\nSELECT 1;\nBEGIN;\nSELECT 1;\nCOMMIT;\n",
     }
-    offline.write(files)
-    ended = offline.run("squash", "0001..0009")
+    inside.write(files)
+    ended = inside.run("squash", "0001..0009")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.splitlines() == [
         "these cannot be a part of one file:",
@@ -137,32 +137,32 @@ def test_what_cannot_be_one_file_is_named_with_the_ranges_that_can(offline: Proj
         "  migrations/0007_t.sql:3: BEGIN, in a transaction of its own",
         "These ranges can be: 0001..0003, 0005..0006, 0008..0009.",
     ]
-    assert not list((offline.folder / "migrations").glob("*squash*"))
+    assert not list((inside.folder / "migrations").glob("*squash*"))
 
 
-def test_a_new_value_of_an_enum_that_is_used_later_is_refused(offline: Project) -> None:
-    offline.write(
+def test_a_new_value_of_an_enum_that_is_used_later_is_refused(inside: Inside) -> None:
+    inside.write(
         {
             "0001_t.sql": "SELECT 1;\n",
             "0002_v.sql": "ALTER TYPE mood ADD VALUE 'glad';\n",
             "0003_u.sql": "UPDATE days SET mood = 'glad';\n",
         }
     )
-    ended = offline.run("squash", "1..3")
+    ended = inside.run("squash", "1..3")
     assert "migrations/0003_u.sql:1 seems to use the value 'glad', which migrations/0002_v.sql:1 adds" in ended.err
     assert "These ranges can be: 0001..0002." in ended.err
 
 
-def test_timeouts_that_all_have_are_the_longest_and_one_irreversible_makes_the_squash_so(offline: Project) -> None:
-    offline.write(
+def test_timeouts_that_all_have_are_the_longest_and_one_irreversible_makes_the_squash_so(inside: Inside) -> None:
+    inside.write(
         {
             "0001_a.sql": "-- trek: lock-timeout 2s\n-- trek: statement-timeout 1s\nSELECT 1;\n",
             "0002_b.sql": "-- trek: lock-timeout 500ms\n-- trek: statement-timeout 0\n-- trek: irreversible\nSELECT 1;\n",
         }
     )
-    ended = offline.run("squash", "1", "2", "--json")
+    ended = inside.run("squash", "1", "2", "--json")
     assert ended.json == {"created": ["migrations/0002.1_squash_of_0001_to_0002.sql"], "notes": []}
-    text = (offline.folder / ended.json["created"][0]).read_text()
+    text = (inside.folder / ended.json["created"][0]).read_text()
     assert text.splitlines()[1:5] == [
         "-- trek: replaces 0001 0002",
         "-- trek: irreversible",
@@ -171,15 +171,15 @@ def test_timeouts_that_all_have_are_the_longest_and_one_irreversible_makes_the_s
     ]
 
 
-def test_without_all_ways_down_there_is_none_and_it_is_told(offline: Project) -> None:
-    offline.write({"0001_users.sql": USERS, "0002_more.sql": "SELECT 1;\n"})
-    ended = offline.run("squash", "1..head")
+def test_without_all_ways_down_there_is_none_and_it_is_told(inside: Inside) -> None:
+    inside.write({"0001_users.sql": USERS, "0002_more.sql": "SELECT 1;\n"})
+    ended = inside.run("squash", "1..head")
     assert "note: it has no way down, since 0002 has none" in ended.err
-    assert "-- trek: down" not in (offline.folder / ended.out.strip()).read_text()
+    assert "-- trek: down" not in (inside.folder / ended.out.strip()).read_text()
 
 
-def test_branches_keep_what_they_build_on_and_what_stands_between_is_refused(offline: Project) -> None:
-    offline.write(
+def test_branches_keep_what_they_build_on_and_what_stands_between_is_refused(inside: Inside) -> None:
+    inside.write(
         {
             "0001_a.sql": "SELECT 1;\n",
             "0002_b.sql": "-- trek: requires 0001\nSELECT 1;\n",
@@ -188,12 +188,12 @@ def test_branches_keep_what_they_build_on_and_what_stands_between_is_refused(off
             "0005_e.sql": "SELECT 1;\n",
         }
     )
-    ended = offline.run("squash", "0002", "0004")
+    ended = inside.run("squash", "0002", "0004")
     assert (ended.code, ended.out) == (0, "migrations/0004.1_squash_of_0002_to_0004.sql\n")
-    text = (offline.folder / "migrations/0004.1_squash_of_0002_to_0004.sql").read_text()
+    text = (inside.folder / "migrations/0004.1_squash_of_0002_to_0004.sql").read_text()
     assert text.splitlines()[2] == "-- trek: requires 0003"
-    assert offline.run("check").code == 0
-    ended = offline.run("squash", "0001", "0005")
+    assert inside.run("check").code == 0
+    ended = inside.run("squash", "0001", "0005")
     assert ended.code == 2
     assert "stands between them" in ended.err
 
@@ -207,28 +207,41 @@ def test_branches_keep_what_they_build_on_and_what_stands_between_is_refused(off
         (("+1", "0001"), "'+1' is no revision that a file has"),
     ],
 )
-def test_ranges_that_are_none(offline: Project, words: tuple[str, ...], says: str) -> None:
-    offline.write({"0001_users.sql": USERS, "0002_email.sql": EMAIL})
-    ended = offline.run("squash", *words)
+def test_ranges_that_are_none(inside: Inside, words: tuple[str, ...], says: str) -> None:
+    inside.write({"0001_users.sql": USERS, "0002_email.sql": EMAIL})
+    ended = inside.run("squash", *words)
     assert ended.code == 2
     assert says in ended.err
 
 
-def test_a_squash_of_a_squash_stands_for_its_originals_too(offline: Project) -> None:
-    offline.write({f"000{n}_t.sql": f"SELECT {n};\n" for n in range(1, 5)})
-    assert offline.run("squash", "1..2", "--title", "two").code == 0
-    ended = offline.run("squash", "1..2", "3")
+def test_a_squash_of_a_squash_stands_for_its_originals_too(inside: Inside) -> None:
+    inside.write({f"000{n}_t.sql": f"SELECT {n};\n" for n in range(1, 5)})
+    assert inside.run("squash", "1..2", "--title", "two").code == 0
+    ended = inside.run("squash", "1..2", "3")
     assert "0001 is replaced already, by 0002.1 (migrations/0002.1_two.sql): take that one too" in ended.err
-    assert offline.run("squash", "1..3").code == 0
-    text = (offline.folder / "migrations/0003.1_squash_of_0001_to_0003.sql").read_text()
+    assert inside.run("squash", "1..3").code == 0
+    text = (inside.folder / "migrations/0003.1_squash_of_0001_to_0003.sql").read_text()
     assert "-- trek: replaces 0001 0002 0002.1 0003\n" in text
     assert re.findall(r"^SELECT .*;$", text, re.MULTILINE) == ["SELECT 1;", "SELECT 2;", "SELECT 3;"]
-    assert "3 revisions" not in offline.run("check").out
-    assert offline.run("check").code == 0
+    assert "3 revisions" not in inside.run("check").out
+    assert inside.run("check").code == 0
 
 
-def test_another_tools_folder_has_no_squashes(offline: Project) -> None:
-    offline.write({"00001_a.sql": "-- +goose Up\nSELECT 1;\n", "00002_b.sql": "-- +goose Up\nSELECT 1;\n"})
-    ended = offline.run("squash", "1..2", "--format", "goose")
+def test_another_tools_folder_has_no_squashes(inside: Inside) -> None:
+    inside.write({"00001_a.sql": "-- +goose Up\nSELECT 1;\n", "00002_b.sql": "-- +goose Up\nSELECT 1;\n"})
+    ended = inside.run("squash", "1..2", "--format", "goose")
     assert ended.code == 2
     assert "this format has no squashes" in ended.err
+
+
+def test_of_several_folders_a_squash_lies_in_the_folder_of_its_originals(inside: Inside) -> None:
+    inside.write({f"000{n}_t.sql": "SELECT 1;\n" for n in (1, 3, 5)})
+    library = inside.folder / "library"
+    library.mkdir()
+    for n in (2, 4):
+        (library / f"000{n}_l.sql").write_text("SELECT 2;\n")
+    (inside.folder / "trek.toml").write_text('directory = ["migrations", "library"]\n')
+    assert inside.run("squash", "2..4").out == "library/0004.1_squash_of_0002_to_0004.sql\n"
+    assert "-- trek: replaces 0002 0004\n" in (library / "0004.1_squash_of_0002_to_0004.sql").read_text()
+    for words in (("1..4",), ("1", "2")):
+        assert "these lie in several folders. Squash each by itself." in inside.run("squash", *words).err

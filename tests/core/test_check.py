@@ -172,3 +172,16 @@ def test_another_format_by_its_name(folder: Path) -> None:
     up = "-- +goose Up\nSELECT 1;\n"
     found = checked(folder, {f"0000{n}_a.sql": up for n in (1, 2, 4)}, format="goose")
     assert (found.revisions, [one.name for one in found.findings]) == (("1", "2", "4"), ["gap"])
+
+
+def test_several_folders_have_heads_and_gaps_of_their_own(folder: Path) -> None:
+    other = folder.parent / "other"
+    other.mkdir()
+    (other / "0007_o.sql").write_text(UP)
+    for n in (1, 2, 3):
+        (folder / f"000{n}_a.sql").write_text(UP)
+    found = check([folder, other])
+    assert (found.heads, found.findings) == (("0003", "0007"), ())
+    (other / "0008_p.sql").write_text(f"-- trek: requires 0003\n{UP}")
+    (found,) = check([folder, other]).findings
+    assert (found.name, found.path, found.revisions) == ("several-heads", str(other), ("0007", "0008"))

@@ -150,9 +150,11 @@ def test_what_git_refuses_is_a_config_error_with_what_to_do(
         repository.found()
 
 
-def test_several_folders_are_compared_as_one_catalogue(repository: Repository) -> None:
-    auth = repository.root / "auth"
+def test_of_several_folders_each_is_compared_with_itself(repository: Repository) -> None:
+    auth, both = repository.root / "auth", "SELECT 1;\n-- trek: down\nSELECT 1;\n"
     auth.mkdir()
-    (auth / "0002.5_auth.sql").write_text("SELECT 1;\n-- trek: down\nSELECT 1;\n")
-    found = check([repository.folder, auth], against="main")
-    assert [(one.name, one.path) for one in found.findings] == [("out-of-order", f"{auth}/0002.5_auth.sql")]
+    (auth / "0002.5_auth.sql").write_text(both)
+    assert check([repository.folder, auth], against="main").findings == ()
+    repository.commit({"0002.7_b.sql": both})
+    found = check([repository.folder, auth], against="main").findings
+    assert [(one.name, one.path) for one in found] == [("out-of-order", f"{repository.folder}/0002.7_b.sql")]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.project import THREE, USERS, Project
+from tests.cli.project import OWN, THREE, USERS, Inside
 from tests.cli.test_graph import FOUR
 from tests.docs.pages import ROOT, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 PAGE = "docs/reviewing.md"
@@ -20,10 +20,11 @@ NOTHING_SAID = "ALTER TABLE users ADD email text;\n"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    made = Project(tmp_path)
-    yield made
-    made.close()
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Inside:
+    for name in [name for name in os.environ if name.startswith(OWN)]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return Inside(tmp_path, read=capsys.readouterr)
 
 
 def shown(name: str) -> str:
@@ -31,21 +32,21 @@ def shown(name: str) -> str:
     return text
 
 
-def test_the_check_that_is_shown_is_one(project: Project) -> None:
+def test_the_check_that_is_shown_is_one(project: Inside) -> None:
     project.write(
         {"0001_users.sql": USERS, "0002_email.sql": NOTHING_SAID, "0004_index.sql": "SELECT 1;\nSELECT 'open\n"}
     )
     assert project.run("check").out == shown("check")
 
 
-def test_the_squash_that_is_shown_is_one(project: Project) -> None:
+def test_the_squash_that_is_shown_is_one(project: Inside) -> None:
     project.write(THREE)
     ended = project.run("squash", "0001..0003")
     note, _, rest = ended.err.partition("\n")
     assert f"$ trek squash 0001..0003\n{note}\n{ended.out}{rest}" == shown("squash")
 
 
-def test_the_graph_that_is_shown_is_one(project: Project) -> None:
+def test_the_graph_that_is_shown_is_one(project: Inside) -> None:
     project.write(FOUR)
     assert project.run("graph").out == shown("graph")
 

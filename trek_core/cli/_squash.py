@@ -83,9 +83,8 @@ def _squashed(settings: Settings, revisions: tuple[str, ...], title: str) -> tup
     from trek_core import _squashing  # noqa: PLC0415 - pluggy
     from trek_core._host import PluginHost  # noqa: PLC0415
     from trek_core._places import folder_of  # noqa: PLC0415
-    from trek_core._tree import roots_of  # noqa: PLC0415
 
     host = PluginHost(blocked=settings.disable_plugins)
     layout = host.layout(settings.layout or settings.format or "native", settings.layout_settings)
-    folder = folder_of(roots_of(settings.directory)[0])
-    return _squashing.squash(settings.directory, host, layout, revisions, title), folder
+    found, root = _squashing.squash(settings.directory, host, layout, revisions, title)
+    return found, folder_of(root)
