@@ -126,19 +126,12 @@ def configure(
     common = make_settings(_Common, found.table, str(found.file))
     tables = {name: _database(found, name, table) for name, table in common.databases.items()}
     name = _chosen(found, common, environ, database, choose=choose)
-    of_file: dict[str, tuple[object, Origin]] = {"directory": (DIRECTORY, Origin())}
-    of_file |= {_field(key): (value, Origin(keys=(key,))) for key, value in found.table.items() if _field(key) in _KEYS}
     own = tables[name] if name else {}
-    of_file |= {_field(key): (value, Origin(keys=("databases", str(name), key))) for key, value in own.items()}
     over = dict(_of_environment(environ, name, {_field(key) for key in own} - options.keys()))
     over |= {key: (value, Origin(option)) for key, (value, option) in options.items()}
-    texts = {key: _Text(found, key, environ) for key in of_file if key not in over}
-    values = {key: text.read(of_file[key][0]) for key, text in texts.items()}
+    values, origins = _of_file(found, name, own, environ, over.keys())
     above: Any = {key: value for key, (value, _) in over.items()}
     settings = dataclasses.replace(make_settings(Settings, values, str(found.file)), **above)
-    origins = {
-        key: dataclasses.replace(of_file[key][1], variables=tuple(text.variables)) for key, text in texts.items()
-    }
     origins |= {key: origin for key, (_, origin) in over.items()}
     return Configuration(settings, origins, found, name, tuple(tables))
 
@@ -207,6 +200,22 @@ def _of_environment(
 
 
 # --------------------------------------------------------------------------- values of the file
+def _of_file(
+    found: Found, name: str | None, own: Mapping[str, object], environ: Mapping[str, str], over: Collection[str]
+) -> tuple[dict[str, object], dict[str, Origin]]:
+    """What holds of the common keys and of the database's own, but for what somebody else says."""
+    said: dict[str, tuple[object, tuple[str, ...]]] = {"directory": (DIRECTORY, ())}
+    said |= {_field(key): (value, (key,)) for key, value in found.table.items() if _field(key) in _KEYS}
+    said |= {_field(key): (value, ("databases", str(name), key)) for key, value in own.items()}
+    values, origins = dict[str, object](), dict[str, Origin]()
+    for key, (value, keys) in said.items():
+        if key not in over:
+            text = _Text(found, key, environ)
+            values[key] = text.read(value)
+            origins[key] = Origin(keys=keys, variables=tuple(text.variables))
+    return values, origins
+
+
 class _Text:
     """A value of the file, with the values of its variables and with folders as seen from the current one."""
 

@@ -14,7 +14,7 @@ from trek_core.errors import ConfigError
 _OURS = ("tool", "trek")
 _KEY = re.compile(r"""\"([^"]*)\"|'([^']*)'|([\w-]+)""")
 _NAMES = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
-_KEYS = re.compile(rf"""\s*(\[?)\s*({_NAMES}(?:\s*\.\s*{_NAMES})*)\s*[\]=]""")
+_KEYS = re.compile(rf"""\s*(\[{{0,2}})\s*({_NAMES}(?:\s*\.\s*{_NAMES})*)\s*[\]=]""")
 """A table's head, or a key with its value: dotted or not, in quotes or not."""
 
 

@@ -81,7 +81,7 @@ class _Zip:
     """A zip, or the files below a folder of it. It stays open, so that all files are those of one zip."""
 
     def __init__(self, file: str, below: str) -> None:
-        """Raises what `ZipFile` does; `ConfigError` where nothing lies below."""
+        """Raises `BadZipFile`, `OSError`; `ConfigError` where nothing lies below."""
         self.file, self._below = file, below
         self._zip = ZipFile(file)
         found = {info.filename: info for info in self._zip.infolist()}
@@ -178,8 +178,11 @@ def _zip(path: str) -> _Zip | None:
         below = f"{name}/{below}"
     try:
         return _Zip(file, below)
-    except (BadZipFile, OSError):
+    except BadZipFile:
         return None
+    except OSError as error:
+        msg = f"the file {file!r} cannot be read: {error.strerror}"
+        raise ConfigError(msg) from error
 
 
 def _locations(name: str, root: str) -> Sequence[str]:
@@ -203,7 +206,8 @@ def _find(name: str, path: Sequence[str]) -> Sequence[str] | None:
     if (found := _on_path(name, path)) is not None:
         return found
     for finder in sys.meta_path:  # an editable install has one of its own
-        if finder is not PathFinder and (spec := finder.find_spec(name, path)) is not None:
+        find = None if finder is PathFinder else getattr(finder, "find_spec", None)
+        if find and (spec := find(name, path if "." in name else None)) is not None:
             return list(spec.submodule_search_locations or ())
     return None
 

@@ -282,9 +282,10 @@ def _refuse_empty(directories: Sequence[str], tree: Tree, arrangement: Arrangeme
     """Each folder must have a migration: a package whose files were forgotten in its wheel must not pass for an empty one."""
     ignored = {one.file: one.reason for one in arrangement.ignored}
     used = {file.root for file in tree.files if file not in ignored}
-    for root in directories:
-        if not arrangement.entries or root.rstrip("/" + os.sep) not in used:
-            raise ConfigError(_empty(root, [f"{file}: {ignored[file]}" for file in ignored if file.root == root]))
+    for directory in directories:
+        root = directory.rstrip("/" + os.sep)
+        if not arrangement.entries or root not in used:
+            raise ConfigError(_empty(directory, [f"{file}: {ignored[file]}" for file in ignored if file.root == root]))
 
 
 def _empty(directory: str, ignored: list[str]) -> str:

@@ -36,6 +36,7 @@ def with_library(project: Project) -> Path:
 def test_several_folders_of_the_configuration_and_of_options_are_one(project: Project) -> None:
     with_library(project)
     assert project.run("migrate").code == 0
+    assert project.run("migrate").out == "up to date at 0001 and auth.0001\n"
     shown = project.run("status", "--json", "--dir", "migrations", "--dir", PLACE).json
     assert [(one["revision"], one["state"]) for one in shown["revisions"]] == [
         ("0001", "applied"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -88,4 +87,6 @@ def _toml(value: object) -> str:
         return f"{{{', '.join(f'{key} = {_toml(one)}' for key, one in value.items())}}}" if value else ""
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"[{', '.join(map(_toml, value))}]" if value else ""
+    import json  # noqa: PLC0415 - only where it is asked for
+
     return "" if value is None else json.dumps(value, ensure_ascii=False)

@@ -123,7 +123,7 @@ _COMMON = (
         multiple=True,
         metavar="FOLDER",
         shell_complete=folders,
-        help="Where the migrations lie: a folder, package:NAME, or a zip. Several are one.  [migrations]",
+        help="Where the migrations lie: a folder, package:NAME or a zip. May be repeated.  [migrations]",
     ),
     _option(
         "--database",

@@ -88,5 +88,11 @@ def place(plan: Plan) -> str:
     """Where the database is if nothing has to be done."""
     if plan.target != "head" or plan.origin is None:
         return plan.target
-    entries = plan.origin.catalog(plan.history.facts).entries
-    return next((entry.revision for entry in reversed(entries) if entry.skip is None and entry.recorded), plan.target)
+    entries = reversed(plan.origin.catalog(plan.history.facts).entries)
+    counting = (entry for entry in entries if entry.skip is None and entry.recorded)
+    newest: dict[str, str] = {}
+    for entry in counting:
+        newest.setdefault(entry.series, entry.revision)
+        if not entry.series:  # then it is the only one, and there may be ten thousand
+            break
+    return " and ".join(reversed(newest.values())) or plan.target
