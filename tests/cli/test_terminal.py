@@ -113,7 +113,7 @@ async def test_the_display_shows_the_statement_of_a_non_transactional_migration(
     steps = "-- trek: no-transaction\nSELECT 1;\nSELECT pg_advisory_lock(42);\nSELECT 2;\n"
     project.write({"0001_steps.sql": steps})
     with terminal(project, "migrate") as shown:
-        await asyncio.to_thread(shown.read_until, "applying 0001 steps: 1 of 3 statements done")
+        await asyncio.to_thread(shown.read_until, "applying 0001 steps, statement 2 of 3")
         await held.execute("SELECT pg_advisory_unlock_all()")
         code, _ = await asyncio.to_thread(shown.end)
     assert code == 0

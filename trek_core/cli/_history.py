@@ -68,9 +68,9 @@ def _row(row: HistoryRow) -> tuple[str, ...]:
 
 
 def when(text: str) -> str:
-    """To the second, with its time zone if it has one: an ISO time without its fraction."""
+    """To the second, with its time zone if it has one, Z for UTC: an ISO time without its fraction."""
     head, dot, tail = text.partition(".")
-    return (head + tail.lstrip("0123456789") if dot else text).replace("T", " ")
+    return (head + tail.lstrip("0123456789") if dot else text).replace("T", " ").replace("+00:00", "Z")
 
 
 def took(row: HistoryRow) -> str:

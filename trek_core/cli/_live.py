@@ -34,7 +34,7 @@ class _Shown(Progress):
             long = time.monotonic() - self.since
             took = f"  {round(long)} s" if long >= LONG else ""
             room = max(self.console.width - len(took) - 2, 1)
-            text = Text(f"  {self.statement}", style="dim")
+            text = Text(f"  {self.statement}", style="bright_black")
             text.truncate(room, overflow="ellipsis")
             yield text.append(took)
 
@@ -70,8 +70,9 @@ class Live(Lines):
 
     def statement(self, event: StatementDone) -> None:
         super().statement(event)
-        doing = f"{PRESENT[event.action.verb]} {plain(event.action.name)}: {self.statements} done"
-        self._describe(doing, _text_of(event.action, event.number + 1))
+        running = min(event.number + 1, event.total)
+        doing = f"{PRESENT[event.action.verb]} {plain(event.action.name)}, statement {running} of {event.total}"
+        self._describe(doing, _text_of(event.action, running))
 
     def finished(self, action: Action, took: str) -> None:
         super().finished(action, took)
@@ -82,7 +83,7 @@ class Live(Lines):
     def say(self, text: str, took: str) -> None:
         if self._progress:
             line = Text.from_ansi(text)
-            self._progress.console.print(line.append(f"  ({took})", "dim"), soft_wrap=True)
+            self._progress.console.print(line.append(f"  ({took})", "bright_black"), soft_wrap=True)
         else:
             super().say(text, took)
 
