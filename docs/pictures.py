@@ -67,14 +67,15 @@ WRONG = """\
 DELETE FROM orders WHERE custmer_id NOT IN (SELECT id FROM customers);
 ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers;
 """
-THEME = TerminalTheme(
-    (24, 26, 33),
-    (214, 218, 228),
-    [(40, 44, 56), (255, 107, 107), (126, 211, 133), (240, 198, 116)]
-    + [(97, 175, 239), (198, 146, 233), (86, 194, 210), (214, 218, 228)],
-    [(128, 136, 153), (255, 140, 140), (158, 226, 163), (250, 216, 148)]
-    + [(134, 196, 245), (216, 174, 243), (126, 214, 226), (255, 255, 255)],
-)
+DARK = "282c38 ff6b6b 7ed385 f0c674 61afef c692e9 56c2d2 d6dae4"
+BRIGHT = "808899 ff8c8c 9ee2a3 fad894 86c4f5 d8aef3 7ed6e2 ffffff"
+
+
+def _colours(words: str) -> list[tuple[int, int, int]]:
+    return [(one >> 16, one >> 8 & 255, one & 255) for one in (int(word, 16) for word in words.split())]
+
+
+THEME = TerminalTheme((24, 26, 33), (214, 218, 228), _colours(DARK), _colours(BRIGHT))
 
 
 # --------------------------------------------------------------------------- running
