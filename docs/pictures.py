@@ -77,6 +77,11 @@ def _colours(words: str) -> list[tuple[int, int, int]]:
 
 THEME = TerminalTheme((24, 26, 33), (214, 218, 228), _colours(DARK), _colours(BRIGHT))
 
+BRANCHES = {
+    "0006_reviews.sql": "-- trek: requires 0004\nCREATE TABLE reviews (order_id int, stars int);\n",
+    "0007_best_customers.sql": "-- trek: requires 0005 0006\nALTER TABLE customers ADD stars numeric;\n",
+}
+
 
 # --------------------------------------------------------------------------- running
 @dataclass(frozen=True)
@@ -203,6 +208,9 @@ def pictures(folder: Path, dsn: str, rows: int) -> dict[str, str]:
     (migrations / "0005_customers_of_orders.sql").write_text(WRONG)
     for name, words in {"error": "trek migrate", "status": "trek status"}.items():
         drawn[name] = draw(record(words, project, dsn)[-1:], f"{words}: {name}")
+    for name, content in BRANCHES.items():
+        (migrations / name).write_text(content)
+    drawn["graph"] = draw(record("trek graph --status", project, dsn)[-1:], "trek graph --status")
     return drawn
 
 

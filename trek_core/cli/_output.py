@@ -119,7 +119,7 @@ def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         shown.add_column(heading, overflow="fold")  # a narrow terminal cuts nothing off
     for row in rows:
         shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
-    Console().print(shown)
+    Console().print("", shown)
 
 
 def _style(cell: str) -> str:
