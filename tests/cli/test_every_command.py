@@ -22,6 +22,7 @@ WORDS = {
     "convert": ["--from", "goose", "--dry-run"],
     "new": ["more"],
     "new-plugin": ["loader", "mine"],
+    "squash": ["0001..0002"],
     "repair": ["0001", "--applied"],
     "stamp": ["0002"],
 }

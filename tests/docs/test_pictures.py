@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.support.databases import Server
 
 DOCS = Path(__file__).parents[2] / "docs"
-VARIES = (  # what no two runs have the same, and as wide
+VARIES = (  # what no two runs have the same
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "TIME"),
     (r"\d+ ms|\d+\.\d\d s|\d+ min \d+ s", "TOOK"),
     (r" {2,}|─+", "  "),
@@ -46,7 +46,7 @@ def drawn(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     own = {
         "TREK_TEST_DSN": server.base,
         "TREK_PICTURE_ROWS": "1000",
-        "TREK_PICTURE_DATABASE": f"pictures_{os.getpid()}",
+        "TREK_PICTURE_DATABASE": f"p{os.getpid() % 1000:03}",
     }
     command = [sys.executable, str(DOCS / "pictures.py"), str(folder)]
     subprocess.run(command, env=os.environ | own, cwd=DOCS.parent, check=True, timeout=300)

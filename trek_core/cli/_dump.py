@@ -21,7 +21,7 @@ SHOWN = 60  # lines of a diff
         "trek dump                    schema.sql",
         "trek dump db/structure.sql",
         "trek dump - | less",
-        "trek dump --check            exit code 1 if schema.sql is not what the database is: for CI",
+        "trek dump --check            for CI: is schema.sql what the database is",
         "psql -v ON_ERROR_STOP=1 -f schema.sql postgresql://app@localhost/new",
     ),
 )

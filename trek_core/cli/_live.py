@@ -96,7 +96,7 @@ class Live(Lines):
         self._progress = shown = _Shown(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
-            *([BarColumn(BAR), MofNCompleteColumn()] if total else []),
+            *([BarColumn(BAR, complete_style="green", finished_style="green"), MofNCompleteColumn()] if total else []),
             TimeElapsedColumn(),
             transient=True,
             expand=True,

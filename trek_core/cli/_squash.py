@@ -28,7 +28,7 @@ NEXT = (
     epilog=examples(
         "trek squash 0001..0040",
         'trek squash 0001..0040 --title "the first release"',
-        "trek squash 0001..0040 --verify          on a scratch database beside your own",
+        "trek squash 0001..0040 --verify        on a scratch database beside your own",
         "trek squash 0001..0040 --scratch embedded:",
     ),
 )

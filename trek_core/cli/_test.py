@@ -24,9 +24,9 @@ WIDTH = len("irreversible")
     short_help="Try every migration up, down and up again.",
     epilog=examples(
         "trek test",
-        "trek test --scratch embedded:     on a server of its own, nothing of yours is touched",
+        "trek test --scratch embedded:     on a server of its own",
         "trek test --only 0012 --only 0013",
-        "trek test --strict                what has no way down fails, unless it says irreversible",
+        "trek test --strict                what has no way down fails",
     ),
 )
 @click.option("--scratch", metavar="DSN", help="The server to make the scratch database on.  [that of --dsn]")
