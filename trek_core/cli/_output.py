@@ -138,5 +138,6 @@ STYLES = {
     "missing": "red",
     "unfinished": "red",
     "failed": "red",
+    "rolled back": "red",
     "ahead": "red",
 }
