@@ -37,7 +37,8 @@ FLAGS = [
 ]
 FRAME = """<!doctype html><html style="color-scheme: {scheme}"><body style="margin: 0">
 <iframe src="/{page}" scrolling="no" style="border: 0; width: {width}px; height: {height}px; color-scheme: {scheme}"
- onload="document.title = this.contentDocument.documentElement.scrollWidth"></iframe></body></html>
+ onload="const page = this.contentDocument.documentElement; page.style.scrollbarWidth = 'none';
+ document.title = page.scrollWidth"></iframe></body></html>
 """
 """A browser's window is not made narrower than a desktop's, a frame is."""
 

@@ -11,10 +11,12 @@ RUN = {
     "toml": "test_reference.py: read as a configuration or as entry points",
     "yaml": "the page's own test: test_publishing.py for what CI runs",
     "mermaid": "test_plugin_picture.py",
+    "ini": "a file of a session",
     "console": "a session, or what the page's own test compares",
 }
 SHOWN = {
     "text": "messages and help, compared where they are made: tests/errors, test_plugin_mistakes.py, test_commands.py",
+    "sh": "the words of docs/drift.md, which tests/cli says one by one",
     "": "listings of folders, lines that the page's own test reads, and drawings",
 }
 SQL = [("README.md", 1), ("docs/jinja.md", 1)]

@@ -20,6 +20,11 @@ def links(page: str) -> list[str]:
     return [link for link in _LINK.findall(prose(page)) if not re.match(r"[a-z]+:", link)]
 
 
+def external(page: str) -> list[str]:
+    """The links that lead out of the repository. They are listed, not followed: a test needs no network."""
+    return [link for link in _LINK.findall(prose(page)) if re.match(r"[a-z]+:", link)]
+
+
 def anchors(page: str) -> set[str]:
     """The names of a page's headings, as GitHub makes them."""
     words = (heading.replace("`", "").strip().lower() for heading in _HEADING.findall(prose(page)))
@@ -39,6 +44,12 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page: str) -> None:
         file, heading = target(page, link)
         assert (ROOT / file).exists(), f"{page}: {link}"
         assert not heading or heading in anchors(file), f"{page}: {link}"
+
+
+def test_links_out_of_the_repository_are_https() -> None:
+    found = sorted({link for page in PAGES for link in external(page)})
+    print(*found, sep="\n")  # noqa: T201 - `-rP` shows the list
+    assert [link for link in found if not link.startswith("https://")] == []
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:

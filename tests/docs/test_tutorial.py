@@ -25,6 +25,7 @@ def test_from_an_empty_folder_to_production_as_the_tutorial_says(tmp_path: Path)
         PIP_DISABLE_PIP_VERSION_CHECK="1",
         PIP_ROOT_USER_ACTION="ignore",
         PIP_QUIET="1",
+        PIP_NO_COMPILE="1",
     )
     with Shell(tmp_path / "you", environ, {}) as shell:
         perform(ROOT / "docs/tutorial.md", shell, write=bool(os.environ.get("TREK_WRITE_SESSIONS")))
