@@ -70,11 +70,9 @@ class Executor(ABC):
 
         E13. Each unit gives `Started` first, and one of `Done`, `Failed` and `Lost` last.
         E14. In a transaction begin, body and finish run in this order, and nobody sees a part of them.
-        E15. After a failure in a transaction nothing of the unit remains but what `failed` writes, and what was done before it
-            does.
+        E15. After a failure in a transaction only what `failed` writes remains of the unit, and what was done before it does.
         E16. After the first unit that fails or is lost no other begins.
-        E17. `Failure.statement` is the statement that failed, or None where it is none of the body's; `message` and `sqlstate`
-            are the database's.
+        E17. `Failure.statement` is what failed, None where it is none of the body's; `message`, `sqlstate` the database's.
         E18. `Failure.position` is the place in the statement's text where the database gives one.
         E19. A violation of `Record.guard` is `Lost`, and any other unique violation is `Failed`.
         E20. Outside a transaction what ran before a failure stays, and the outcome is "partial".
@@ -98,8 +96,7 @@ class Executor(ABC):
         E44. A `Call` may await `read` of its session: it gives what the transaction has written so far, and leaves it open.
         E45. The statement timeout of a body holds for each statement of that body, and for no other.
         E46. A unit that gives `Blocked` gives `Started` once, before it, and its outcome all the same.
-        E47. After a failure in a transaction of trek's own `failed` runs in another one, and what becomes of that changes no
-            result. In the text of its `Sql`, `$problem` is what the database said, as a literal.
+        E47. After a failure in a transaction of trek's own `failed` runs in another one, and changes no result.
         """
 
     def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from trek_core.testing._executor_as_one import AsOne
+from trek_core.testing._executor_failures import Failures
 from trek_core.testing._executor_outside import Outside
 from trek_core.testing._executor_reading import Locking, Reading
-from trek_core.testing._executor_transaction import Failures, Transactions
+from trek_core.testing._executor_transaction import Transactions
 
 
 class ExecutorSuite(Reading, Locking, Transactions, Failures, Outside, AsOne):
-    """Holds an executor to its contract, the sentences E2 to E44 of `Executor`. A complete test module::
+    """Holds an executor to its contract, the sentences E2 to E47 of `Executor`. A complete test module::
 
         from contextlib import asynccontextmanager
 
