@@ -104,7 +104,7 @@ class HistoryTable:
 
     def unmoved(self, history: History) -> Sql:
         """Fails unless there is no table, or exactly these rows. By a digest: which rows, in which order, and their states."""
-        from hashlib import md5  # noqa: PLC0415 - only when a plan is printed
+        from hashlib import sha256  # noqa: PLC0415 - only when a plan is printed
 
         told = "; nothing was changed: make the script anew with trek plan --sql"
         there = f"pg_catalog.to_regclass({quote_literal(self.name)}) IS NOT NULL"
@@ -112,15 +112,13 @@ class HistoryTable:
             made_for = f"trek: this script was made for a database without {self.identity}, and here is one{told}"
             return _raising(there, made_for)
         lines = [f"{row.data['seq']} {row.verb} {row.revision} {row.state}" for row in history.rows]
-        digest = md5("\n".join(lines).encode(), usedforsecurity=False).hexdigest()
-        found = (
-            "(SELECT pg_catalog.md5(pg_catalog.convert_to(COALESCE(pg_catalog.string_agg(pg_catalog.concat_ws(' ', seq, verb,"
-            f" revision, state), E'\\n' ORDER BY seq), ''), 'UTF8')) FROM {self.name})"
-        )
+        digest = sha256("\n".join(lines).encode()).hexdigest()
+        told_by = "pg_catalog.concat_ws(' ', seq, verb, revision, state), E'\\n' ORDER BY seq"
+        rows = f"pg_catalog.convert_to(COALESCE(pg_catalog.string_agg({told_by}), ''), 'UTF8')"
+        found = f"(SELECT pg_catalog.encode(pg_catalog.sha256({rows}), 'hex') FROM {self.name})"
         newest = f", the newest of which is {lines[-1]!r}" if lines else ""
-        made_for = (
-            f"trek: this script was made for another history: {self.identity} with {len(lines)} rows{newest}{told}"
-        )
+        rows = f"{len(lines)} row{'' if len(lines) == 1 else 's'}"
+        made_for = f"trek: this script was made for another history: {self.identity} with {rows}{newest}{told}"
         return _raising(f"{found} <> {quote_literal(digest)}", made_for)
 
     # ----------------------------------------------------------------------- understanding

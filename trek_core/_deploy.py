@@ -2,6 +2,7 @@ r"""A plan as a script that psql runs, after which trek agrees: what stands arou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -77,8 +78,8 @@ def _entrance(plan: Plan, locks: tuple[Lock, ...]) -> Iterator[str]:
         yield comment(
             f"made for the database {facts.database}" + (f", identity {facts.identity}" if facts.identity else "")
         )
-    if expected and facts.database:
-        yield written(_database(plan, expected))
+    if wanted := facts.identity if expected == SAME else expected:
+        yield written(_database(wanted))
     if facts.pooled:
         yield comment("no lock: a pooler stands between, and a session's lock would mean nothing")
     yield from (written(_taken(lock)) for lock in locks)
@@ -86,10 +87,9 @@ def _entrance(plan: Plan, locks: tuple[Lock, ...]) -> Iterator[str]:
         yield from map(written, _history(plan, plan.origin))
 
 
-def _database(plan: Plan, expected: str) -> Sql:
-    facts = plan.history.facts
-    by_name = expected not in (SAME, facts.identity)
-    found, wanted = ("pg_catalog.current_database()", facts.database) if by_name else (_IDENTITY, facts.identity)
+def _database(wanted: str) -> Sql:
+    """By its name or its identity; a database without a history did not tell either when the plan was made."""
+    found = _IDENTITY if re.fullmatch(r"\d+/\d+", wanted) else "pg_catalog.current_database()"
     return unless(f"{found} = {quote_literal(wanted)}", f"trek: this is not the database {wanted}; {_ANEW}")
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from trek_core.contracts import Layout, Tree
 
 Level = Literal["error", "warning", "note"]
+MOST = 100
+"""Files that are refused one after the other: each time all of the others are arranged again."""
 _GRAPH: dict[type[PlanError], str] = {Cycle: "cycle", Duplicate: "duplicate", UnknownRevision: "unknown-revision"}
 
 
@@ -61,7 +63,7 @@ class Seen:
             except LoadError as error:
                 refused.append(bad_file(error))
                 tree = (shorter := _Without(tree, error.path))
-                if not shorter.left_out:
+                if not shorter.left_out or len(refused) == MOST:
                     return cls(tree, layout, findings=refused)
             except PlanError as error:
                 return cls(tree, layout, findings=refused or [_bad_graph(error, place)])

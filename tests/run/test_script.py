@@ -10,7 +10,7 @@ import pytest
 from tests.run.dba import more
 from tests.run.folders import applied
 from trek_asyncpg import AsyncpgBackend, testing
-from trek_core import Migrator, PlanError
+from trek_core import MigrationFailed, Migrator, PlanError
 from trek_core.plugin import advisory_key
 
 if TYPE_CHECKING:
@@ -238,6 +238,27 @@ async def test_while_trek_is_at_work_it_does_nothing_and_does_not_wait(
     assert ended.returncode == 3
     assert "somebody else holds the migration lock; nothing was changed" in ended.stderr
     assert await applied(connection) == []
+
+
+async def test_a_script_for_an_empty_database_expects_the_one_that_was_named(dba: Dba, connection: Connection) -> None:
+    """Without a history the database tells nothing of itself when the plan is made."""
+    backend = AsyncpgBackend(connection, expect_database="another")
+    script = (await Migrator(backend, dba.migrator.directory).plan()).sql()
+    assert "this is not the database another; nothing was changed" in dba.run(script).stderr
+    assert await applied(connection) == []
+    name = await connection.fetchval("SELECT current_database()")
+    backend = AsyncpgBackend(connection, expect_database=name)
+    assert dba.run((await Migrator(backend, dba.migrator.directory).plan()).sql()).returncode == 0
+
+
+async def test_after_a_failure_that_the_history_tells_of_the_script_goes_on(dba: Dba, connection: Connection) -> None:
+    more(dba, {"2_b.sql": "SELECT 1 / 0;"})
+    with pytest.raises(MigrationFailed):
+        await dba.migrator.migrate()
+    more(dba, {"2_b.sql": "SELECT 2;"})
+    ended = await dba.runs()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (await dba.migrator.status()).state == "current"
 
 
 @pytest.mark.parametrize("expected", ["name", "identity", "same"])
