@@ -130,12 +130,10 @@ def test_history_shows_what_failed_and_was_rolled_back(half: Project) -> None:
     half.write({"0004_wrong.sql": "INSERT INTO nobody VALUES (1);\n"})
     for _ in range(2):  # the container is started again and again
         assert half.run("migrate").code == 1
-    headings, *rows = half.run("history").out.splitlines()
-    assert headings.split()[-1] == "PROBLEM"
-    assert re.search(
-        r" apply +0004 +wrong +rolled back .*relation \"nobody\" does not exist \(SQLSTATE 42P01\)$", rows[-1]
-    )
+    *rows, problem = half.run("history").out.splitlines()
+    assert re.search(r" apply +0004 +wrong +rolled back ", rows[-1])
     assert sum("0004" in row for row in rows) == 1
+    assert problem == '0004 rolled back: relation "nobody" does not exist (SQLSTATE 42P01)'
     status = half.run("status").out
     assert status.startswith("pending"), status
 

@@ -250,6 +250,17 @@ def test_tables_on_a_terminal_keep_every_cell_as_it_is(migrated: Project, comman
     assert ("asyncpg-trek" if command == "plugins" else "[bold]x") in text
 
 
+def test_a_narrow_terminal_folds_titles_and_never_a_day_or_a_state(project: Project) -> None:
+    project.write({f"0001_{'long_' * 12}title.sql": USERS, "0002_bad.sql": "SELECT 1 / 0;"})
+    assert project.run("migrate").code == 1
+    for command in ("status", "history"):
+        with terminal(project, command, columns=80) as shown:
+            _, text = shown.end()
+        assert max(map(len, text.splitlines()[1:])) <= 80
+        assert re.search(r"\d{4}-\d\d-\d\d\b", text)
+        assert "pending" in text or "rolled back" in text
+
+
 # --------------------------------------------------------------------------- colours
 RED = "\x1b[31m"
 

@@ -7,7 +7,7 @@ import dataclasses
 import click
 
 from trek_core.cli._options import common, examples, given
-from trek_core.cli._output import document, lasted, say, table, warn
+from trek_core.cli._output import document, lasted, plain, say, table, warn
 from trek_core.model import ROLLED_BACK, HistoryRow
 
 
@@ -42,9 +42,11 @@ def history(context: click.Context, limit: int | None, newest_first: bool) -> No
     if words.json:
         document({"exists": found.exists, "rows": list(map(row_as_json, rows))})
     elif rows:
-        headings = ("when", "verb", "revision", "title", "state", "took", "who", "application", "problem")
-        told = len(headings) if any(row.problem for row in rows) else -1
-        table(headings[:told], [_row(row)[:told] for row in rows])
+        headings = ("when", "verb", "revision", "title", "state", "took", "who", "application")
+        table(headings, list(map(_row, rows)))
+        for row in rows:
+            if row.problem:
+                say(f"{plain(row.revision)} {row.state}: {plain(row.problem)}")
     else:
         say("the history is empty" if found.exists else "there is no history yet: `trek migrate` begins it")
 
@@ -63,7 +65,6 @@ def _row(row: HistoryRow) -> tuple[str, ...]:
         took(row),
         row.who,
         row.application,
-        row.problem,
     )
 
 

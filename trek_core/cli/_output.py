@@ -116,7 +116,9 @@ def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     shown = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
-        shown.add_column(heading, overflow="fold")  # a narrow terminal cuts nothing off
+        day = len("2026-11-23") if heading == "when" else None
+        # a narrow terminal cuts nothing off
+        shown.add_column(heading, overflow="fold", no_wrap=heading in WHOLE, min_width=day)
     for row in rows:
         shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
     Console().print("", shown)
@@ -126,6 +128,8 @@ def _style(cell: str) -> str:
     return STYLES.get(cell.partition(" (")[0], "")
 
 
+WHOLE = ("revision", "verb", "state", "took")
+"""Columns that a narrow terminal does not fold, so that the others have the room."""
 STYLES = {
     "applied": "green",
     "done": "green",
