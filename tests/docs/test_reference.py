@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import trek_asyncpg
-import trek_core
 from tests.docs.pages import ROOT, block, blocks, pages, read
 from tests.docs.plugin_pages import EXAMPLES, HOOK_ON, PAGE_OF, Example, plugin_pages
 from tests.docs.sessions import SESSIONS
@@ -195,16 +193,6 @@ async def test_the_folder_of_the_readme_goes_up_and_down(reader: Reader) -> None
         ("0003", "backfill"),
     ]
     assert [ran.verb for ran in (await migrator.migrate("base", Direction.down)).ran] == ["revert"] * 3
-
-
-async def test_the_error_that_the_readme_shows_is_the_one_that_comes(reader: Reader) -> None:
-    (shown,) = [found.text for found in blocks("", "README.md") if "failed:" in found.text]
-    orders = "SELECT 1;\n" * 150 + "INSERT INTO users VALUES ('a@example.org');\n"
-    users = "CREATE TABLE users (email text CONSTRAINT users_email_key UNIQUE);\nINSERT INTO users VALUES ('a@example.org');"
-    reader.has({"0001_users.sql": users, "0002_orders.sql": orders})
-    with pytest.raises(trek_core.MigrationFailed) as caught:
-        await trek_asyncpg.migrate(reader.connection, "migrations")
-    assert str(caught.value).splitlines()[: shown.count("\n")] == shown.splitlines()
 
 
 # --------------------------------------------------------------------------- configuration
