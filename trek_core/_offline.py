@@ -12,7 +12,7 @@ from trek_core.errors import ConfigError
 
 
 def catalog_of(directory: Folders, host: PluginHost, layout: Offer[Layout]) -> tuple[FolderTree, EntryCatalog]:
-    """Raises `ConfigError` for no folder and for another tool's, `LoadError` and `PlanError` for what has no order."""
+    """Raises `ConfigError` for no folder, an empty one and another tool's, `LoadError` and `PlanError` for what has no order."""
     tree = FolderTree(directory, host.loader_for, suffixes=host.suffixes())
     if found := smell(layout, tree):
         msg = (
@@ -20,4 +20,8 @@ def catalog_of(directory: Folders, host: PluginHost, layout: Offer[Layout]) -> t
             "Name its format: --format, or format in [tool.trek]; `trek adopt` says which it is."
         )
         raise ConfigError(msg)
-    return tree, build(arrange(layout, tree))
+    catalog = build(arrange(layout, tree))
+    if not catalog.entries:
+        msg = f"there is no migration in {shown(directory)}.\nIs it the right folder? `trek new TITLE` writes a first migration."
+        raise ConfigError(msg)
+    return tree, catalog

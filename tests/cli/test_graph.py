@@ -59,6 +59,13 @@ def test_with_a_database_the_states_are_told_and_coloured(project: Project) -> N
     assert 'class="node pending"' in project.run("graph", "--status", "--svg").out
 
 
+def test_an_empty_folder_is_told(inside: Inside) -> None:
+    inside.write({"README.md": ""})
+    ended = inside.run("graph")
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no migration in 'migrations'" in ended.err
+
+
 def test_another_tools_folder_is_told(inside: Inside) -> None:
     inside.write({"00001_a.sql": "-- +goose Up\nSELECT 1;\n"})
     ended = inside.run("graph")

@@ -41,7 +41,9 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
         "run/test_groups.py::test_a_run_of_all_kinds_keeps_the_order_of_the_plan",
         "run/test_lock_timeouts.py::test_outside_a_transaction_nothing_is_tried_again",
         "run/test_observers.py::test_the_events_of_a_run_come_in_their_order",
-        "run/test_script.py::test_it_stops_before_a_python_migration_and_says_what_to_do[no_transaction",
+        "run/test_script.py::test_no_script_is_made_of_python_and_what_to_do_instead_leads_to_the_head[no_transaction",
+        "run/test_script_traps.py::test_everything_that_trek_knows_goes_up_and_down_by_psql",
+        "run/test_script_traps.py::test_what_trek_does_and_what_psql_does_are_the_same_rows_in_the_history",
     ),
     "there is no session lock": (
         "run/test_lock.py",
@@ -98,6 +100,7 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
     ),
     "PgBouncer refuses that setting of a connection's begin": (
         "run/test_refused_sessions.py::test_up_to_date_needs_only_select_and_writes_nothing",
+        "run/test_script_traps.py::test_it_is_utf8_and_strings_are_the_standards_whatever_the_session_says",
     ),
     "it drops or copies a database in which the pooler has a session": (
         "run/test_pinned_identity.py",
