@@ -12,7 +12,7 @@ from trek_core.errors import ConfigError
 
 
 def catalog_of(directory: Folders, host: PluginHost, layout: Offer[Layout]) -> tuple[FolderTree, EntryCatalog]:
-    """Raises `ConfigError` for no folder, an empty one and another tool's, `LoadError` and `PlanError` for what has no order."""
+    """Raises `ConfigError` for no folder, an empty one or another tool's, `LoadError`, and `PlanError` for one without order."""
     tree = FolderTree(directory, host.loader_for, suffixes=host.suffixes())
     if found := smell(layout, tree):
         msg = (
@@ -22,6 +22,7 @@ def catalog_of(directory: Folders, host: PluginHost, layout: Offer[Layout]) -> t
         raise ConfigError(msg)
     catalog = build(arrange(layout, tree))
     if not catalog.entries:
-        msg = f"there is no migration in {shown(directory)}.\nIs it the right folder? `trek new TITLE` writes a first migration."
+        question = "Is it the right folder? `trek new TITLE` writes a first migration."
+        msg = f"there is no migration in {shown(directory)}.\n{question}"
         raise ConfigError(msg)
     return tree, catalog
