@@ -12,7 +12,7 @@ from trek_core.errors import ConfigError
 
 
 def catalog_of(directory: Folders, host: PluginHost, layout: Offer[Layout]) -> tuple[FolderTree, EntryCatalog]:
-    """Raises `ConfigError` for no folder, an empty one or another tool's, `LoadError`, and `PlanError` for one without order."""
+    """Raises `ConfigError` for no folder, an empty one or another tool's, `LoadError`; `PlanError` without an order."""
     tree = FolderTree(directory, host.loader_for, suffixes=host.suffixes())
     if found := smell(layout, tree):
         msg = (
