@@ -274,6 +274,15 @@ def test_an_error_stands_out_on_a_terminal_with_a_caret_under_its_place(project:
     assert f"| {RED}\x1b[1m^" in shown.seen
 
 
+def test_only_what_tells_a_state_has_its_colour_and_not_a_title_or_a_key_of_that_name(project: Project) -> None:
+    project.write({"0001_pending.sql": USERS})
+    for words, bare, coloured in (("status", "pending ", "\x1b[33mpending"), ("config", "missing ", "")):
+        with terminal(project, words) as shown:
+            shown.end()
+        (row,) = [line for line in shown.seen.splitlines() if re.match(rf" *(0001 +)?{bare}", line)]
+        assert [coloured in row, "\x1b[31m" in row] == [True, False]
+
+
 def test_no_color_takes_the_colours_of_a_terminal_away(project: Project) -> None:
     project.write(THREE)
     project.environ["NO_COLOR"] = "1"

@@ -119,8 +119,9 @@ def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         day = len("2026-11-23") if heading == "when" else None
         # a narrow terminal cuts nothing off
         shown.add_column(heading, overflow="fold", no_wrap=heading in WHOLE, min_width=day)
+    telling = [heading in ("state", "verb") for heading in headings]  # a title may be such a word, too
     for row in rows:
-        shown.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+        shown.add_row(*(Text(c, style=_style(c) if tells else "") for c, tells in zip(row, telling, strict=True)))
     Console().print("", shown)
 
 
