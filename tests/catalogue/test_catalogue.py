@@ -41,10 +41,10 @@ async def changed(connection: Connection) -> Changes:
 
 
 async def test_every_change_is_seen_at_its_object(changed: Changes) -> None:
-    unseen = {}
+    user, unseen = await changed.connection.fetchval("SELECT current_user"), {}
     for before, change, wanted in CHANGES:
         found = await changed(before, change)
-        if wanted not in found:
+        if wanted.replace("role postgres", f"role {user}") not in found:
             unseen[change] = (wanted, found)
     assert unseen == {}
 

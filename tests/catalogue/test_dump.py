@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from contextlib import asynccontextmanager
@@ -184,7 +185,8 @@ async def test_a_password_is_no_word_of_the_command(
     )
     spy.chmod(0o755)
     monkeypatch.setenv("TREK_PG_BIN", str(tmp_path))
-    dsn = database.dsn.replace("postgres@", "postgres:geheim@")
+    dsn = re.sub(r"//([^:@/]*)(:[^@/]*)?@", r"//\1:geheim@", database.dsn)
+    assert "geheim" in dsn
     assert (await dump(Migrator(AsyncpgBackend(dsn), tmp_path))).text.startswith("SET statement_timeout")
     assert "geheim" not in (tmp_path / "words").read_text()
     assert os.environ.get("PGPASSWORD") is None

@@ -57,14 +57,17 @@ async def test_what_its_way_down_undoes_is_reversible(rehearsed: Rehearser, conn
     assert await connection.fetchval("SELECT to_regclass('public.trek_history')") is None
 
 
-async def test_what_stays_after_the_way_down_is_told_and_the_next_is_tried_all_the_same(rehearsed: Rehearser) -> None:
+async def test_what_stays_after_the_way_down_is_told_and_the_next_is_tried_all_the_same(
+    rehearsed: Rehearser, connection: Connection
+) -> None:
     found = await rehearsed({"0001_users.sql": USERS, **LEFT, **NEXT})
     assert told(found) == [("0001", "reversible", "up"), ("0002", "differs", "down"), ("0009", "reversible", "up")]
     assert not found.ok
     assert str(found) == (
         "0002 mood: differs\n"
         "after the way down this is not as it was before it was applied:\n"
-        "  stays: type public.mood\n    ENUM ('a')\n    OWNER TO postgres"
+        "  stays: type public.mood\n    ENUM ('a')\n"
+        f"    OWNER TO {await connection.fetchval('SELECT current_user')}"
     )
 
 

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from trek_asyncpg import AsyncpgBackend
+from trek_asyncpg.embedded import EmbeddedServer
 from trek_core import ConfigError, Migrator, scratch
 from trek_core.plugin import Executor, ScratchExecutor
 from trek_core.testing import MemoryExecutor, memory_backend
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.support.databases import Connection, Database, Roles
 
-OLD = f"trek_scratch_{int(time.time()) - 100_000}_00000000"
 ALL = "SELECT datname FROM pg_database WHERE datname LIKE 'trek\\_scratch\\_%' AND datdba = current_user::regrole"
 
 
@@ -101,25 +101,28 @@ async def test_the_callers_transaction_stays_as_it_is(maker: Connection) -> None
 
 
 async def test_what_a_killed_run_left_is_dropped_and_what_is_young_in_use_or_of_others_stays(
-    database: Database, maker: Connection, connection: Connection, caplog: pytest.LogCaptureFixture
+    pg_bindir: Path | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    role = await maker.fetchval("SELECT current_user")
-    young, used, foreign = f"trek_scratch_{int(time.time())}_00000001", f"{OLD[:-1]}2", f"{OLD[:-1]}3"
-    for name in (OLD, young, used):
-        await maker.execute(f"CREATE DATABASE {name}")
-    await connection.execute(f"CREATE DATABASE {foreign}")
-    inside = await asyncpg.connect(database.dsn.replace(database.name, used), user=role)
-    try:
+    """On a server of its own: on a shared one a test beside it would drop what this one looks at."""
+    now = int(time.time())
+    old, used, foreign = (f"trek_scratch_{now - 100_000}_0000000{number}" for number in range(3))
+    young = f"trek_scratch_{now}_00000000"
+    with EmbeddedServer(bindir=pg_bindir) as server:
+        admin = await asyncpg.connect(server.dsn())
+        await admin.execute("CREATE ROLE maker LOGIN CREATEDB")
+        await admin.execute(f"CREATE DATABASE {foreign}")
+        maker = await asyncpg.connect(server.dsn(), user="maker")
+        for name in (old, young, used):
+            await maker.execute(f"CREATE DATABASE {name}")
+        inside = await asyncpg.connect(server.dsn(), user="maker", database=used)
         with caplog.at_level(logging.INFO, "trek"):
             async with scratch(AsyncpgBackend(maker)):
                 pass
         assert sorted(await names(maker)) == sorted([young, used])
-        assert await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", foreign) == 1
-        assert f"dropped {OLD}, the scratch database of a run that was killed" in caplog.text
-    finally:
-        await inside.close()
-        for name in (young, used, foreign):
-            await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        assert await admin.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", foreign) == 1
+        assert f"dropped {old}, the scratch database of a run that was killed" in caplog.text
+        for connection in (inside, maker, admin):
+            await connection.close()
 
 
 async def test_it_has_the_encoding_and_the_locale_of_ones_own(connection: Connection, database: Database) -> None:
