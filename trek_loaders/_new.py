@@ -43,8 +43,9 @@ def new(arrangement: Arrangement, title: str, kind: str, numbering: Numbering | 
 def _pair_of(arrangement: Arrangement) -> str | None:
     """What stands before the `.sql` of a way up, where the last SQL migration is a pair; None where it is one file."""
     for entry in reversed(arrangement.entries):
-        if entry.files and entry.files[0].name.endswith(".sql"):
-            return _direction(entry.files[0]) if len(entry.files) > 1 else _direction(entry.files[0]) or None
+        first, others = next(iter(entry.files), None), entry.files[1:]
+        if first and first.name.endswith(".sql"):
+            return _direction(first) if others else _direction(first) or None
     return None
 
 

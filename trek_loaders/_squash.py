@@ -144,7 +144,7 @@ def _part(tree: Tree, entry: Entry, script: Script, direction: Direction) -> _Pa
     body = script.up if direction is Direction.up else script.down
     assert body is not None
     single = direction is Direction.up or len(entry.files) == 1
-    file = entry.files[0] if single else entry.files[1]
+    file = entry.files[0 if single else -1]
     text = decode(Source(file, tree.read(file)))
     _, notes = split_and_notes(text, str(file))
     down = down_line(text, str(file), notes, None) if single else None

@@ -40,7 +40,7 @@ class Checks:
         try:
             found = self._migrator(NOWHERE).check()
         except TrekError as error:
-            _fail(str(error))
+            pytest.fail(str(error), pytrace=False)
         heads = [one for one in found.findings if one.name == "several-heads"]
         _fail("\n".join(f"{one}\n{one.advice}" for one in (*found.errors, *heads)))
 
@@ -52,7 +52,7 @@ class Checks:
         try:
             found = self._background.run(rehearse(self._migrator(self._base)))
         except TrekError as error:
-            _fail(str(error))
+            pytest.fail(str(error), pytrace=False)
         _fail("\n".join(map(str, (*(step for step in found.steps if not step.ok), *found.one_way))))
 
     def schema_matches(self, reference: Reference) -> None:
