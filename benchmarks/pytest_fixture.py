@@ -3,14 +3,16 @@
     python -m benchmarks.pytest_fixture [--tests 200] [--rounds 3]
 
 Whole processes of pytest, start of the server and the template included, plain and with `-n 2`; 30 migrations, those of
-examples/shop and generated ones. A test writes two rows and reads them back. The seconds are medians, the ratios medians of
-the ratios of the same round.
+examples/shop and generated ones. A test writes two rows and reads them back. Seconds on the clock, and of processors: of
+pytest, its workers and the server together, which says more on a machine that does other work. The seconds are medians, the
+ratios medians of the ratios of the same round.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -53,6 +55,7 @@ async def test_customers(trek_connection, number):
     assert await trek_connection.fetchval("SELECT count(*) FROM customers") == 2
 """
 WAYS = {"a clone of the template": CLONES, "the migrations again": REPLAY}
+Measured = dict[tuple[str, str], list[tuple[float, float]]]
 OPTIONS = {"plain": (), "-n 2": ("-n", "2")}
 
 
@@ -68,21 +71,27 @@ def project(folder: Path, conftest: str, tests: int) -> Path:
     return folder
 
 
-def run(folder: Path, options: tuple[str, ...], tests: int) -> float:
-    """Seconds of the whole process."""
+def run(folder: Path, options: tuple[str, ...], tests: int) -> tuple[float, float]:
+    """Seconds of the whole process: on the clock, and of processors."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    began = time.perf_counter()
+    began, before = time.perf_counter(), spent()
     done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, check=False)
-    took = time.perf_counter() - began
+    took = time.perf_counter() - began, spent() - before
     if f"{tests} passed" not in done.stdout:
         raise SystemExit(done.stdout[-3000:] + done.stderr)
     return took
 
 
-def measure(tests: int, rounds: int) -> dict[tuple[str, str], list[float]]:
+def spent() -> float:
+    """Seconds of processors that ended children took, and theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measure(tests: int, rounds: int) -> Measured:
     """Of each way and each option the seconds, a round each."""
-    found: dict[tuple[str, str], list[float]] = {(way, option): [] for way in WAYS for option in OPTIONS}
+    found: Measured = {(way, option): [] for way in WAYS for option in OPTIONS}
     with tempfile.TemporaryDirectory(prefix="trek-benchmarks-") as root:
         folders = {
             way: project(Path(root, str(number)), text, tests) for number, (way, text) in enumerate(WAYS.items())
@@ -90,20 +99,25 @@ def measure(tests: int, rounds: int) -> dict[tuple[str, str], list[float]]:
         for number in range(rounds):
             for (way, option), took in found.items():
                 took.append(run(folders[way], OPTIONS[option], tests))
-                print(f"round {number + 1}: {way}, {option}: {seconds(took[-1])}", file=sys.stderr)
+                told = " and ".join(map(seconds, took[-1]))
+                print(f"round {number + 1}: {way}, {option}: {told}", file=sys.stderr, flush=True)
     return found
 
 
-def table(found: dict[tuple[str, str], list[float]], tests: int) -> Table:
+def table(found: Measured, tests: int) -> Table:
     """A line a way."""
+    header = [word for option in OPTIONS for word in (option, "x", f"{option}: CPU", "x")]
     title = f"A suite of {tests} tests with a database each, {MIGRATIONS} migrations"
-    made = Table(title, ("each test gets", *(word for option in OPTIONS for word in (option, "x"))))
+    made = Table(title, ("each test gets", *header))
     first = next(iter(WAYS))
     for way in WAYS:
         row = [way]
         for option in OPTIONS:
-            pairs = zip(found[way, option], found[first, option], strict=True)
-            row += [seconds(statistics.median(found[way, option])), times(statistics.median(a / b for a, b in pairs))]
+            for mine, base in zip(
+                zip(*found[way, option], strict=True), zip(*found[first, option], strict=True), strict=True
+            ):
+                ratios = [a / b for a, b in zip(mine, base, strict=True)]
+                row += [seconds(statistics.median(mine)), times(statistics.median(ratios))]
         made.rows.append(row)
     return made
 

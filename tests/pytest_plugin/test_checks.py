@@ -54,8 +54,3 @@ def test_each_check_says_what_is_wrong(project: Project) -> None:
     assert ran.told == "4 failed", ran.output
     for said in SAID:
         assert said in ran.output
-
-
-def test_a_single_head_needs_no_server(project: Project) -> None:
-    project.has(head="def test_head(trek_check): trek_check.single_head()")
-    assert project.pytest(TREK_TEST_DSN="", TREK_TEST_PROVIDER="dsn").told == "1 passed"

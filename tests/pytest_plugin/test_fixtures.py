@@ -97,12 +97,6 @@ def test_connections_live_on_the_loop_of_the_test_whichever_that_is(project: Pro
     assert (ran.told, ran.code) == ("6 passed", 0), ran.output
 
 
-def test_on_trio_the_message_says_what_to_write(project: Project) -> None:
-    project.has(trio=ANYIO.replace("BACKEND", "'trio'"))
-    ran = project.pytest("-o", "asyncio_mode=strict")
-    assert "this test runs on trio: let the fixture anyio_backend return 'asyncio'" in ran.output
-
-
 def test_without_an_async_plugin_there_is_the_dsn(project: Project) -> None:
     project.has(neither=NEITHER)
     ran = project.pytest("-p", "no:asyncio", "-W", "ignore::pytest.PytestConfigWarning")
@@ -110,13 +104,14 @@ def test_without_an_async_plugin_there_is_the_dsn(project: Project) -> None:
     assert ran.output.count("take trek_dsn, as any test may") >= 2
 
 
-def test_a_wrong_mark_is_told(project: Project) -> None:
+def test_a_wrong_mark_and_a_wrong_backend_are_told_what_to_write(project: Project) -> None:
     marks = ("'0001'", "revision='0001'", "target=1", "")
     tests = (f"@pytest.mark.trek({mark})\ndef test_{number}(trek_dsn): pass\n" for number, mark in enumerate(marks))
-    project.has(marks="import pytest\n" + "".join(tests))
-    ran = project.pytest()
-    assert ran.told == "4 errors"
-    assert "@pytest.mark.trek takes target=" in ran.output
+    project.has(marks="import pytest\n" + "".join(tests), trio=ANYIO.replace("BACKEND", "'trio'"))
+    ran = project.pytest("-o", "asyncio_mode=strict")
+    assert ran.told == "5 errors"
+    assert ran.output.count("@pytest.mark.trek takes target=") >= 4
+    assert "this test runs on trio: let the fixture anyio_backend return 'asyncio'" in ran.output
 
 
 def test_the_folder_may_be_named_and_the_migrator_made_by_hand(project: Project) -> None:

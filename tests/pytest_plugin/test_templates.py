@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
-
 from tests.pytest_plugin.conftest import databases, run
 from trek_asyncpg.testing._pytest import _names
 from trek_asyncpg.testing._pytest._cluster import cluster
@@ -15,10 +13,19 @@ from trek_core.plugin import configured
 
 if TYPE_CHECKING:
     from tests.pytest_plugin.conftest import Project
+    from tests.support.databases import Roles
     from trek_asyncpg.testing import Server
 
 TWO = "def test_a(trek_dsn): pass\ndef test_b(trek_dsn): pass\n"
-KILLED = "import os\ndef test_a(trek_dsn): os._exit(9)\n"
+KILLED = """
+import os
+import pathlib
+import urllib.parse
+
+def test_a(trek_dsn):
+    pathlib.Path("left").write_text(urllib.parse.urlsplit(trek_dsn).path[1:])
+    os._exit(9)
+"""
 COUNTED = "async def upgrade(connection):\n    with open({!r}, 'a') as file: file.write('x')\n"
 
 
@@ -55,10 +62,10 @@ async def test_a_failing_migration_is_told_once(project: Project, server: Server
     assert await databases(server, project.templates) == []
 
 
-def test_where_there_is_no_server_that_is_told_once(project: Project) -> None:
-    project.has(it=TWO)
+def test_where_there_is_no_server_that_is_told_once_and_a_single_head_needs_none(project: Project) -> None:
+    project.has(it=TWO, head="def test_head(trek_check): trek_check.single_head()")
     ran = project.pytest(TREK_TEST_DSN="", TREK_TEST_PROVIDER="dsn")
-    assert ran.told == "2 errors"
+    assert ran.told == "1 passed, 2 errors"
     assert "TREK_TEST_DSN is not set" in ran.output
     assert "no database, for the reason that test_it.py::test_a shows" in ran.output
 
@@ -66,30 +73,16 @@ def test_where_there_is_no_server_that_is_told_once(project: Project) -> None:
 async def test_what_a_killed_run_left_is_dropped_by_the_next(project: Project, server: Server) -> None:
     project.has(it=KILLED)
     assert project.pytest().code == 9
-    (left,) = await clones_of(project, server)
+    left = (project.folder / "left").read_text()
+    assert left.startswith(_names.CLONE)
     async with cluster(server) as other:  # it lives, and so do its databases
         mine = f"{_names.clones(other.session)}1"
         await other.create(mine, "template0")
         project.has(it=TWO)
         assert project.pytest().told == "2 passed"
-        assert left not in await databases(server, _names.CLONE)
-        assert mine in await databases(server, _names.CLONE)
+        assert left not in await databases(server, left)
+        assert mine in await databases(server, mine)
         await other.drop(mine)
-
-
-async def clones_of(project: Project, server: Server) -> list[str]:
-    """Clones that this project's run left: those whose session is gone."""
-    admin = await asyncpg.connect(server.base)
-    try:
-        rows = await admin.fetch(
-            "SELECT datname FROM pg_database WHERE starts_with(datname, $1) AND NOT EXISTS "
-            "(SELECT FROM pg_stat_activity WHERE application_name = $2 || split_part(pg_database.datname, '_', 3))",
-            _names.CLONE,
-            _names.SESSION,
-        )
-        return [row[0] for row in rows]
-    finally:
-        await admin.close()
 
 
 async def test_a_template_that_another_run_dropped_is_made_again(project: Project, server: Server) -> None:
@@ -106,12 +99,9 @@ async def test_a_template_that_another_run_dropped_is_made_again(project: Projec
     assert not {first.name, second.name} & set(await databases(server, _names.CLONE))
 
 
-async def test_a_role_that_may_not_make_databases_is_told_what_it_lacks(project: Project, server: Server) -> None:
-    await run(server, "CREATE ROLE trek_no_databases LOGIN")
-    try:
-        project.has(it=TWO)
-        base = f"{server.base}{'&' if '?' in server.base else '?'}user=trek_no_databases".replace("postgres@/", "/")
-        ran = project.pytest(TREK_TEST_DSN=base)
-        assert "Name a role that may: ALTER ROLE … CREATEDB" in ran.output
-    finally:
-        await run(server, "DROP ROLE trek_no_databases")
+async def test_a_role_that_may_not_make_databases_is_told_what_it_lacks(
+    project: Project, server: Server, make_role: Roles
+) -> None:
+    project.has(it=TWO)
+    role = f"{'&' if '?' in server.base else '?'}role={await make_role()}"
+    assert "Name a role that may: ALTER ROLE … CREATEDB" in project.pytest(TREK_TEST_DSN=server.base + role).output

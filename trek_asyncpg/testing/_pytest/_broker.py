@@ -35,19 +35,16 @@ class Broker:
         """Ends the server."""
         self._closing = True
         with suppress(OSError, EOFError, AuthenticationError):
-            Client(
-                self._listener.address, authkey=self._key
-            ).close()  # accept() is not ended by closing what it waits on
+            # accept() is not ended by closing what it waits on
+            Client(self._listener.address, authkey=self._key).close()
         self._thread.join()
         self._listener.close()
         self._stack.close()
 
     def _serve(self) -> None:
         while not self._closing:
-            with (
-                suppress(OSError, EOFError, AuthenticationError),
-                self._listener.accept() as worker,
-            ):  # it may be killed
+            # a worker may be killed while it asks
+            with suppress(OSError, EOFError, AuthenticationError), self._listener.accept() as worker:
                 self._answer(worker)
 
     def _answer(self, worker: Connection) -> None:

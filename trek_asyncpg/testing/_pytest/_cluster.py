@@ -41,10 +41,9 @@ class Cluster:
 
     async def create(self, name: str, template: str) -> None:
         """A copy of a database that nobody is connected to. Raises `NoServer` where the role may not."""
+        source = f"TEMPLATE {quote_ident(template)} {self._strategy}"
         try:
-            await self._execute(
-                f"CREATE DATABASE {quote_ident(name)} TEMPLATE {quote_ident(template)} {self._strategy}"
-            )
+            await self._execute(f"CREATE DATABASE {quote_ident(name)} {source}")
         except asyncpg.InsufficientPrivilegeError as error:
             raise may_not(self._provider, error) from error
 
@@ -105,6 +104,5 @@ async def cluster(server: Server) -> AsyncIterator[Cluster]:
     session = secrets.token_hex(6)
     async with admin(server, _names.SESSION + session) as connection:
         fsync = await connection.fetchval("SHOW fsync")
-        yield Cluster(
-            server.provider, connection, session, fsync, await connection.fetchval("SELECT current_user::text")
-        )
+        user = await connection.fetchval("SELECT current_user::text")
+        yield Cluster(server.provider, connection, session, fsync, user)
