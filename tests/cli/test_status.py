@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from tests.cli.project import THREE, USERS
+from tests.cli.project import THREE, USERS, Ended
 
 if TYPE_CHECKING:
     from tests.cli.project import Project
@@ -133,6 +133,7 @@ def test_when_the_time_is_over_the_state_is_told_with_its_code(project: Project)
     project.write(THREE)
     ended = project.run("status", "--wait", "0")
     assert (ended.code, ended.out.partition(":")[0], ended.err) == (5, "uninitialised", "")
+    assert project.run("status", "--wait", "1", "--quiet") == Ended(5, "", "")
 
 
 def test_wait_ends_at_once_where_waiting_cannot_help(migrated: Project) -> None:

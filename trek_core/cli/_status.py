@@ -55,7 +55,7 @@ def status(context: click.Context, check: bool, wait: float | None) -> int:
     else:
         from trek_core.cli._wait import until_ready  # noqa: PLC0415 - only where it is asked for
 
-        found = _database.run(until_ready(migrator, wait))
+        found = _database.run(until_ready(migrator, wait, quiet=words.quiet))
     check = check or wait is not None
     if words.json:
         document(_as_json(found))
@@ -69,13 +69,9 @@ def status(context: click.Context, check: bool, wait: float | None) -> int:
 def headline(found: Status) -> str:
     """The state, why, and how many revisions."""
     reason = f": {EXPLAINED[found.state]}" if found.state in EXPLAINED else ""
-    return f"{styled(found.state)}{reason}  ({', '.join(_facts(found))})"
-
-
-def _facts(found: Status) -> list[str]:
     numbers = f"{count(len(found.applied), 'revision')} applied, {len(found.pending)} pending"
     database = f"database {found.database}, " if found.database else ""
-    return [f"{numbers}; {database}history {found.history}"]
+    return f"{styled(found.state)}{reason}  ({numbers}; {database}history {found.history})"
 
 
 def _show(found: Status, *, everything: bool) -> None:

@@ -17,9 +17,10 @@ HOPEFUL = ("uninitialised", "pending", "unfinished")
 """States that end by themselves, when somebody else migrates. The others need a person, or another folder."""
 
 
-async def until_ready(migrator: Migrator, seconds: float) -> Status:
-    """The status once it is ready or beyond hope, or as it is when the time is over. Raises what `status` raises;
-    `ConnectError` only when the time is over.
+async def until_ready(migrator: Migrator, seconds: float, *, quiet: bool) -> Status:
+    """The status once it is ready or beyond hope, or as it is when the time is over; quiet does not tell what it waits for.
+
+    Raises what `status` raises; `ConnectError` only when the time is over.
     """
     end, told = time.monotonic() + seconds, ""
     while True:
@@ -34,7 +35,7 @@ async def until_ready(migrator: Migrator, seconds: float) -> Status:
             if found.ready or over or found.state not in HOPEFUL:
                 return found
             news = f"{found.state}, {len(found.pending)} pending"
-        if news != told:
+        if news != told and not quiet:
             told = news
             complain(f"waiting: {news}")
         await asyncio.sleep(max(0.0, min(PAUSE, end - time.monotonic())))
