@@ -20,7 +20,9 @@ _WRITTEN = re.compile(r"(?<=<!-- written by TREK_WRITE_COMMANDS=1 -->\n).*(?=<!-
 def contexts(command: click.Command = cli, parent: click.Context | None = None) -> Iterator[click.Context]:
     """The command and those below it, however deep."""
     name = command.name if parent else "trek"
-    context = click.Context(command, parent, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
+    # click keeps the help option that a command was first asked for, so it must be the same one here
+    said = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    context = click.Context(command, parent, info_name=name, **said)
     yield context
     if isinstance(command, click.Group):
         for below in command.list_commands(context):
