@@ -158,7 +158,7 @@ class Transactions(ExecutorTests):
 
     async def test_e45_the_statement_timeout_of_a_body_holds_for_no_other(self) -> None:
         async with self.bench() as bench:
-            first = bench.unit(bench.ground.note("a"), statement_timeout=bench.moment / 5)
+            first = bench.unit(bench.ground.note("a"), statement_timeout=bench.moment * 0.8)
             results = await bench.run(first, bench.unit(bench.ground.sleep(bench.moment)))
             done = isinstance(results[-1], Done)
             assert done, f"{bench.who}: the body after the one with a statement_timeout has it too: {told(results)}"
