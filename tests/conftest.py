@@ -1,7 +1,7 @@
 """The server of the run, and a database of its own for each test that asks for one.
 
-A test that uses `database` runs once per version of TREK_TEST_PG (14,18), beside a real tool or marked `newest` on the newest
-only; the others run once. With one version, or none, no name changes. TREK_TEST_POOLER puts a PgBouncer between
+A test that uses `database` runs once per version of TREK_TEST_PG (14,18); beside a real tool, or of what stands around a run,
+on the newest only; the others run once. With one version, or none, no name changes. TREK_TEST_POOLER puts a PgBouncer between
 (tests/support/pooler.py).
 """
 
@@ -33,6 +33,18 @@ if TYPE_CHECKING:
 ASKED = pytest.StashKey[list[int]]()
 POOLER = pytest.StashKey[str]()
 STARTED = pytest.StashKey[dict[str, tuple[str, str]]]()
+NOT_ABOUT_THE_SERVER = (
+    "asgi",
+    "cli",
+    "docs",
+    "errors",
+    "examples",
+    "observers",
+    "plugins",
+    "promises",
+    "pytest_plugin",
+)
+"""Folders of tests of what stands around a run: the newest server is enough, and CI has half an hour."""
 # a machine that is busy fails no test
 settings.register_profile("trek", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("trek")
@@ -61,9 +73,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asked = metafunc.config.stash[ASKED]
-    one_is_enough = any(
-        map(metafunc.definition.get_closest_marker, ("interop", "newest"))
-    )  # it is not about the server
+    real_tool = metafunc.definition.get_closest_marker("interop")
+    folder = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
+    one_is_enough = real_tool or folder in NOT_ABOUT_THE_SERVER
     if "pg_version" in metafunc.fixturenames and len(asked) > 1:
         numbers = [max(asked)] if one_is_enough else asked
         metafunc.parametrize(

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tests.run.folders import Connection
     from tests.support.databases import Database
 
-pytestmark = pytest.mark.newest
 TOKEN = "open sesame"
 DOOR = {"authorization": f"Bearer {TOKEN}"}
 SECRET = "swordfish"

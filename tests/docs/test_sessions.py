@@ -54,7 +54,6 @@ def _short(dsn: str) -> tuple[str, dict[str, str]]:
     return parts._replace(query="").geturl(), {f"PG{key.upper()}": value for key, value in parse_qsl(parts.query)}
 
 
-@pytest.mark.newest
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_typed_as_it_stands_and_says_what_it_shows(
     page: str, database: Database, path: str, tmp_path: Path

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from tests.support.databases import Connection, Database
 
-pytestmark = pytest.mark.newest
 ANN = {"name": "Ann", "word": "hello"}
 
 

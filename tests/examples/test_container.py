@@ -21,7 +21,6 @@ from trek_core.cli._app import cli
 if TYPE_CHECKING:
     from tests.support.databases import Connection, Database
 
-pytestmark = pytest.mark.newest
 HERE = EXAMPLES / "container"
 MANIFESTS = sorted((HERE / "kubernetes").glob("*.yaml"))
 BIN = Path(sys.executable).parent

@@ -6,14 +6,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.examples.programs import EXAMPLES, PATIENCE, environ
 
 if TYPE_CHECKING:
     from tests.support.databases import Server
-
-pytestmark = pytest.mark.newest
 
 
 def test_the_suite_passes(server: Server) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.examples.show_workers import WORKERS, show
 from tests.run.folders import applied
 
@@ -14,7 +12,6 @@ if TYPE_CHECKING:
 
     from tests.support.databases import Connection, Database
 
-pytestmark = pytest.mark.newest
 READY = "(200, {'ready': True, 'state': 'current'})"
 SEVEN = [f"{number:04}" for number in range(1, 8)]
 
