@@ -2,8 +2,9 @@
 
     python -m benchmarks.bigfiles [--megabytes 100] [--rounds 3]
 
-Whole processes, on a server of its own (fsync off). The COPY file is a real pg_dump. Memory: the client's peak above what
-it had once it was connected; the private memory of the server's process at its highest, looked at every 20 ms.
+Whole processes, and `migrate()` alone, on a server of its own (fsync off). The COPY file is a real pg_dump. Memory: the
+client's peak above what it had once it was connected; the private memory of the server's process at its highest, looked at
+every 20 ms.
 """
 
 from __future__ import annotations
@@ -35,9 +36,13 @@ NOTE = "it''s a note of some length, as people write them"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Seconds, and kB of the client above its start (0: not measured) and of the server's process."""
+    """Seconds of the process, and of `migrate()`; kB of the client above its start and of the server's process.
+
+    0: not measured.
+    """
 
     seconds: float
+    inside: float
     client: int
     server: int
 
@@ -106,15 +111,17 @@ def timed(command: list[str]) -> Measured:
     seconds = time.perf_counter() - begun
     watch.done.set()
     watch.join()
-    answer = done.stdout.strip().rpartition("\n")[2]
-    return Measured(seconds, int(answer) if answer.isdigit() else 0, watch.most)
+    told = re.search(r"^took (\S+) s, (\d+) kB$", done.stdout, re.MULTILINE)
+    inside, client = (float(told[1]), int(told[2])) if told else (0.0, 0)
+    return Measured(seconds, inside, client, watch.most)
 
 
 async def worker(dsn: str, folder: str) -> None:
     connection = await asyncpg.connect(dsn)
     before = kilobytes(Path("/proc/self"), "VmHWM")
+    begun = time.perf_counter()
     await migrate(connection, folder)
-    print(kilobytes(Path("/proc/self"), "VmHWM") - before)
+    print(f"took {time.perf_counter() - begun} s, {kilobytes(Path('/proc/self'), 'VmHWM') - before} kB")
     await connection.close()
 
 
@@ -135,9 +142,11 @@ async def compare(server: EmbeddedServer, name: str, path: Path, rounds: int) ->
         ratio = statistics.median(
             one.seconds / other.seconds for one, other in zip(runs, found["psql -1"], strict=True)
         )
+        alone = statistics.median(one.inside / other.seconds for one, other in zip(runs, found["psql -1"], strict=True))
         client = f"{max(run.client for run in runs) / 1000:.0f} MB" if tool == "trek" else "-"
         server_most = max(run.server for run in runs) / 1000
-        print(f"| {name} | {tool} | {seconds:.2f} s | {ratio:.2f} x | {client} | {server_most:.0f} MB |")
+        told = f"{alone:.2f} x" if alone else "-"
+        print(f"| {name} | {tool} | {seconds:.2f} s | {ratio:.2f} x | {told} | {client} | {server_most:.0f} MB |")
 
 
 async def main() -> None:
@@ -155,8 +164,10 @@ async def main() -> None:
         inserts, copy = Path(folder, "inserts", "1_big.sql"), Path(folder, "copy", "1_big.sql")
         write_inserts(inserts, given.megabytes * 1_000_000)
         await write_dump(server, copy, given.megabytes * 1_000_000)
-        print("| file | tool | time (median) | x psql | client's peak above start | server's process, private |")
-        print("|---|---|---:|---:|---:|---:|")
+        print(
+            "| file | tool | time (median) | x psql | migrate() alone, x psql | client's peak | server's process, private |"
+        )
+        print("|---|---|---:|---:|---:|---:|---:|")
         await compare(server, f"{inserts.stat().st_size / 1e6:.0f} MB of INSERT lines", inserts, given.rounds)
         await compare(server, f"{copy.stat().st_size / 1e6:.0f} MB pg_dump with COPY", copy, given.rounds)
 
