@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
+CLOSING = 5.0  # seconds
 READY = b"Z\x00\x00\x00\x05"  # ReadyForQuery and its length, before the state
 Pending = asyncio.Queue[tuple[float, bytes]]
 
@@ -78,6 +79,11 @@ async def counted(dsn: str, delay: float = 0.0) -> AsyncIterator[tuple[str, Coun
     parts = urlsplit(dsn)
     socket_folder = parse_qs(parts.query).get("host", [""])[0]
     port, count = parts.port or 5432, Count()
+    links = set[asyncio.Task[None]]()
+
+    async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        links.add(task := asyncio.create_task(accept(reader, writer)))
+        await task
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if socket_folder:
@@ -88,11 +94,17 @@ async def counted(dsn: str, delay: float = 0.0) -> AsyncIterator[tuple[str, Coun
         link = Link(count, delay)
         with contextlib.suppress(OSError):
             await asyncio.gather(link.up(reader, up[1]), link.down(up[0], writer))
+        for end in (writer, up[1]):
+            end.close()
+            with contextlib.suppress(OSError):
+                await end.wait_closed()
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accepted, "127.0.0.1", 0)
     own = server.sockets[0].getsockname()[1]
     login = f"{parts.username or 'postgres'}{':' + parts.password if parts.password else ''}"
     try:
         yield f"postgresql://{login}@127.0.0.1:{own}{parts.path}?sslmode=disable", count
     finally:
         server.close()
+        if links:  # what a client closed takes a turn of the loop or two to be gone
+            await asyncio.wait(links, timeout=CLOSING)
