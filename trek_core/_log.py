@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from trek_core._door import later
+from trek_core._scripts import PAST
 from trek_core.errors import MigrationFailed
 from trek_core.events import (
     Blocked,
@@ -24,18 +25,10 @@ from trek_core.events import (
 if TYPE_CHECKING:
     from trek_core import _event_facts, _waiting
     from trek_core.events import Failed, Started, StatementDone
-    from trek_core.model import Verb
 else:
     _event_facts, _waiting = later("_event_facts", "_waiting")  # for whoever logs
 
 log = logging.getLogger("trek.run")
-PAST: dict[Verb, str] = {
-    "apply": "applied",
-    "revert": "reverted",
-    "rerun": "ran again",
-    "mark": "marked",
-    "unmark": "unmarked",
-}
 LEVELS: dict[type, int] = {
     RunStarted: logging.INFO,
     Done: logging.INFO,

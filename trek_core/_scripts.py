@@ -21,6 +21,14 @@ message: each `Sql` is one simple query, never cut."""
 
 Verb = Literal["apply", "revert", "rerun", "mark", "unmark"]
 """apply, revert and rerun carry a body out; mark and unmark only write the history."""
+PAST: dict[Verb, str] = {
+    "apply": "applied",
+    "revert": "reverted",
+    "rerun": "ran again",
+    "mark": "marked",
+    "unmark": "unmarked",
+}
+"""What was done, for the command's lines and the log."""
 
 
 class Direction(enum.Enum):

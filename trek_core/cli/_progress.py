@@ -7,6 +7,7 @@ import sys
 from types import TracebackType
 from typing import Self
 
+from trek_core._scripts import PAST
 from trek_core._waiting import blocker_words
 from trek_core.cli._output import complain, count, lasted, plain, say, styled
 from trek_core.contracts import Observer
@@ -26,13 +27,6 @@ from trek_core.events import (
 from trek_core.model import Action, Verb
 from trek_core.script import goes_on_at, statements
 
-PAST: dict[Verb, str] = {
-    "apply": "applied",
-    "revert": "reverted",
-    "rerun": "ran again",
-    "mark": "marked",
-    "unmark": "unmarked",
-}
 PRESENT: dict[Verb, str] = {
     "apply": "applying",
     "revert": "reverting",
