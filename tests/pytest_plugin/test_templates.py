@@ -53,7 +53,7 @@ async def test_the_template_is_kept_until_a_file_changes(project: Project, serve
 async def test_a_failing_migration_is_told_once(project: Project, server: Server) -> None:
     project.has(it=TWO, other=TWO)
     project.migrations({"0003_wrong.sql": "SELECT 1/0;"})
-    ran = project.pytest()
+    ran = project.pytest("-rN")  # where CI is set, pytest's summary tells each message once more, whole
     assert (ran.told, ran.code) == ("4 errors", 1)
     assert ran.output.count("migrations/0003_wrong.sql:1:1: applying 0003 wrong failed: division by zero") == 1, (
         ran.output
