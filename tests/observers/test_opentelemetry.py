@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -305,3 +306,20 @@ def test_without_opentelemetry_nothing_is_on_offer_and_with_it_nothing_is_import
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["1", "False", "0"]
+
+
+@pytest.mark.parametrize("provider", [None, "sdk_tracer_provider"])
+def test_a_run_imports_it_where_somebody_in_the_process_did_or_the_environment_names_a_provider(
+    tmp_path: Path, provider: str | None
+) -> None:
+    folder = write(tmp_path, {"1_a.py": "async def upgrade(connection): pass"})
+    code = (
+        "import asyncio, sys; from trek_core import Migrator; from trek_core.testing import memory_backend;"
+        " import trek_observers.opentelemetry as o;"
+        " asyncio.run(Migrator(memory_backend(), sys.argv[1], observers=[o.observer()]).migrate());"
+        " print('opentelemetry.trace' in sys.modules)"
+    )
+    named = {} if provider is None else {"OTEL_PYTHON_TRACER_PROVIDER": provider}
+    command, environment = [sys.executable, "-c", code, str(folder)], {**os.environ, **named}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment)
+    assert done.stdout.split() == [str(provider is not None)]
