@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import filterfalse
 from types import NoneType
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +11,7 @@ from trek_core._blame import Offer, blame, breach, expect, expect_all, shown
 from trek_core._dataclass import replace
 from trek_core._door import later
 from trek_core.model import History, HistoryRow, Resume, Sql, State, Statement
+from trek_core.plans import Plan, is_recorded
 
 if TYPE_CHECKING:
     from trek_core import _bodies, _records, script
@@ -25,19 +26,62 @@ else:
 
 def records(store: Offer[VersionStore], actions: Iterable[Action], history: History) -> tuple[Record, ...]:
     """A record an action; the statements that prepare the table stand in front of the first. Raises `PluginError`."""
-    found: list[Record] = []
+    found = list(_each(store, actions, history))
+    if found:
+        found[0] = _prepared(store, found[0], history)
+    return tuple(found)
+
+
+def _each(store: Offer[VersionStore], actions: Iterable[Action], history: History) -> Iterator[Record]:
     following = history
     for action in actions:
         with blame(store, "VersionStore.record"):
             record = store.value.record(action, following)
-        found.append(_check(store, action, record))
+        yield _check(store, action, record)
         following = record.history
-    if found:
-        with blame(store, "VersionStore.prepare"):
-            given = store.value.prepare(history)
-        prepare = _checked(store, "VersionStore.prepare", given)
-        found[0] = replace(found[0], begin=(*prepare, *found[0].begin))
-    return tuple(found)
+
+
+def _prepared(store: Offer[VersionStore], first: Record, history: History) -> Record:
+    with blame(store, "VersionStore.prepare"):
+        given = store.value.prepare(history)
+    prepare = _checked(store, "VersionStore.prepare", given)
+    return replace(first, begin=(*prepare, *first.begin))
+
+
+def refuses_nothing(store: Offer[VersionStore], actions: Sequence[Action]) -> bool:
+    """Whether nothing can be wrong with the records, so that they may be made while a run is under way.
+
+    The store that trek brings writes a row of whatever runs in a transaction. Of any other, faults are to be found before
+    something runs.
+    """
+    ours = (store.plugin, store.distribution.partition(" ")[0]) == ("asyncpg", "trek-migrate")
+    return ours and all(action.mode == "transaction" for action in actions)
+
+
+def units_of(store: Offer[VersionStore], plan: Plan) -> Units | tuple[tuple[Action, Record], ...]:
+    """What an executor is given."""
+    if is_recorded(plan):
+        return tuple(zip(plan.actions, plan.records, strict=True))
+    return Units(store, plan.actions, plan.history)
+
+
+class Units:
+    """Actions with their records, which are made when they are read: the server works meanwhile on those before."""
+
+    def __init__(self, store: Offer[VersionStore], actions: Sequence[Action], history: History) -> None:
+        self._store, self._actions, self._history = store, actions, history
+        self._coming = _each(store, actions, history)
+        self._made: list[Record] = []
+
+    def __len__(self) -> int:
+        return len(self._actions)
+
+    def __iter__(self) -> Iterator[tuple[Action, Record]]:
+        for number, action in enumerate(self._actions):
+            if number == len(self._made):
+                record = next(self._coming)
+                self._made.append(record if number else _prepared(self._store, record, self._history))
+            yield action, self._made[number]
 
 
 def check_history(store: Offer[VersionStore], history: History) -> None:

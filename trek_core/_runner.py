@@ -14,7 +14,7 @@ from trek_core._blame import Offer, blame, expect, expect_all
 from trek_core._dataclass import replace
 from trek_core._door import later
 from trek_core._pause import uncollected
-from trek_core._recording import check_history
+from trek_core._recording import check_history, units_of
 from trek_core._session import Session
 from trek_core.errors import ConfigError, ConnectError, MigrationFailed, Unfinished
 from trek_core.model import Facts, History, Rows, Sql
@@ -194,7 +194,7 @@ class Runner:
         raise self._failed(plan, events.Failed(lost.action, lost.failure), taken(self.workspace.store))
 
     async def _carry_out(self, plan: Plan) -> Lost | None:
-        units = tuple(zip(plan.actions, plan.records, strict=True))
+        units = units_of(self.workspace.store, plan)
         async with contextlib.aclosing(self.session.run(units, as_one=plan.as_one)) as results:
             async for result in results:
                 if isinstance(result, events.Failed) and result.failure.outcome == "unknown":

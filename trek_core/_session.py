@@ -15,10 +15,10 @@ from trek_core.model import Facts, Rows, Sql
 
 if TYPE_CHECKING:
     from trek_core import _records, events
+    from trek_core._recording import Units
     from trek_core.events import LockWaiting, Result
     from trek_core.model import Action, Lock, Locked, Record
 
-    Units = Sequence[tuple[Action, Record]]
 else:
     _records, events = later("_records", "events")
 
@@ -75,7 +75,9 @@ class Session:
             )
             raise ConfigError(msg)
 
-    async def run(self, units: Units, *, as_one: bool = False) -> AsyncGenerator[Result]:
+    async def run(
+        self, units: Units | Sequence[tuple[Action, Record]], *, as_one: bool = False
+    ) -> AsyncGenerator[Result]:
         where, done, last = "Executor.run_as_one" if as_one else "Executor.run", 0, None
         with blame(self._offer, where):
             results = self.executor.run_as_one(units) if as_one else self.executor.run(units)

@@ -12,7 +12,7 @@ from trek_core._catalog import EntryCatalog, arrange, build, checksums, is_at_he
 from trek_core._dataclass import replace
 from trek_core._door import later
 from trek_core._pause import settle, uncollected
-from trek_core._recording import check_state, records
+from trek_core._recording import check_state, records, refuses_nothing
 from trek_core._scripts import PACKAGE, Folders
 from trek_core._tree import FolderTree, roots_of, shown
 from trek_core.errors import ConfigError, LoadError, TrekError, UnknownRevision
@@ -98,6 +98,8 @@ class Workspace:
     def told(self, plan: Plan, facts: Facts) -> Plan:
         """The same plan, recorded with facts that were not known when it was made."""
         history = replace(plan.history, facts=facts)
+        if refuses_nothing(self.store, plan.actions):
+            return unrecorded(replace(plan, records=(), history=history))
         with uncollected():
             recorded = replace(plan, records=records(self.store, plan.actions, history), history=history)
             settle(len(plan.actions))
@@ -245,7 +247,7 @@ class Workspace:
         hops = tuple(hops)
         actions = _actions.build(hops, self.tree, self.layout) if hops else ()
         told, transaction = (*history.warnings, *warnings), self.rules.transaction
-        later = bool(actions) and not history.exists
+        later = bool(actions) and (not history.exists or refuses_nothing(self.store, actions))
         recorded = () if later else records(self.store, actions, history)
         plan = Plan(target, actions, recorded, told, direction, history, self, transaction)
         if later:

@@ -77,6 +77,15 @@ def unrecorded(plan: Plan) -> Plan:
     return plan
 
 
+def is_recorded(plan: Plan) -> bool:
+    """Whether its records are made already."""
+    try:
+        object.__getattribute__(plan, "records")
+    except AttributeError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Ran:
     """One action that was carried out. `seconds` it took, or all the `together` actions of one query took."""
