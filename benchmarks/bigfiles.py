@@ -24,7 +24,7 @@ from pathlib import Path
 
 import asyncpg
 
-from trek_asyncpg import migrate
+from benchmarks.tools import CLIENTS
 from trek_asyncpg.embedded import EmbeddedServer
 from trek_asyncpg.embedded._binaries import find_binaries, installed
 
@@ -116,21 +116,12 @@ def timed(command: list[str]) -> Measured:
     return Measured(seconds, inside, client, watch.most)
 
 
-async def worker(dsn: str, folder: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    before = kilobytes(Path("/proc/self"), "VmHWM")
-    begun = time.perf_counter()
-    await migrate(connection, folder)
-    print(f"took {time.perf_counter() - begun} s, {kilobytes(Path('/proc/self'), 'VmHWM') - before} kB")
-    await connection.close()
-
-
 async def compare(server: EmbeddedServer, name: str, path: Path, rounds: int) -> None:
     """Prints two rows of the table."""
     dsn = server.dsn(DATABASE)
     commands = {
         "psql -1": [program("psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-d", dsn, "-f", str(path)],
-        "trek": [sys.executable, "-m", "benchmarks.bigfiles", "--worker", dsn, str(path.parent)],
+        "trek": [sys.executable, str(CLIENTS / "run_big.py"), dsn, str(path.parent)],
     }
     found: dict[str, list[Measured]] = {tool: [] for tool in commands}
     for turn in range(rounds):
@@ -153,11 +144,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--worker", nargs=2, metavar=("DSN", "FOLDER"), help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.worker:
-        await worker(*given.worker)
-        return
     with EmbeddedServer() as server, tempfile.TemporaryDirectory() as folder:
         for kind in ("inserts", "copy"):
             Path(folder, kind).mkdir()

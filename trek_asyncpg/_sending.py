@@ -7,11 +7,11 @@ statement fails. Whatever comes of it, the transaction is rolled back afterwards
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from trek_asyncpg import _failure
+from trek_asyncpg._copying import send_alone
 from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import Message
 from trek_core.plugin import Call, Copy, Failure, LoadError, Piece, Sql, Statement, dataclass, field, replace
@@ -25,8 +25,6 @@ BETWEEN = 16_000_000
 """Characters between two savepoints: each is a subtransaction, and more than 64 in one session slow every other down."""
 SAVEPOINT = "trek_piece_{}"
 HALF = "trek_half"
-UTF8 = ("UTF8", "UNICODE", "SQLASCII")
-"""In which the bytes of a file are sent as they are."""
 PASSES = ("40", "53", "55", "57", "58")
 """Classes of errors that come of the moment, not of a statement: it might not fail again, or wait as long again."""
 
@@ -171,30 +169,3 @@ async def named(connection: Connection, piece: Piece, failure: Failure) -> Failu
 def _passes(error: BaseException) -> bool:
     state = getattr(error, "sqlstate", None) or ""
     return not state or state.startswith(PASSES)
-
-
-# --------------------------------------------------------------------------- COPY
-async def send_alone(connection: Connection, statement: Copy | Call) -> None:
-    """What is no SQL. Raises whatever it raises."""
-    if isinstance(statement, Copy):
-        await _copy_in(connection, statement)
-    else:
-        await statement.function(connection)
-
-
-async def _copy_in(connection: Connection, copy: Copy) -> None:
-    """The statement as it stands, and its data: two round trips. Raises what the server or the file's reading says.
-
-    asyncpg's own `copy_to_table` makes a statement of its own, without WITH, FREEZE or a column list of this one's kind.
-    """
-    encoding = connection.get_settings().client_encoding
-    if re.sub(r"[\W_]", "", encoding).upper() not in UTF8:  # as the server compares the names
-        problem = f"the data are UTF-8, and client_encoding is {encoding} here"
-        raise LoadError(copy.file, copy.line, problem, "Leave out the SET client_encoding, or set it to 'UTF8'.")
-    send = connection._copy_in  # type: ignore[union-attr]  # noqa: SLF001 - nothing public keeps the statement
-    await send(copy.text, _bytes(copy), None)
-
-
-async def _bytes(copy: Copy) -> AsyncIterator[bytes]:
-    for chunk in copy.chunks():
-        yield chunk

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from trek_asyncpg import _failure
+from trek_asyncpg._copying import send_alone
 from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import Message
-from trek_asyncpg._sending import Sending, send_alone
+from trek_asyncpg._sending import Sending
 from trek_asyncpg._wire import to_the_end
 from trek_core.plugin import (
     Action,

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from trek_core.plugin import Source
     from trek_loaders._digest import State
 
-CHUNK = 1 << 18
+CHUNK = 1 << 17
+"""Twice as much would be taken from the system and given back each time: half of what sending it costs the client."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,8 @@ def _bigfiles(rows: list[list[str]]) -> list[Goal]:
     for psql, trek in zip(rows[::2], rows[1::2], strict=True):
         goals += [
             Goal(f"{trek[0]}: times psql -1", 0.6 if "INSERT" in trek[0] else 1.3, _number(trek[3])),
-            Goal(f"{trek[0]}: client's peak above start, MB", 24, _number(trek[4])),
-            Goal(f"{trek[0]}: server's process above psql's, MB", 150, _number(trek[5]) - _number(psql[5])),
+            Goal(f"{trek[0]}: client's peak above start, MB", 24, _number(trek[5])),
+            Goal(f"{trek[0]}: server's process above psql's, MB", 150, _number(trek[6]) - _number(psql[6])),
         ]
     return goals
 

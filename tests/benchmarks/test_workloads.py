@@ -10,7 +10,7 @@ import pytest
 from benchmarks.bench import Bench
 from benchmarks.environment import Environment
 from benchmarks.tools import TREK, TREK_COMMAND
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import WORKLOADS, programs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,3 +31,13 @@ async def test_a_workload_measures_trek_and_the_floors(name: str, server: Server
     measured = {row[0]: row[1] for table in tables for row in table.rows}
     assert {TREK.name, TREK_COMMAND.name} & measured.keys(), measured
     assert "-" not in measured.values()
+
+
+async def test_the_goals_of_big_files_are_of_the_columns_that_are_printed() -> None:
+    (table,) = await programs._program("Files", "bigfiles", "--megabytes", "1", "--rounds", "1")
+    *_, psql, trek = (dict(zip(table.header, row, strict=True)) for row in table.rows)
+    times, client, server = (goal.found for goal in table.goals[3:])
+    assert trek["x psql"] == f"{times:.2f} x"
+    assert trek["client's peak"] == f"{client:.0f} MB"
+    both = [int(row["server's process, private"].removesuffix(" MB")) for row in (trek, psql)]
+    assert server == both[0] - both[1]

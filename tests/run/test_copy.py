@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import sys
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -178,6 +181,18 @@ async def test_a_cancelled_copy_leaves_nothing(connection: Connection, other: Co
             await task
     assert await rows(connection) == [(19999, "held")]
     assert await applied(connection) == []
+    await clean(connection)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is left alone")
+@pytest.mark.parametrize("row", ["1\ta\n", "x\n"])
+async def test_the_room_of_a_unix_socket_is_as_it_was(connection: Connection, tmp_path: Path, row: str) -> None:
+    end = connection._transport.get_extra_info("socket")  # type: ignore[union-attr]
+    assert end.family == socket.AF_UNIX
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 50_000)
+    with contextlib.suppress(MigrationFailed):
+        await migrate(connection, write(tmp_path, {"1_t.sql": TABLE + copy(row)}))
+    assert end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 100_000
     await clean(connection)
 
 
