@@ -13,6 +13,9 @@ from trek_asyncpg._unit import GONE, Unit, unknown_if_gone
 from trek_asyncpg._wire import to_the_end
 from trek_core.plugin import Failure, Piece, Resume, Sql, Statement, StatementDone, replace, script
 
+COMMITS = "2D000"
+"""invalid_transaction_termination"""
+
 
 async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
     """Yields `StatementDone` after each statement. Raises `UnitFailed`, after the history was told of the failure."""
@@ -26,7 +29,7 @@ async def run(unit: Unit) -> AsyncGenerator[StatementDone]:
         for query in script.queries(unit.action, record, ended=ended):
             begun, number = time.monotonic(), _number(unit, query, ended=ended)
             async with _looking.watched(unit, body[number - 1]) if number else contextlib.nullcontext():
-                await unit.send(_as_found(unit, query, body), about=body[number - 1] if number else None)
+                await _send(unit, query, body, number)
             ours = True
             if number:
                 _check_left(unit, body[number - 1], last=number == len(body))
@@ -55,6 +58,19 @@ async def _settled(unit: Unit, statement: Statement, resume: Resume) -> bool:
     found = await _looking.look(unit, statement, resume)
     await _looking.clear(unit, statement, found)
     return found.ended
+
+
+async def _send(unit: Unit, query: Sequence[Statement], body: Sequence[Statement], number: int) -> None:
+    """One query. What commits by itself (CALL, DO) is refused beside its row, and nothing of it remains: then it goes alone."""
+    about = body[number - 1] if number else None
+    try:
+        await unit.send(_as_found(unit, query, body), about)
+    except UnitFailed as failed:
+        progress = unit.record.progress
+        if failed.failure.sqlstate != COMMITS or not about or not progress or script.stands_alone(unit.action, about):
+            raise
+        for part in (progress(number, "begin"), (about,), progress(number, "done")):
+            await unit.send(_as_found(unit, part, body), about)
 
 
 def _as_found(unit: Unit, query: Sequence[Statement], body: Sequence[Statement]) -> tuple[Statement, ...]:

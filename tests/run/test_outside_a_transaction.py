@@ -196,3 +196,39 @@ async def test_a_squash_that_counts_as_applied_is_reverted_with_all_that_it_repl
     assert [ran.revision for ran in (await migrate(connection, folder)).ran] == ["2.1", "3"]
     assert not await migrate(connection, folder)
     assert await tables(connection) == {"a", "b", "c"}
+
+
+COMMITTING = {
+    "a procedure": "CALL fill();",
+    "a block": "DO $$ BEGIN FOR i IN 1..3 LOOP INSERT INTO filled VALUES (i); COMMIT; END LOOP; END $$;",
+}
+FILL = """
+    CREATE TABLE filled (i int);
+    CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$
+        BEGIN FOR i IN 1..3 LOOP INSERT INTO filled VALUES (i); COMMIT; END LOOP; END $$;
+"""
+
+
+@pytest.mark.parametrize("deed", COMMITTING.values(), ids=COMMITTING)
+async def test_what_commits_batch_by_batch_runs_there_and_has_its_rows(
+    connection: Connection, tmp_path: Path, deed: str
+) -> None:
+    body = f"-- trek: no-transaction\nINSERT INTO filled VALUES (0);\n{deed}\nINSERT INTO filled VALUES (4);\n"
+    await migrate(connection, write(tmp_path, {"1_fill.sql": FILL, "2_call.sql": body}))
+    assert [row[0] for row in await connection.fetch("SELECT i FROM filled ORDER BY i")] == [0, 1, 2, 3, 4]
+    assert await applied(connection) == ["1", "2"]
+    assert await steps(connection) == [(1, True), (2, True), (3, True)]
+    await clean(connection)
+
+
+async def test_one_that_failed_between_its_commits_is_asked_about(connection: Connection, tmp_path: Path) -> None:
+    deed = "DO $$ BEGIN INSERT INTO filled VALUES (1); COMMIT; PERFORM 1 / 0; END $$;"
+    folder = write(tmp_path, {"1_fill.sql": FILL, "2_call.sql": f"-- trek: no-transaction\nSELECT 1;\n{deed}\n"})
+    with pytest.raises(MigrationFailed, match=r"2_call.sql:3:1") as failed:
+        await migrate(connection, folder)
+    assert failed.value.failure.sqlstate == "22012"
+    assert await steps(connection) == [(1, True), (2, False)]
+    with pytest.raises(Unfinished, match="cannot see in the database whether it ended"):
+        await migrate(connection, folder)
+    assert await connection.fetchval("SELECT count(*) FROM filled") == 1
+    await clean(connection)
