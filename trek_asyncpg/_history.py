@@ -34,6 +34,10 @@ COLUMNS = (
 LATER = (("database", "text"), ("problem", "text"))
 """Columns that tables of earlier days lack, until the next row is written."""
 _NAMES = tuple(name for name, _ in COLUMNS)
+_TRIGGERS = (  # BEFORE … FOR EACH ROW of INSERT or UPDATE, as the bits of tgtype tell
+    "SELECT pg_catalog.min(pg_catalog.quote_ident(t.tgname)) FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid"
+    " AND t.tgtype & 3 = 3 AND t.tgtype & 20 > 0 AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')"
+)
 NAME_BYTES = 63  # NAMEDATALEN - 1: PostgreSQL cuts longer names, and the guard would not know its own table
 
 
@@ -75,6 +79,7 @@ class HistoryTable:
             " WHERE k.conrelid = c.oid AND k.contype = 'p'),"
             " 'hidden', pg_catalog.row_security_active(c.oid),"
             " 'writable', pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE'),"
+            f" 'triggers', ({_TRIGGERS}),"
             " 'owner', pg_catalog.pg_get_userbyid(c.relowner), 'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'),"
             f" 'database', ({self._database()}),"
             " 'published', EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.puballtables))"
@@ -163,6 +168,12 @@ class HistoryTable:
             return (
                 f"the user {facts.user!r} may read {self.identity}, but not write it: "
                 f"GRANT INSERT, UPDATE ON {self.name} TO {quote_ident(facts.user)}; or migrate as another role."
+            )
+        if head["triggers"]:
+            return (
+                f"{self.identity} has a trigger that comes before each row and may take it away or change it, so that a "
+                f"migration would run twice: ALTER TABLE {self.name} DISABLE TRIGGER {head['triggers']}; "
+                "or make it AFTER. Then look whether the history tells of all that ran since it was made."
             )
         if lacks and not head["owned"]:
             return (

@@ -58,6 +58,15 @@ async def without_alter(stage: Stage) -> None:
     stage.instead[f"owner, {await stage.connection.fetchval('SELECT current_user')!r}"] = "owner, 'shop_owner'"
 
 
+async def before_each_row(stage: Stage) -> None:
+    await stage.migrate()
+    await stage.connection.execute(
+        "CREATE FUNCTION audited() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+        "CREATE TRIGGER audit BEFORE INSERT OR UPDATE ON trek_history FOR EACH ROW EXECUTE FUNCTION audited()"
+    )
+    stage.write(ORDERS)
+
+
 async def as_guest(stage: Stage) -> object:
     return await migrate(stage.keep["as"], "migrations")
 
@@ -111,6 +120,7 @@ CASES = (
         without_alter,
         as_guest,
     ),
+    Case("trigger-on-the-history", ReadOnly, ("DISABLE TRIGGER audit;", "AFTER"), USERS, before_each_row),
     Case("no-postgresql", ReadOnly, (COCKROACH, "is no PostgreSQL"), USERS, at_cockroach),
     Case(
         "python-ends-the-transaction",

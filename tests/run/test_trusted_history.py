@@ -13,7 +13,7 @@ import pytest
 from tests.run.folders import applied, history, tables, two, write
 from trek_asyncpg import AsyncpgBackend, migrate, status
 from trek_asyncpg.embedded._binaries import in_wheel
-from trek_core import ConfigError, MigrationFailed, Migrator, PlanOutdated
+from trek_core import ConfigError, MigrationFailed, Migrator, PlanOutdated, ReadOnly
 
 if TYPE_CHECKING:
     from tests.run.folders import Connection
@@ -47,6 +47,41 @@ async def test_a_body_that_takes_its_own_row_away_is_rolled_back(
     assert "2 hostile" in str(failed.value)
     assert await history(connection) == [("1", "apply", "done")]
     assert await tables(connection) == {"a"}
+
+
+@pytest.mark.parametrize("moment", ["BEFORE INSERT", "BEFORE UPDATE", "BEFORE INSERT OR UPDATE OF state"])
+async def test_a_trigger_that_may_take_its_rows_away_is_refused_and_named(
+    connection: Connection, tmp_path: Path, moment: str
+) -> None:
+    folder = write(tmp_path, {"1_a.sql": "CREATE TABLE a (id int);"})
+    await migrate(connection, folder)
+    await connection.execute(
+        "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+        f'CREATE TRIGGER "Swallow" {moment} ON trek_history FOR EACH ROW EXECUTE FUNCTION swallow()'
+    )
+    assert (await status(connection, folder)).state == "current"
+    write(tmp_path, {"2_b.sql": "CREATE TABLE b (id int);"})
+    with pytest.raises(ReadOnly, match='DISABLE TRIGGER "Swallow"'):
+        await migrate(connection, folder)
+    assert await tables(connection) == {"a"}
+    await connection.execute('ALTER TABLE trek_history DISABLE TRIGGER "Swallow"')
+    await migrate(connection, folder)
+    assert await applied(connection) == ["1", "2"]
+
+
+@pytest.mark.parametrize("moment", ["AFTER INSERT OR UPDATE", "BEFORE DELETE"])
+async def test_a_trigger_that_can_take_no_row_away_is_none_of_its_business(
+    connection: Connection, tmp_path: Path, moment: str
+) -> None:
+    folder = write(tmp_path, {"1_a.sql": "CREATE TABLE a (id int);"})
+    await migrate(connection, folder)
+    await connection.execute(
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+        f"CREATE TRIGGER note {moment} ON trek_history FOR EACH ROW EXECUTE FUNCTION note()"
+    )
+    write(tmp_path, {"2_b.sql": "CREATE TABLE b (id int);"})
+    await migrate(connection, folder)
+    assert await applied(connection) == ["1", "2"]
 
 
 async def test_rows_hidden_by_row_security_are_an_error_not_an_empty_history(
@@ -181,3 +216,13 @@ async def test_a_history_name_full_of_sql_is_only_a_name(connection: Connection,
     assert not await migrate(connection, folder, schema=name)
     assert await tables(connection) == {"x", "a", "b"}
     assert await connection.fetchval("SELECT count(*) FROM pg_namespace WHERE nspname = $1", name) == 1
+
+
+async def test_a_migration_adds_a_row_to_the_history_and_nothing_else(connection: Connection, tmp_path: Path) -> None:
+    """The first name is as long as a file's may be."""
+    names = [f"1{'0' * 30}{number}{'x' * 200}" for number in range(3)]
+    folder = write(tmp_path, {f"{name}.sql": f"CREATE TABLE t{n} (id int);" for n, name in enumerate(names)})
+    await migrate(connection, folder)
+    assert len(await applied(connection)) == 3
+    objects = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 't_'"
+    assert await connection.fetchval(objects) == 2, "the table, and the index of its key"
