@@ -19,7 +19,7 @@ import asyncpg
 from trek_asyncpg import _row_lock
 from trek_asyncpg._reading import asked
 from trek_asyncpg._row_lock import WHAT
-from trek_asyncpg._session import DONE, SNAPSHOT
+from trek_asyncpg._session import DONE, SNAPSHOT, Snapshot
 from trek_asyncpg._wire import to_the_end
 from trek_core.plugin import Advisory, Lock, LockTimeout, LockWaiting, RowLock, dataclass, field
 
@@ -65,9 +65,13 @@ class Key:
             self._held.release = [unlock, *self._held.release]
         kind = "xact_lock" if self._nested else "lock"
         take = f"SELECT {SNAPSHOT} WHERE pg_catalog.pg_try_advisory_{kind}({self._key})"
-        got = await asked(self._connection, take, WHAT)
-        self._held.settings = got[0] if got else self._held.settings
-        return bool(got)
+        if not (got := await asked(self._connection, take, WHAT)):
+            return False
+        self._held.settings = got[0]
+        if not self._nested:  # with it go the settings of functions that a body called: no text tells of those
+            back = Snapshot.of(got[0]).restore(None, {}, nested=False, pooled=True)
+            self._held.release[0] = "; ".join((unlock, *(sql.text for sql in back)))
+        return True
 
     async def holder(self, waited: float) -> LockWaiting:
         high, low = (self._key >> 32) & 0xFFFFFFFF, self._key & 0xFFFFFFFF

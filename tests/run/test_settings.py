@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.run.folders import history, settings, write
+from tests.run.folders import clean, history, settings, write
 from trek_asyncpg import migrate
 from trek_core import MigrationFailed
 
@@ -122,3 +123,35 @@ async def test_another_role_outside_a_transaction_does_the_work_and_the_caller_w
     assert [row[0] for row in owners] == [role]
     assert {state for _, _, state in await history(connection)} == {"done", "step"}
     assert await connection.fetchval("SELECT current_user = session_user AND current_user <> $1", role)
+
+
+HIDDEN = {
+    "default_transaction_isolation": "serializable",
+    "default_transaction_read_only": "on",
+    "session_replication_role": "replica",
+    "search_path": "",
+    "standard_conforming_strings": "off",
+    "client_encoding": "LATIN1",
+    "lock_timeout": "1",
+}
+
+
+@pytest.mark.parametrize("transaction", ["each", "plan"])
+@pytest.mark.parametrize("last", ["SELECT 1;", "SELECT 1 / 0;", "python"])
+async def test_the_caller_does_not_see_what_a_function_set(
+    caller: Connection, tmp_path: Path, last: str, transaction: str
+) -> None:
+    """Called by a SELECT: nothing in the text says that it changes settings."""
+    await caller.execute(
+        "CREATE FUNCTION deed(name text, value text) RETURNS int LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM set_config(name, value, false); RETURN 1; END $$"
+    )
+    deeds = "\n".join(f"SELECT public.deed('{name}', '{value}');" for name, value in HIDDEN.items())
+    name, text = (
+        ("2_last.py", "async def upgrade(connection):\n    pass\n") if last == "python" else ("2_last.sql", last)
+    )
+    before = await settings(caller)
+    with contextlib.suppress(MigrationFailed):
+        await migrate(caller, write(tmp_path, {"1_deed.sql": deeds, name: text}), transaction=transaction)
+    assert await settings(caller) == before
+    await clean(caller)
