@@ -10,7 +10,7 @@ import contextlib
 from trek_asyncpg import _failure
 from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._unit import GONE, Unit
-from trek_asyncpg._wire import rows
+from trek_asyncpg._wire import is_in_use, rows
 from trek_core.plugin import Call, Failure, replace, script
 
 NUMBER = "SELECT pg_catalog.to_jsonb(pg_catalog.pg_current_xact_id()::text)"
@@ -36,6 +36,9 @@ async def check_same(unit: Unit, number: str) -> None:
     except Exception as error:
         problem = "it caught a database error without a savepoint, so its transaction can no longer commit"
         hint = "Wrap what may fail in `async with connection.transaction():` and catch the error outside of that block."
+        if is_in_use(error):
+            problem = "a task that it began still uses the connection"
+            hint = "Await every task that it begins before it returns."
         raise UnitFailed(replace(_failure.of(error, statement=call), message=problem, hint=hint)) from error
     if now != number:
         raise UnitFailed(await _escaped(unit, number, call), escaped=True)

@@ -97,7 +97,10 @@ def is_about_the_history(error: BaseException, guard: Guard | None) -> bool:
 
 
 def is_lost_connection(error: BaseException) -> bool:
-    """Whether the connection is gone, and with it the answer. A timeout of the driver's own cancels, and leaves it open."""
-    if isinstance(error, TimeoutError):
+    """Whether the connection is gone, and with it the answer. A timeout of the driver's own cancels, and leaves it open.
+
+    What the server reports as a mere ERROR is of another connection, which it has lost itself (postgres_fdw, dblink).
+    """
+    if isinstance(error, TimeoutError) or getattr(error, "severity_en", None) == "ERROR":
         return False
     return isinstance(error, LOST_CONNECTION) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error))

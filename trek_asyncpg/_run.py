@@ -90,7 +90,8 @@ class Run:
                 if isinstance(result, Failed | Lost):
                     return
         finally:  # tables and types may be others now than the driver remembers; within a transaction it would not ask again
-            await self._connection.reload_schema_state()
+            if not self._connection.is_closed():
+                await self._connection.reload_schema_state()
             await self._onlooker.close()
 
     # ----------------------------------------------------------------------- several in one query

@@ -106,7 +106,7 @@ async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
         await unit.send(_tail(unit))
         await (transaction.commit() if transaction else unit.connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}"))
     except BaseException as error:
-        ended = bool(number) and not unit.connection.is_in_transaction()
+        ended = bool(number) and not unit.connection.is_closed() and not unit.connection.is_in_transaction()
         await to_the_end(_undo(unit, transaction))
         if not isinstance(error, Exception):
             raise

@@ -13,7 +13,7 @@ from trek_asyncpg._copying import send_alone
 from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import Message
 from trek_asyncpg._sending import Sending
-from trek_asyncpg._wire import to_the_end
+from trek_asyncpg._wire import once_free, to_the_end
 from trek_core.plugin import (
     Action,
     Call,
@@ -111,7 +111,7 @@ class Unit:
         if self.connection.is_closed():
             return
         with contextlib.suppress(*GONE):
-            await to_the_end(self.connection.execute(back))
+            await to_the_end(once_free(self.connection, back))
 
 
 def only_sql(statements: Sequence[Statement]) -> list[Sql]:
@@ -119,11 +119,10 @@ def only_sql(statements: Sequence[Statement]) -> list[Sql]:
 
 
 def unknown_if_gone(unit: Unit, failure: Failure, otherwise: str) -> Failure:
-    """The outcome: known, unless the connection went before the answer came."""
+    """The outcome: known, unless the connection went before the answer came, which who rolled back on it has seen."""
     if failure.outcome in ("partial", "unfinished", "ended"):
         return failure
-    gone = unit.connection.is_closed() or _failure.is_lost_connection(failure.cause)
-    return replace(failure, outcome="unknown" if gone else otherwise)
+    return replace(failure, outcome="unknown" if unit.connection.is_closed() else otherwise)
 
 
 def lost_the_race(unit: Unit, failure: Failure) -> bool:

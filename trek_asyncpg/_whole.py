@@ -23,7 +23,7 @@ from trek_asyncpg._several import COMMITTED, set_done
 from trek_asyncpg._unit import GONE, Unit, lost_the_race
 from trek_asyncpg._watched import watched
 from trek_asyncpg._whole_query import Query, queries
-from trek_asyncpg._wire import rows, to_the_end
+from trek_asyncpg._wire import once_free, rows, to_the_end
 from trek_core.plugin import (
     Blocked,
     Call,
@@ -222,7 +222,7 @@ class Whole:
             if self._transaction:
                 with contextlib.suppress(*GONE):
                     await self._transaction.rollback()
-            await self.connection.execute(BACK if self.nested else "ROLLBACK")
+            await once_free(self.connection, BACK if self.nested else "ROLLBACK")
             if not self.pooled:
                 found = {name: value for row in await rows(self.connection, LEFT) for name, value in row.items()}
                 self._committed = found["done"] == self._name
@@ -237,7 +237,7 @@ class Whole:
 
     def _stopped(self, number: int, failure: Failure, among: int = 1, *, ends: bool = False) -> Stopped:
         """A lost connection: before the COMMIT nothing remains; with it, nobody knows. among: of so many one failed."""
-        if not (self.connection.is_closed() or _failure.is_lost_connection(failure.cause)):
+        if not self.connection.is_closed():
             return Stopped(number, failure)
         if ends or self.nested:
             return Stopped(0, replace(failure, outcome="unknown", together=len(self.units)))

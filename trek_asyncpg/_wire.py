@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import asyncpg
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
 
 T = TypeVar("T")
+BUSY = 10.0  # seconds that a task which a migration left may go on using the connection
 
 
 async def rows(connection: Connection, query: str) -> list[dict[str, Any]]:
@@ -48,3 +52,28 @@ async def to_the_end(work: Awaitable[T]) -> T:
         task.exception()  # seen, so that nobody is warned of it
         raise cancelled
     return task.result()
+
+
+def is_in_use(error: BaseException) -> bool:
+    """Whether another task uses the connection: the driver's own word for it, there is no other way to tell."""
+    return isinstance(error, asyncpg.InterfaceError) and "another operation is in progress" in str(error)
+
+
+async def once_free(connection: Connection, query: str) -> None:
+    """Executes it as soon as no task that a migration left uses the connection, and closes that if it takes too long.
+
+    A transaction in which such a task is at work must not stay open behind the run.
+    """
+    end = time.monotonic() + BUSY
+    while True:
+        try:
+            await connection.execute(query)
+        except asyncpg.InterfaceError as error:
+            if not is_in_use(error):
+                raise
+            if time.monotonic() >= end:
+                connection.terminate()
+                raise
+            await asyncio.sleep(0.05)
+        else:
+            return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -109,6 +110,23 @@ async def test_the_message_of_a_statement_in_the_middle_of_300_lines(connection:
     assert rows[-1] == "Correct the cause and run again: trek goes on with 2."
     assert [ran.revision for ran in failed.value.report.ran] == ["1"]
     assert failed.value.__cause__ is failed.value.failure.cause
+
+
+@pytest.mark.parametrize("transaction", ["each", "plan"])
+@pytest.mark.parametrize("state", ["08001", "08006", "57P01", "57P03"])
+async def test_a_connection_that_the_server_itself_lost_is_not_this_one(
+    connection: Connection, tmp_path: Path, state: str, transaction: str
+) -> None:
+    """What postgres_fdw and dblink say when the other server is away."""
+    raising = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}', MESSAGE = 'the other server'; END $$;"
+    files = {"1_a.sql": "CREATE TABLE a (id int);", "2_b.sql": f"SELECT 1;\n{raising}", "3_c.sql": "SELECT 1;"}
+    folder = write(tmp_path, files)
+    for within in (contextlib.nullcontext, connection.transaction):
+        with pytest.raises(MigrationFailed, match=r"2_b\.sql:2:1: applying 2 b failed: the other server") as failed:
+            async with within():
+                await migrate(connection, folder, transaction=transaction)
+        assert failed.value.failure.outcome == "rolled back"
+    await clean(connection)
 
 
 @pytest.mark.parametrize("ends", ["\r\n", "\n"], ids=["CRLF", "LF"])

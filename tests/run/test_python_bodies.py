@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -204,13 +205,55 @@ async def test_an_exception_of_its_own_is_laid_at_its_own_line(connection: Conne
     assert await tables(connection) == set()
 
 
-async def test_a_connection_that_it_closes_is_a_failure_that_says_so(connection: Connection, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transaction", ["each", "plan"])
+@pytest.mark.parametrize("how", ["await connection.close()", "connection.terminate()"])
+async def test_a_connection_that_it_closes_is_a_failure_that_says_so(
+    connection: Connection, tmp_path: Path, how: str, transaction: str
+) -> None:
     with pytest.raises(MigrationFailed) as failed:
-        await migrate(connection, python(tmp_path, "await connection.close()"))
+        await migrate(connection, python(tmp_path, how), transaction=transaction)
     assert failed.value.failure.outcome == "unknown"
     assert "it closed the connection" in str(failed.value)
     assert "database error" not in str(failed.value)
     assert "trek status" in str(failed.value)
+
+
+ELSEWHERE = {
+    "a web service": "raise ConnectionResetError('somewhere else')",
+    "another database": "raise asyncpg.ConnectionDoesNotExistError('somewhere else')",
+    "another pool": "raise asyncpg.InterfaceError('somewhere else: pool is closed')",
+}
+
+
+@pytest.mark.parametrize("transaction", ["each", "plan"])
+@pytest.mark.parametrize("what", ELSEWHERE.values(), ids=ELSEWHERE)
+async def test_a_connection_that_was_lost_elsewhere_is_not_this_one(
+    connection: Connection, tmp_path: Path, what: str, transaction: str
+) -> None:
+    folder = python(tmp_path, "import asyncpg", what)
+    for within in (contextlib.nullcontext, connection.transaction):
+        with pytest.raises(MigrationFailed, match="somewhere else") as failed:
+            async with within():
+                await migrate(connection, folder, transaction=transaction)
+        assert failed.value.failure.outcome == "rolled back"
+        assert await history(connection) == []
+    await clean(connection)
+
+
+@pytest.mark.parametrize("transaction", ["each", "plan"])
+async def test_a_task_that_it_left_at_work_on_the_connection_fails_it_and_nothing_stays_open(
+    connection: Connection, tmp_path: Path, transaction: str
+) -> None:
+    late = "'CREATE TABLE late (id int); SELECT pg_sleep(0.2)'"
+    begin = f"global late; late = asyncio.create_task(connection.execute({late}))"
+    folder = python(tmp_path, "import asyncio", begin, "await asyncio.sleep(0)")
+    for within in (contextlib.nullcontext, connection.transaction):
+        with pytest.raises(MigrationFailed, match="a task that it began still uses the connection") as failed:
+            async with within():
+                await migrate(connection, folder, transaction=transaction)
+        assert failed.value.failure.outcome == "rolled back"
+        assert await tables(connection) == set()
+        await clean(connection)
 
 
 async def test_a_deferred_constraint_fails_inside_of_it(connection: Connection, tmp_path: Path) -> None:
