@@ -98,7 +98,7 @@ class Workspace:
     def told(self, plan: Plan, facts: Facts) -> Plan:
         """The same plan, recorded with facts that were not known when it was made."""
         history = replace(plan.history, facts=facts)
-        if refuses_nothing(self.store, plan.actions):
+        if plan.origin is not None and refuses_nothing(self.store, plan.actions):
             return unrecorded(replace(plan, records=(), history=history))
         with uncollected():
             recorded = replace(plan, records=records(self.store, plan.actions, history), history=history)
@@ -138,7 +138,8 @@ class Workspace:
             here = (revision,)
             after = heads.names() if self.layout.value.route is None else here
             hops.append(Hop(entry=entry or _fileless(revision), verb="mark", before=before, after=after, told=row))
-        return replace(self._plan(hops, history, target, None), transaction="plan", origin=None)
+        plan = self._plan(hops, history, target, None)
+        return replace(plan, records=plan.records, transaction="plan", origin=None)
 
     def repair(self, history: History, revision: str, *, applied: bool) -> Plan:
         """One row that says whether a revision counts as applied; that it does not, also of one whose file is gone."""
