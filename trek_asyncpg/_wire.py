@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
+from trek_core.plugin import ConfigError
+
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
 
 T = TypeVar("T")
 BUSY = 10.0  # seconds that a task which a migration left may go on using the connection
+
+LOST = (
+    "the server sent messages between the rows of an answer, and the driver lost the rows before them: "
+    "client_min_messages is at a debug level.\n"
+    "SET client_min_messages = notice for the session, or ALTER ROLE … SET it, and run again."
+)
 
 
 async def rows(connection: Connection, query: str) -> list[dict[str, Any]]:
@@ -22,17 +30,21 @@ async def rows(connection: Connection, query: str) -> list[dict[str, Any]]:
 
     COPY … TO STDOUT returns rows over the simple protocol: no statement to prepare, and no portal that would keep a
     snapshot open inside a transaction. COPY's text format doubles backslashes; JSON has no other character it escapes.
+    Raises `ConfigError` where the driver lost some: then what it gave is no answer.
     """
     chunks: list[bytes] = []
 
     async def keep(chunk: bytes) -> None:
         chunks.append(bytes(chunk))
 
-    await connection.copy_from_query(query, output=keep)
+    told = await connection.copy_from_query(query, output=keep)
     content = b"".join(chunks)
+    lines = content.splitlines()
+    if told != f"COPY {len(lines)}":
+        raise ConfigError(LOST)
     if b"\\" in content:  # a search for one byte takes a tenth of one for two
-        content = content.replace(b"\\\\", b"\\")
-    return json.loads(b"[" + b",".join(content.splitlines()) + b"]")  # type: ignore[no-any-return]
+        lines = content.replace(b"\\\\", b"\\").splitlines()
+    return json.loads(b"[" + b",".join(lines) + b"]")  # type: ignore[no-any-return]
 
 
 async def to_the_end(work: Awaitable[T]) -> T:

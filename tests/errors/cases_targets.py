@@ -67,6 +67,10 @@ async def before_each_row(stage: Stage) -> None:
     stage.write(ORDERS)
 
 
+async def told_everything(stage: Stage) -> None:
+    await stage.connection.execute("SET client_min_messages = debug5")
+
+
 async def as_guest(stage: Stage) -> object:
     return await migrate(stage.keep["as"], "migrations")
 
@@ -120,6 +124,7 @@ CASES = (
         without_alter,
         as_guest,
     ),
+    Case("rows-lost-by-the-driver", ConfigError, ("SET client_min_messages = notice",), USERS, told_everything),
     Case("trigger-on-the-history", ReadOnly, ("DISABLE TRIGGER audit;", "AFTER"), USERS, before_each_row),
     Case("no-postgresql", ReadOnly, (COCKROACH, "is no PostgreSQL"), USERS, at_cockroach),
     Case(

@@ -9,6 +9,7 @@ import pytest
 
 from tests.run.folders import advisory_locks, applied, clean, history, tables, two, write
 from trek_asyncpg import AsyncpgBackend, migrate, status
+from trek_asyncpg._wire import rows
 from trek_core import ConfigError, ConnectError, MigrationFailed, Migrator, ReadOnly
 
 if TYPE_CHECKING:
@@ -207,3 +208,13 @@ async def test_two_tasks_on_a_pool_have_a_session_each_and_the_work_is_done_once
         assert sorted(len(report.ran) for report in reports) == [0, 2]
         assert pool.get_idle_size() == 2
     assert await applied(connection) == ["1", "2"]
+
+
+async def test_an_answer_of_which_the_driver_lost_rows_is_refused(connection: Connection) -> None:
+    """asyncpg forgets what came before a message of the server in the middle of a COPY. Those of trek's queries are DEBUG."""
+    await connection.execute(
+        "CREATE FUNCTION telling(i int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'here'; RETURN i; END $$"
+    )
+    with pytest.raises(ConfigError, match="client_min_messages"):
+        await rows(connection, "SELECT to_jsonb(telling(i)) FROM generate_series(1, 3) i")
+    assert await rows(connection, "SELECT to_jsonb(i) FROM generate_series(1, 3) i") == [1, 2, 3]
