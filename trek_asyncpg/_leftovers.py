@@ -12,11 +12,11 @@ from trek_asyncpg._message import MARKER_CLASS
 from trek_core.plugin import Sql, quote_literal
 
 _TEMP = (
-    "SELECT d.classid || ' ' || d.objid AS item, d.classid, d.objid FROM pg_catalog.pg_depend d"
+    "SELECT pg_catalog.concat_ws(' ', d.classid, d.objid) AS item, d.classid, d.objid FROM pg_catalog.pg_depend d"
     " WHERE d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = pg_catalog.pg_my_temp_schema()"
 )
 _LOCKS = (
-    "SELECT l.classid || ' ' || l.objid || ' ' || l.objsubid || ' ' || l.mode AS item, l.classid::bigint AS high,"
+    "SELECT pg_catalog.concat_ws(' ', l.classid, l.objid, l.objsubid, l.mode) AS item, l.classid::bigint AS high,"
     " l.objid::bigint AS low, l.objsubid AS kind, CASE l.mode WHEN 'ShareLock' THEN '_shared' ELSE '' END AS shared"
     " FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.pid = pg_catalog.pg_backend_pid() AND l.granted"
     f" AND NOT (l.objsubid = 2 AND l.classid = {MARKER_CLASS})"

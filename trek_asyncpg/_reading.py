@@ -23,7 +23,7 @@ FACTS = (
     " 'server', pg_catalog.version()"
 )
 IDENTITY = (
-    ", 'identity', (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c) || '/' || (SELECT d.oid"
+    ", 'identity', (SELECT c.system_identifier::text FROM pg_catalog.pg_control_system() c) || '/' || (SELECT d.oid::text"
     " FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())"
 )
 NO_CREATE = (

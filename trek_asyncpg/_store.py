@@ -206,7 +206,7 @@ def _turning(table: str, identity: str, states: tuple[str, str], more: str) -> F
     turned = (
         f", '', '', '', 'no row') ON CONFLICT (seq) DO UPDATE SET state = CASE h.state WHEN {before} THEN {after}"
         f" ELSE 'state ' || h.state END{more}"
-        f" RETURNING CASE h.state WHEN {after} THEN 1 ELSE ({row} || h.seq || {gone} || h.state)::integer END"
+        f" RETURNING CASE h.state WHEN {after} THEN 1 ELSE ({row} || h.seq::text || {gone} || h.state)::integer END"
     )
     return Form((f"INSERT INTO {table} AS h (seq, revision, verb, title, state) VALUES (", turned))
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 PSQL = ("ON_ERROR_STOP on", "ON_ERROR_ROLLBACK off", "AUTOCOMMIT on", "FETCH_COUNT 0")
 """Variables of psql: where ~/.psqlrc says otherwise, the script would not be what trek does."""
 _IDENTITY = (
-    "(SELECT c.system_identifier FROM pg_catalog.pg_control_system() c) || '/' || (SELECT d.oid"
+    "(SELECT c.system_identifier::text FROM pg_catalog.pg_control_system() c) || '/' || (SELECT d.oid::text"
     " FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())"
 )
 _ANEW = "nothing was changed: make the script anew with trek plan --sql"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.run.folders import advisory_locks, applied, history, tables, two
+from tests.run.folders import advisory_locks, applied, clean, history, tables, two, write
 from trek_asyncpg import AsyncpgBackend, migrate, status
-from trek_core import ConfigError, Migrator, ReadOnly, execute, plan
+from trek_core import ConfigError, MigrationFailed, Migrator, ReadOnly, execute, plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,3 +189,22 @@ async def test_a_server_that_is_no_postgresql_is_refused_with_the_reason(
     assert version in str(refused.value)
     assert await history(connection) == before
     assert "b" not in await tables(connection)
+
+
+async def test_a_database_with_implicit_casts_to_text_is_migrated(connection: Connection, tmp_path: Path) -> None:
+    """Many a database that is older than PostgreSQL 8.3 has them: then `number || 'text'` is two operators, and none."""
+    for kind in ("bigint", "integer", "oid"):
+        await connection.execute(f"CREATE CAST ({kind} AS text) WITH INOUT AS IMPLICIT")
+    kept = "CREATE TEMP TABLE t (i int); SELECT pg_advisory_lock(5)"
+    files = {
+        "1_a.sql": "CREATE TABLE a (i int);",
+        "2_b.py": f"async def upgrade(connection):\n    await connection.execute({kept!r})\n",
+        "3_c.sql": "-- trek: no-transaction\nCREATE INDEX CONCURRENTLY a_i ON a (i);",
+        "4_d.sql": "SELECT 1;",
+        "5_e.sql": "SELECT 1 / 0;",
+    }
+    with pytest.raises(MigrationFailed, match=r"5_e\.sql:1:1"):
+        await migrate(connection, write(tmp_path, files))
+    assert await applied(connection) == ["1", "2", "3", "4"]
+    assert (await status(connection, str(tmp_path))).state == "pending"
+    await clean(connection)
