@@ -134,7 +134,11 @@ class Run:
                 groups.again((group[ended.done : ended.done + 1], group[ended.done + 1 :]))
 
     def _one_of_several(self, action: Action, record: Record) -> Unit:
-        return Unit(self._connection, action, record, (), nested=False, mark=True, limits=self._limits(action))
+        one = record.afterwards if self._held.release else None
+        at_once = one if isinstance(one, Sql) else None
+        return Unit(
+            self._connection, action, record, (), nested=False, mark=True, limits=self._limits(action), at_once=at_once
+        )
 
     # ----------------------------------------------------------------------- one by itself
     async def _alone(self, action: Action, record: Record) -> AsyncGenerator[Result]:

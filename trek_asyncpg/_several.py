@@ -103,7 +103,7 @@ class Query:
         yield set_done(f"{self.name}:{number + 1}")
         if unit.action.body is not None:
             yield script.SETTLE
-        yield from self._around(unit.record.finish)
+        yield from self._around(unit.closing)
         yield script.COMMIT
 
     def _around(self, statements: Sequence[Statement]) -> Iterator[Sql]:

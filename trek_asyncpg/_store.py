@@ -98,6 +98,7 @@ class NativeStore(VersionStore):
         return Record(
             begin=(row, *also),
             finish=(self._complete(seq, "started"),),
+            afterwards=None if also or seq == 1 else self._behind(action, history),
             failed=(_noted(self.name, row),),
             guard=guard,
             history=_used(history, 1 + len(also)),
@@ -154,6 +155,11 @@ class NativeStore(VersionStore):
         values = (history.next, action.revision, action.verb, action.entry.title, action.checksum, state, step)
         return self._row(values, history, finished=finished, told=told)
 
+    def _behind(self, action: Action, history: History) -> Sql:
+        """The row of what is done, behind it. The guard is late then, but nobody else is at work under the lock."""
+        values = (action.revision, action.verb, action.entry.title, action.checksum, history.facts.identity or None)
+        return _following(self.name, self.identity).filled(tuple(map(quote_literal, (*values, history.next))))
+
     def _unmark(self, seq: int, revision: str, history: History) -> Sql:
         return self._row((seq, revision, "unmark", "", None, "done", None), history, finished=True)
 
@@ -194,6 +200,21 @@ def _inserted(table: str, times: str) -> Form:
 
 
 _inserting = cache(_inserted)
+
+
+@cache
+def _following(table: str, identity: str) -> Form:
+    """A row that is done, begun when the query came or the row before it was done. If that row is gone, a cast fails."""
+    given = ("revision", "verb", "title", "checksum", "database")
+    gone = quote_literal(f" of {identity} is gone or was changed; found: no row")
+    begin = f"INSERT INTO {table} ({', '.join(given)}, seq, state, started_at, finished_at, duration) SELECT "
+    row = (
+        f", t.seq, 'done', COALESCE(t.begun, ('trek: row ' || t.seq - 1 || {gone})::timestamptz), t.ended,"
+        " pg_catalog.date_part('epoch', t.ended - t.begun) FROM (SELECT s.seq, (SELECT"
+        f" GREATEST(pg_catalog.statement_timestamp(), p.finished_at) FROM {table} p WHERE p.seq = s.seq - 1) AS begun,"
+        f" {_NOW} AS ended FROM (SELECT "
+    )
+    return Form((begin, *[", "] * (len(given) - 1), row, "::bigint AS seq) s) t"))
 
 
 @cache

@@ -42,7 +42,7 @@ class Unit:
     """One action on one connection; `nested`: in the caller's transaction.
 
     restore: makes the session what it was. as_found: only who it acts as, to the end of a query of several statements.
-    limits: what bounds its transaction's waits and statements.
+    limits: what bounds its transaction's waits and statements. at_once: stands for the whole record.
     """
 
     connection: Connection
@@ -53,11 +53,17 @@ class Unit:
     mark: bool
     limits: tuple[Sql, ...] = ()
     as_found: tuple[Sql, ...] = ()
+    at_once: Sql | None = None
 
     @property
     def opening(self) -> tuple[Statement, ...]:
         """What stands between BEGIN and the body."""
-        return (*self.limits, *self.record.begin)
+        return self.limits if self.at_once else (*self.limits, *self.record.begin)
+
+    @property
+    def closing(self) -> tuple[Statement, ...]:
+        """What stands between the body and COMMIT."""
+        return (self.at_once,) if self.at_once else self.record.finish
 
     async def send(self, statements: Sequence[Statement], about: Statement | None = None) -> None:
         """Runs statements in order, SQL that stands together as one simple query. Raises `UnitFailed`.

@@ -46,7 +46,7 @@ def _prepared(store: Offer[VersionStore], first: Record, history: History) -> Re
     with blame(store, "VersionStore.prepare"):
         given = store.value.prepare(history)
     prepare = _checked(store, "VersionStore.prepare", given)
-    return replace(first, begin=(*prepare, *first.begin))
+    return replace(first, begin=(*prepare, *first.begin), afterwards=None) if prepare else first
 
 
 def refuses_nothing(store: Offer[VersionStore], actions: Sequence[Action]) -> bool:
@@ -145,6 +145,8 @@ def _check(store: Offer[VersionStore], action: Action, record: Record) -> Record
     expect(store, f"{where}: history", record.history, History)
     for name in ("begin", "finish", "failed"):
         _checked(store, f"{where}: {name}", getattr(record, name))
+    if record.afterwards is not None:
+        _checked(store, f"{where}: afterwards", (record.afterwards,))
     if record.progress is None:
         return record
     if not callable(record.progress):

@@ -63,6 +63,9 @@ class Record:
 
     begin: tuple[Statement, ...] = ()
     finish: tuple[Statement, ...] = ()
+    afterwards: Statement | None = None
+    """All of it in one statement, behind the body: in place of begin and finish under the run's lock, where nobody else can
+    have begun the same. It fails where the history is not the one that it was made from."""
     progress: Callable[[int, Literal["begin", "done", "whole"]], tuple[Statement, ...]] | None = None
     """begin and done: before and after a statement that refuses a transaction block. whole: with one that does not,
     in the same simple query."""

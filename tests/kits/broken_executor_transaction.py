@@ -1,11 +1,13 @@
-"""For each test of E13 to E16, E26 to E30, E33, E34, E45 to E47 an executor that fails it and no other."""
+"""For each test of E13 to E16, E26 to E30, E33, E34, E45 to E48 an executor that fails it and no other."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from tests.kits.broken_executor import Leaky, LeavesSettings
 from trek_core.plugin import (
@@ -14,6 +16,7 @@ from trek_core.plugin import (
     Done,
     Failed,
     Failure,
+    Locked,
     Lost,
     Record,
     Result,
@@ -37,6 +40,45 @@ class FinishesBeforeTheBody(MemoryExecutor):
     async def in_transaction(self, unit: Unit) -> None:
         record = replace(unit.record, begin=(*unit.record.begin, *unit.record.finish), finish=())
         await super().in_transaction(Unit(unit.action, record))
+
+
+class Records(MemoryExecutor):
+    """Knows whether it holds the lock, and writes a record in one statement."""
+
+    locked = False
+
+    @asynccontextmanager
+    async def lock(self, *given: Any) -> AsyncIterator[Locked]:
+        async with super().lock(*given) as got:
+            self.locked = True
+            try:
+                yield got
+            finally:
+                self.locked = False
+
+    async def in_transaction(self, unit: Unit) -> None:
+        one, sql = unit.record.afterwards, all(isinstance(part, Sql) for part in unit.body)
+        if one is not None:
+            unit = Unit(unit.action, self.recorded(unit.record, one, sql=sql))
+        await super().in_transaction(unit)
+
+    def recorded(self, record: Record, one: Statement, *, sql: bool) -> Record:
+        return replace(record, begin=(), finish=(one,)) if self.locked and sql else record
+
+
+class RecordsTwice(Records):
+    def recorded(self, record: Record, one: Statement, *, sql: bool) -> Record:
+        return replace(record, finish=(*record.finish, one)) if self.locked and sql else record
+
+
+class RecordsWithoutTheLock(Records):
+    def recorded(self, record: Record, one: Statement, *, sql: bool) -> Record:
+        return replace(record, begin=(), finish=(one,)) if sql else record
+
+
+class RecordsACall(Records):
+    def recorded(self, record: Record, one: Statement, *, sql: bool) -> Record:
+        return super().recorded(record, one, sql=True)
 
 
 class FinishesInAnotherTransaction(MemoryExecutor):
@@ -246,6 +288,9 @@ DIAGONAL: dict[str, type[MemoryExecutor]] = {
     "test_e45_the_statement_timeout_of_a_body_holds_for_it": IgnoresTheStatementTimeout,
     "test_e45_the_statement_timeout_of_a_body_holds_for_no_other": LeavesTheStatementTimeout,
     "test_e46_a_unit_that_was_blocked_started_once_and_has_its_outcome": StartsAgainWhenBlocked,
+    "test_e48_a_record_in_one_statement_stands_alone_behind_the_body": RecordsTwice,
+    "test_e48_a_record_in_one_statement_needs_the_lock": RecordsWithoutTheLock,
+    "test_e48_a_record_in_one_statement_needs_a_body_of_sql": RecordsACall,
     "test_e47_failed_is_written_behind_the_rollback": WritesNoNote,
     "test_e47_what_becomes_of_it_changes_no_result": FailsByItsNote,
     "test_e34_the_outcome_of_a_lost_connection_is_unknown": IsSureOfTheRollback,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from trek_core.plugin import ROLLED_BACK, Action, Call, Catalog, Facts, History, Record, Rows, State, Statement
@@ -157,7 +157,7 @@ class ReplacesTheTable(MemoryStore):
 class GuardsNoWayUp(MemoryStore):
     def record(self, action: Action, history: History) -> Record:
         record = super().record(action, history)
-        return record if action.verb == "revert" else replace(record, guard=None)
+        return record if action.verb == "revert" else replace(record, guard=None, afterwards=None)
 
 
 class GuardsNoWayDown(MemoryStore):
@@ -166,6 +166,28 @@ class GuardsNoWayDown(MemoryStore):
     def record(self, action: Action, history: History) -> Record:
         record = super().record(action, history)
         return replace(record, guard=None) if action.verb == "revert" else record
+
+
+class BeginsBehind(MemoryStore):
+    def behind(self, seq: int, action: Action) -> Statement:
+        return self.insert(seq, action, "started")
+
+
+@dataclass(frozen=True, slots=True)
+class Append(Insert):
+    """Takes a number that nobody else has."""
+
+    async def __call__(self, connection: MemoryConnection) -> None:
+        values = {**self.values, "seq": self.values["seq"] + connection.pid / 1e6}
+        await Insert(self.table, values, self.finished)(connection)
+
+
+class AppendsBehind(MemoryStore):
+    def behind(self, seq: int, action: Action) -> Statement:
+        insert = super().behind(seq, action)
+        assert isinstance(insert, Call)
+        assert isinstance(insert.function, Insert)
+        return Call(Append(self.table, insert.function.values, insert.function.finished), insert.name)
 
 
 DIAGONAL: dict[str, type[MemoryStore]] = {
@@ -183,4 +205,6 @@ DIAGONAL: dict[str, type[MemoryStore]] = {
     "test_s20_of_two_that_make_the_table_at_once_one_fails": ReplacesTheTable,
     "test_s24_of_two_that_write_the_same_step_one_loses_before_its_body": GuardsNoWayUp,
     "test_s24_of_two_that_revert_at_once_one_loses_before_its_body": GuardsNoWayDown,
+    "test_s35_a_record_in_one_statement_says_the_same": BeginsBehind,
+    "test_s35_of_two_that_record_in_one_statement_one_loses": AppendsBehind,
 }

@@ -25,17 +25,20 @@ HOSTILE = {
         "ALTER SCHEMA public RENAME TO old; CREATE SCHEMA public; CREATE TABLE public.trek_history"
         " (LIKE old.trek_history INCLUDING DEFAULTS, CONSTRAINT trek_history_key PRIMARY KEY (seq));"
     ),
-    "deletes its row": "DELETE FROM public.trek_history WHERE revision = '2';",
     "deletes every row": "CREATE TABLE b (id int); DELETE FROM public.trek_history;",
-    "completes its own row": "UPDATE public.trek_history SET state = 'done';",
-    "moves its row": "UPDATE public.trek_history SET seq = seq + 100 WHERE revision = '2';",
+    "moves every row": "UPDATE public.trek_history SET seq = seq + 100;",
     "drops the table": "CREATE TABLE b (id int); DROP TABLE public.trek_history;",
     "renames the table": "ALTER TABLE public.trek_history RENAME TO elsewhere;",
+}
+OWN = {
+    "deletes its row": "DELETE FROM public.trek_history WHERE revision = '2';",
+    "completes its row": "UPDATE public.trek_history SET state = 'done' WHERE revision = '2';",
+    "moves its row": "UPDATE public.trek_history SET seq = seq + 100 WHERE revision = '2';",
 }
 
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-async def test_a_body_that_takes_its_own_row_away_is_rolled_back(
+async def test_a_body_that_takes_the_history_away_is_rolled_back(
     connection: Connection, tmp_path: Path, body: str
 ) -> None:
     folder = write(tmp_path, {"1_a.sql": "CREATE TABLE a (id int);"})
@@ -82,6 +85,40 @@ async def test_a_trigger_that_can_take_no_row_away_is_none_of_its_business(
     write(tmp_path, {"2_b.sql": "CREATE TABLE b (id int);"})
     await migrate(connection, folder)
     assert await applied(connection) == ["1", "2"]
+
+
+@pytest.mark.parametrize("body", OWN.values(), ids=OWN)
+async def test_a_row_that_is_written_in_front_of_the_body_is_there_behind_it(
+    connection: Connection, tmp_path: Path, body: str
+) -> None:
+    folder = write(tmp_path, {"1_a.sql": "CREATE TABLE a (id int);"})
+    await migrate(connection, folder)
+    write(tmp_path, {"2_hostile.sql": f"SET LOCAL work_mem = '4MB'; {body}"})
+    with pytest.raises(MigrationFailed, match="2 hostile"):
+        await migrate(connection, folder)
+    assert await history(connection) == [("1", "apply", "done")]
+
+
+@pytest.mark.parametrize("body", OWN.values(), ids=OWN)
+async def test_a_row_that_is_written_behind_the_body_is_no_prey_of_it(
+    connection: Connection, tmp_path: Path, body: str
+) -> None:
+    folder = write(tmp_path, {"1_a.sql": "CREATE TABLE a (id int);"})
+    await migrate(connection, folder)
+    write(tmp_path, {"2_hostile.sql": body})
+    await migrate(connection, folder)
+    assert await history(connection) == [("1", "apply", "done"), ("2", "apply", "done")]
+
+
+async def test_a_body_that_writes_its_row_itself_is_rolled_back(connection: Connection, tmp_path: Path) -> None:
+    folder = write(tmp_path, {"1_a.sql": "CREATE TABLE a (id int);"})
+    await migrate(connection, folder)
+    row = "INSERT INTO trek_history (seq, revision, verb, title, state) VALUES (2, '2', 'apply', '', 'done')"
+    write(tmp_path, {"2_hostile.sql": f"CREATE TABLE b (id int); {row};"})
+    with pytest.raises(MigrationFailed, match="That key is the history's"):
+        await migrate(connection, folder)
+    assert await history(connection) == [("1", "apply", "done")]
+    assert await tables(connection) == {"a"}
 
 
 async def test_rows_hidden_by_row_security_are_an_error_not_an_empty_history(

@@ -61,10 +61,9 @@ class Executor(ABC):
     def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
         """Carries the units out in order and stops after the first that fails or is lost.
 
-        It may glue statements together, never cut one, and send several units as one query, each a transaction of its own.
-        What a record has a `form` of it may prepare once and execute with the `literals` of each.
-        What becomes of those is told after it: `Started.together` says how many they are, `Done.together` how many share
-        the seconds, `Failure.together` of how many the outcome is unknown.
+        It may glue statements together, never cut one, prepare what has a `form`, and send several units as one query, each
+        a transaction of its own: what becomes of those is told after it, `Started.together` says how many they are,
+        `Done.together` how many share the seconds, `Failure.together` of how many the outcome is unknown.
         While a unit waits for what other sessions hold it may give `Blocked`, and it may begin a transaction that was rolled
         back for that reason again.
 
@@ -97,6 +96,7 @@ class Executor(ABC):
         E45. The statement timeout of a body holds for each statement of that body, and for no other.
         E46. A unit that gives `Blocked` gives `Started` once, before it, and its outcome all the same.
         E47. After a failure in a transaction of trek's own `failed` runs in another one, and changes no result.
+        E48. `Record.afterwards` runs only in place of begin and finish: behind a body of SQL in a transaction, under the lock.
         """
 
     def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:

@@ -114,7 +114,7 @@ class VersionStore(ABC):
         S22. Of a body that fails in a transaction no trace remains, and none of a record whose transaction is rolled back, but
             rows of the state `ROLLED_BACK` that `failed` writes; what is applied and unfinished is as before.
         S23. Names, titles and checksums come back as they were given, whatever characters they have.
-        S24. Of two runners that write the same step one gets the violation of `Record.guard`, before its body runs.
+        S24. Of two runners that `begin` the same step one gets the violation of `Record.guard`, before its body runs.
         S25. mark and unmark write the history although there is no body.
         S26. A transactional migration is done when its transaction is: the same query, a moment later, says so.
         S27. A migration outside a transaction is done after its last statement, and not before.
@@ -122,4 +122,6 @@ class VersionStore(ABC):
             it can write none of its rows any more, nor its end.
         S30. After its finish the action is done, and nothing of it unfinished; after another failure it may resume again.
         S32. A statement with a `form` is that form filled with its `literals`: an executor may prepare the form once.
+        S35. `Record.afterwards` alone, behind the body, says the same as begin and finish; of two runners that write the same
+            step with it one gets the violation of `Record.guard`.
         """

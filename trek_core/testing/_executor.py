@@ -10,7 +10,7 @@ from trek_core.testing._executor_transaction import Transactions
 
 
 class ExecutorSuite(Reading, Locking, Transactions, Failures, Outside, AsOne):
-    """Holds an executor to its contract, the sentences E2 to E47 of `Executor`. A complete test module::
+    """Holds an executor to its contract, the sentences E2 to E48 of `Executor`. A complete test module::
 
         from contextlib import asynccontextmanager
 

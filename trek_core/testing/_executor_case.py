@@ -37,7 +37,7 @@ from trek_core.testing._ground import Ground
 from trek_core.testing._suite import Suite
 
 PATIENCE = 3.0  # seconds: what only a broken executor keeps a test waiting
-BEGIN, FINISH = "begin", "finish"
+BEGIN, FINISH, AFTERWARDS = "begin", "finish", "afterwards"
 
 Unit = tuple[Action, Record]
 
@@ -66,6 +66,7 @@ class Bench:
         finish: Sequence[Statement] = (),
         progress: Callable[[int, Literal["begin", "done", "whole"]], tuple[Statement, ...]] | None = None,
         failed: Sequence[Statement] = (),
+        afterwards: Statement | None = None,
         guard: Guard | None = None,
         resume: Resume | None = None,
     ) -> Unit:
@@ -76,6 +77,7 @@ class Bench:
         record = Record(
             begin=(self.ground.note(BEGIN),) if begin is None else tuple(begin),
             finish=(*finish, self.ground.note(FINISH)),
+            afterwards=afterwards,
             progress=progress,
             failed=tuple(failed),
             guard=guard,
@@ -86,6 +88,10 @@ class Bench:
     def failing(self, *before: Statement, mode: Mode = "transaction", failed: Sequence[Statement] = ()) -> Unit:
         """A unit whose last statement the database refuses."""
         return self.unit(*before, self.ground.wrong()[0], mode=mode, failed=failed)
+
+    def in_one_statement(self, note: str, *more: Statement) -> Unit:
+        """A unit whose record may be written by one statement as well."""
+        return self.unit(self.ground.note(note), *more, afterwards=self.ground.note(AFTERWARDS))
 
     def losing(self, mode: Mode = "transaction") -> Unit:
         """A unit that violates its guard before its body runs."""

@@ -8,15 +8,15 @@ import time
 from typing import Any
 
 from trek_core.events import Blocked, Done, Failed, Result, Started, StatementDone
-from trek_core.model import Call
+from trek_core.model import Advisory, Call
 from trek_core.testing._drive import told
 from trek_core.testing._executing import results as results_of
-from trek_core.testing._executor_case import BEGIN, FINISH, PATIENCE, Bench, ExecutorTests, cancelled
+from trek_core.testing._executor_case import AFTERWARDS, BEGIN, FINISH, PATIENCE, Bench, ExecutorTests, cancelled
 from trek_core.testing._suite import needs
 
 
 class Transactions(ExecutorTests):
-    """E13 to E16, E26 to E30, E33, E34, E45 and E46."""
+    """E13 to E16, E26 to E30, E33, E34, E45, E46 and E48."""
 
     async def test_e13_a_unit_gives_started_first_and_one_outcome_last(self) -> None:
         async with self.bench() as bench:
@@ -38,6 +38,30 @@ class Transactions(ExecutorTests):
             seen: list[str] = []
             await bench.done(bench.unit(bench.ground.note("a"), finish=[bench.look(seen)]))
             assert not seen, f"{bench.who}: between body and finish somebody else saw {seen}"
+
+    async def test_e48_a_record_in_one_statement_stands_alone_behind_the_body(self) -> None:
+        async with self.bench() as bench, bench.lock(Advisory(1)):
+            await bench.done(*map(bench.in_one_statement, "ab"))
+            notes = await bench.ground.notes()
+            allowed = [[*one, *two] for one in _either("a") for two in _either("b")]
+            right = AFTERWARDS not in notes or notes in allowed
+            assert right, f"{bench.who}: under the lock the notes are {notes}, want one of {allowed}"
+
+    async def test_e48_a_record_in_one_statement_needs_the_lock(self) -> None:
+        async with self.bench() as bench:
+            await bench.done(bench.in_one_statement("a"))
+            notes = await bench.ground.notes()
+            assert AFTERWARDS not in notes, (
+                f"{bench.who}: without the lock the notes are {notes}, want {BEGIN} … {FINISH}"
+            )
+
+    async def test_e48_a_record_in_one_statement_needs_a_body_of_sql(self) -> None:
+        async with self.bench() as bench, bench.lock(Advisory(1)):
+            await bench.done(bench.in_one_statement("a", bench.look([])))
+            notes = await bench.ground.notes()
+            assert AFTERWARDS not in notes, (
+                f"{bench.who}: of a body with a Call the notes are {notes}, want {BEGIN} … {FINISH}"
+            )
 
     async def test_e15_nothing_of_a_failed_unit_remains(self) -> None:
         async with self.bench() as bench:
@@ -207,6 +231,10 @@ class Transactions(ExecutorTests):
 async def _fail(connection: Any) -> None:  # noqa: ARG001 - a call's signature
     msg = "a call that fails"
     raise LookupError(msg)
+
+
+def _either(body: str) -> tuple[list[str], list[str]]:
+    return [BEGIN, body, FINISH], [body, AFTERWARDS]
 
 
 def _ended_an_attempt(result: Result) -> bool:

@@ -104,7 +104,8 @@ class MemoryStore(VersionStore):
             return Record(begin=begin, guard=guard, history=self.used(history, 1))
         if action.mode == "transaction":
             begin, finish = (self.insert(seq, action, "started"),), (self.complete(seq, "started", "done"),)
-            return Record(begin=begin, finish=finish, guard=guard, history=self.used(history, 1))
+            behind = self.behind(seq, action) if history.exists else None
+            return Record(begin=begin, finish=finish, afterwards=behind, guard=guard, history=self.used(history, 1))
         return self.outside(action, action.body, history, guard)
 
     def outside(self, action: Action, body: Body, history: History, guard: Guard) -> Record:
@@ -148,6 +149,10 @@ class MemoryStore(VersionStore):
         values = (seq, action.revision, action.verb, title, action.checksum, state, step)
         row = dict(zip(COLUMNS, values, strict=False))
         return Call(Insert(self.table, row, finished), f"row {seq} of {self.table}")
+
+    def behind(self, seq: int, action: Action) -> Statement:
+        """The row of what is done: nothing was written in front of it."""
+        return self.insert(seq, action, "done", finished=True)
 
     def complete(self, seq: int, before: str, state: str) -> Statement:
         """Turns the row from one state to another, with the time; a step's stays what it is."""

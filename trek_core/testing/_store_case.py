@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -146,6 +146,14 @@ class Bench:
 
     def _calling(self, row: HistoryRow) -> HistoryRow:
         return replace(row, revision=self._called(row.revision))
+
+
+def in_one_statement(units: Sequence[tuple[Action, Record]]) -> list[tuple[Action, Record]]:
+    """The same, written by `Record.afterwards` where a record has it."""
+    return [
+        (one, replace(record, begin=(), finish=(record.afterwards,)) if record.afterwards else record)
+        for one, record in units
+    ]
 
 
 class StoreTests(Suite):

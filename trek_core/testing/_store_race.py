@@ -9,14 +9,14 @@ from typing import Any
 from trek_core.events import Done, Lost, Result
 from trek_core.model import Action, Call, Mode, Record, Verb
 from trek_core.testing._drive import action, carry_out, told
-from trek_core.testing._store_case import Bench, StoreTests
+from trek_core.testing._store_case import Bench, StoreTests, in_one_statement
 from trek_core.testing._suite import needs
 
 BUSY = 0.05  # seconds that a body takes, so that the other runner comes to its own
 
 
 class RaceTests(StoreTests):
-    """S20 and S24."""
+    """S20, S24 and S35."""
 
     async def test_s20_of_two_that_make_the_table_at_once_one_fails(self) -> None:
         async with self.bench() as bench:
@@ -42,6 +42,20 @@ class RaceTests(StoreTests):
     @needs("guard")
     async def test_s24_of_two_that_revert_at_once_one_loses_before_its_body(self) -> None:
         await self._race("revert", "transaction")
+
+    @needs("guard")
+    async def test_s35_of_two_that_record_in_one_statement_one_loses(self) -> None:
+        async with self.bench() as bench:
+            await bench.done(action("a", bench.ground.note("a")))
+            both = [in_one_statement(await bench.units(action("b", _busy([], name)))) for name in ("one", "two")]
+            if any(record.begin for units in both for _, record in units):  # it has no such statement
+                return
+            ended = await _at_once(bench, both)
+            kinds = sorted(type(result).__name__ for result in ended)
+            assert kinds == [Done.__name__, Lost.__name__], (
+                f"{bench.who}: of two runners that write the same step, {_ends(ended)}: want a Done and a Lost, by the unique "
+                "key that `Record.guard` names, from `Record.afterwards` as well"
+            )
 
     async def _race(self, verb: Verb, mode: Mode) -> None:
         async with self.bench() as bench:

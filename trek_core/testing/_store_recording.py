@@ -8,7 +8,7 @@ from typing import Any
 
 from trek_core.model import ROLLED_BACK, Call, HistoryRow, State, Verb
 from trek_core.testing._drive import action, carry_out, entry, told
-from trek_core.testing._store_case import Bench, StoreTests
+from trek_core.testing._store_case import Bench, StoreTests, in_one_statement
 from trek_core.testing._suite import needs
 
 NAMES = (
@@ -30,7 +30,7 @@ _VERBS: tuple[Verb, ...] = ("apply", "mark")
 
 
 class RecordingTests(StoreTests):
-    """S21 to S23 and S25 to S27."""
+    """S21 to S23, S25 to S27 and S35."""
 
     async def test_s21_several_actions_of_a_plan_are_recorded_each(self) -> None:
         async with self.bench() as bench:
@@ -123,6 +123,17 @@ class RecordingTests(StoreTests):
         async with self.bench() as bench:
             await bench.done(action("a", bench.ground.note("a")))
             await _check_done(bench, "in a transaction")
+
+    async def test_s35_a_record_in_one_statement_says_the_same(self) -> None:
+        async with self.bench() as bench:
+            await bench.done(action("a", bench.ground.note("a")))
+            before = _told(await bench.state())
+            await carry_out(bench.session, in_one_statement(await bench.units(action("b", bench.ground.note("b")))))
+            (applied, unfinished), state = before, _told(await bench.state())
+            wanted = ((*applied, "b"), unfinished)
+            assert state == wanted, (
+                f"{bench.who}: 'b' was recorded by `Record.afterwards`: applied and unfinished are {state}, want {wanted}"
+            )
 
     @needs("outside")
     async def test_s27_a_migration_outside_a_transaction_is_done_after_its_last_statement(self) -> None:

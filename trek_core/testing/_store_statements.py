@@ -71,6 +71,7 @@ def _actions(bench: Bench) -> Iterator[Action]:
 def _parts(of: Action, record: Record) -> Iterator[tuple[str, Sequence[Statement]]]:
     yield "begin", record.begin
     yield "finish", record.finish
+    yield "afterwards", () if record.afterwards is None else (record.afterwards,)
     yield "failed", record.failed
     if record.progress is not None:
         for number, _ in enumerate(statements(of), 1):
