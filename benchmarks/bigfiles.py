@@ -48,8 +48,10 @@ class Measured:
 
 
 class Watch(threading.Thread):
-    """Looks at the private memory of the process that serves the database. Only until it is there at all processes: that takes a tenth
-    of a processor."""
+    """Looks at the private memory of the process that serves the database.
+
+    Of all processes only until that one is there: to look at them again and again takes a tenth of a processor.
+    """
 
     def __init__(self) -> None:
         super().__init__(daemon=True)

@@ -23,7 +23,9 @@ class Checksum:
     def update(self, chunk: bytes) -> None:
         chunk = self._held + chunk
         self._held = chunk[-1:] if chunk.endswith(b"\r") else b""  # a line end may be cut in two
-        self._state.update(chunk[: len(chunk) - len(self._held)].replace(b"\r\n", b"\n"))
+        if b"\r" in chunk:  # found, or not, fifteen times as fast as both characters are
+            chunk = chunk[: len(chunk) - len(self._held)].replace(b"\r\n", b"\n")
+        self._state.update(chunk)
 
     def hexdigest(self) -> str:
         state = self._state.copy()
