@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import Copy, Sql, dataclass, field
-from trek_loaders._plain import PLAIN, words_of
-from trek_loaders._scanner import Note, Scanner, Token
+from trek_loaders._plain import BLANK, next_plain, words_of
+from trek_loaders._scanner import NOTE, Note, Scanner, Token
 from trek_loaders._statements import TELLING, changes_settings, controls_transaction, reads_stdin, refuses_block
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 REST_OF_LINE = re.compile(r"[^\S\r\n]*(?:--[^\r\n]*)?(?:\r?\n|\Z)")
 _COPY_END = re.compile(r"^\\\.\r?$", re.MULTILINE)
+_NOTE = rf"(?:{BLANK}++|(?!{NOTE})--[^\r\n]*+)*+({NOTE}[^\r\n]*+)"
 _KEPT = 4096
 """So many words of a statement are looked at: more than stand before the FROM of a COPY of 1600 columns, the most
 that a table can have."""
@@ -89,19 +90,18 @@ def _makes_routine(words: list[str]) -> bool:
 
 def _statements(scanner: Scanner) -> Iterator[Sql | Copy]:
     while not scanner.done:
-        found = PLAIN.match(scanner.text, scanner.position)
-        if found is None or (words := _plain(scanner, found)) is None:
+        found = next_plain(scanner.text, scanner.position)
+        if found is None and (note := re.compile(_NOTE).match(scanner.text, scanner.position)):
+            scanner.note(*note.span(1))
+        elif found is None or (words := _plain(scanner, found)) is None:
             yield from _read(scanner)
         elif words:
-            yield _sql(scanner, words, *found.span("text"))
+            yield _sql(scanner, words, *found.span(1))
 
 
 def _plain(scanner: Scanner, found: re.Match[str]) -> list[str] | None:
-    """The words of a plain statement; none for a directive and at the end; None where the tokens must tell."""
-    if found.lastgroup == "note":
-        scanner.note(*found.span("note"))
-        return []
-    words = words_of(found["text"]) if found.lastgroup else []
+    """The words of a plain statement; none at the end; None where the tokens must tell."""
+    words = words_of(found[1]) if found.lastindex else []
     if words is None or (words and reads_stdin(words)):
         return None
     scanner.position, scanner.done = found.end(), not words

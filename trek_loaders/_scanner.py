@@ -9,14 +9,13 @@ import re
 from typing import NamedTuple
 
 from trek_core.plugin import LoadError
+from trek_loaders._plain import BLANK, INLINE
 from trek_loaders._psql import GUARD, advice_for
 
 # To PostgreSQL every character beyond ASCII is a letter, even a space. Said by what is none: to compile a class that reaches
 # to the last character takes as long as to import half of trek.
 _NO_LETTER = r"\x00-#%-/:-@\[-^`{-\x7f"
 _LETTER, _LETTER_OR_DIGIT, _IN_WORD = rf"[^{_NO_LETTER}$0-9]", rf"[^{_NO_LETTER}$]", rf"[^{_NO_LETTER}]"
-BLANK = r"[ \t\n\r\f\v]"
-INLINE = r"[^\S\r\n]"
 NOTE = rf"--{INLINE}*(?i:trek)(?:{INLINE}*:|{INLINE}+(?i:down|no-transaction|irreversible){INLINE}*(?=[\r\n]|\Z))"
 """A directive, or one that lacks its colon: as a comment it would make the way back a part of the way up."""
 _TOKEN = re.compile(

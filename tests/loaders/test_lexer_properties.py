@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trek_core.errors import LoadError
-from trek_core.model import Copy, Sql
+from trek_core.model import Copy, Direction, File, Source, Sql
+from trek_loaders import _quick, _sql, _statements
 from trek_loaders._lexer import read, split, split_and_notes
 from trek_loaders._scanner import Note, Scanner
 from trek_loaders._statements import changes_settings, controls_transaction, reads_stdin, refuses_block
@@ -38,6 +41,27 @@ PLAIN = st.sampled_from(
         "(((((1)))))", "create function f() begin atomic select 1; end", *WORDS.split(),
     ]
 )  # fmt: skip
+USUAL = st.sampled_from(
+    [
+        "create table t (a int);\n",
+        "\nINSERT INTO t VALUES ('é;', ')');",
+        ";;drop view v;",
+        "select (1",
+        "update t set a = 1",
+    ]
+)
+WAYS = [None, Direction.up, Direction.down]
+SAYING = [
+    *sorted(chain(*_statements._REFUSED.values(), *_statements._CONTROLS.values())),
+    *sorted(_statements._CHANGING),
+    *(f"select {word}" for word in sorted(_statements.TELLING)),
+    "ALTER TABLE t DETACH PARTITION p CONCURRENTLY", "ALTER DATABASE d SET TABLESPACE t", "CREATE SUBSCRIPTION s",
+    "ALTER SUBSCRIPTION s REFRESH PUBLICATION", "CREATE TEMP TABLE t ()", "WITH a AS (SELECT 1) SELECT * INTO TEMP t FROM a",
+    "DECLARE c CURSOR WITH HOLD FOR SELECT 1", "REINDEX SCHEMA s", "CLUSTER", "SET ROLE r", "COPY t FROM STDIN;\n\\.\n",
+    "SELECT pg_catalog.lo_create('1')", "SELECT pg_advisory_unlock_all()", "RESET ALL", "-- trek: down\nDROP TABLE t",
+    "-- trek: lock-timeout 2s\nCREATE TABLE t ()", "\\restrict a\nCREATE TABLE t ()", "SELECT E'\\';'", "",
+    "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1; END",
+]  # fmt: skip
 COPIED = re.compile(r"\bcopy\b", re.IGNORECASE)
 
 
@@ -148,6 +172,21 @@ def test_what_is_told_of_plain_statements_is_what_their_tokens_tell(script: str)
     found = [one for one in statements if isinstance(one, Sql)]
     told = [(one.text, one.offset, one.refuses_block, one.controls_transaction, one.changes_settings) for one in found]
     assert (told, notes) == told_token_by_token(script)
+
+
+@settings(max_examples=2000)
+@given(st.lists(st.one_of(PLAIN, PLAIN.map(" {} ".format), USUAL), max_size=15).map("".join), st.sampled_from(WAYS))
+def test_the_quick_way_to_a_script_leads_to_the_same_one_or_nowhere(script: str, way: Direction | None):
+    source = Source(File("1.sql", "folder"), script.encode(), way)
+    quick = _quick.load(source)
+    if quick is not None:
+        assert quick == _sql.load(source)
+
+
+@pytest.mark.parametrize("statement", SAYING)
+def test_what_says_something_is_not_for_the_quick_way(statement: str):
+    assert _quick.load(Source(File("1.sql"), b"CREATE TABLE t ()")) is not None
+    assert _quick.load(Source(File("1.sql"), statement.encode())) is None
 
 
 @given(st.integers(1, 9), st.sampled_from(["set_config", '"set_config"', "'set_config'"]))
