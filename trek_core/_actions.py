@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from trek_core._blame import Offer, blame, expect
-from trek_core._bodies import check_body, transaction_words
-from trek_core._catalog import checksums
-from trek_core._resuming import refuse_uncertain
+from trek_core._blame import Offer, call, expect
+from trek_core._bodies import check_body, is_sound, transaction_words
+from trek_core._catalog import checksum
+from trek_core._door import later
 from trek_core.errors import Irreversible, LoadError
 from trek_core.model import Action, Body, Entry, Hop, Mode, Script, Sql
 
 if TYPE_CHECKING:
+    from trek_core import _resuming
     from trek_core.contracts import Layout, Tree
+else:
+    (_resuming,) = later("_resuming")
 
 NAMES_ITS_WAYS = "native"
 """The plugin whose layout takes `0001_users.down.sql` beside `0001_users.sql`."""
@@ -36,36 +39,36 @@ def _action(hop: Hop, index: int, tree: Tree, layout: Offer[Layout]) -> Action:
         index=index,
         before=hop.before,
         after=hop.after,
-        checksum=None
-        if hop.verb in ("revert", "unmark")
-        else next(iter(checksums([hop.entry], tree, layout)[0]), None),
+        checksum=None if hop.verb in ("revert", "unmark") else checksum(hop.entry, tree, layout),
         resume=hop.resume,
         told=hop.told,
     )
-    refuse_uncertain(action)
+    if hop.resume is not None:
+        _resuming.refuse_uncertain(action)
     return action
 
 
 def _body(hop: Hop, tree: Tree, layout: Offer[Layout]) -> Body:
+    def where() -> str:
+        return f"{'Entry' if hop.load is None else 'Hop'}.load({hop.entry.revision})"
+
     if hop.load is not None:
-        where = f"Hop.load({hop.entry.revision})"
-        with blame(layout, where):
-            body = hop.load(tree)
-        return _checked(layout, where, body, hop.entry)
-    where = f"Entry.load({hop.entry.revision})"
-    with blame(layout, where):
-        script = hop.entry.load(tree)
-    expect(layout, where, script, Script)
+        return _checked(layout, where, call(layout, where, hop.load, tree), hop.entry)
+    script = call(layout, where, hop.entry.load, tree)
+    if not isinstance(script, Script):
+        expect(layout, where(), script, Script)
     found = script.down if hop.verb == "revert" else script.up
     if found is None:
         raise _nothing_to_run(hop, script, tree, layout)
     return _checked(layout, where, found, hop.entry)
 
 
-def _checked(layout: Offer[Layout], where: str, body: Body, entry: Entry) -> Body:
+def _checked(layout: Offer[Layout], where: Callable[[], str], body: Body, entry: Entry) -> Body:
     """Most layouts hand on what a loader made, and who made it cannot be seen: both are named."""
+    if is_sound(body):
+        return body
     files = ", ".join(map(str, entry.files))
-    check_body(layout, where, body, f"the loader of {files}, or the layout itself, " if files else "")
+    check_body(layout, where(), body, f"the loader of {files}, or the layout itself, " if files else "")
     return body
 
 
@@ -96,7 +99,11 @@ def _way_out(entry: Entry, tree: Tree, layout: Offer[Layout]) -> str:
 def _mode(entry: Entry, body: Body | None) -> Mode:
     if body is None:
         return "transaction"
-    refusing = next((s for s in body.statements if isinstance(s, Sql) and s.refuses_block), None)
+    refusing = None
+    for statement in body.statements:
+        if isinstance(statement, Sql) and statement.refuses_block:
+            refusing = statement
+            break
     mode = body.mode or ("autocommit" if refusing else "transaction")
     if mode == "transaction" and refusing is not None:
         problem = f"{refusing.refuses_block} cannot run in the transaction that was asked for"

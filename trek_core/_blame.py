@@ -63,6 +63,24 @@ class blame:  # noqa: N801 - a verb: `with blame(store, "VersionStore.query"):`
         raise PluginError(offer.plugin, offer.distribution, self._where, problem) from cause
 
 
+def call(
+    offer: Offer[Any],
+    where: Callable[[], str],
+    function: Callable[..., T],
+    *given: object,
+    through: type[TrekError] = TrekError,
+) -> T:
+    """What the function gives, called within `blame`: the place is made a text where something is wrong, or is traced."""
+    if _trace.Switch.on:
+        with blame(offer, where(), through):
+            return function(*given)
+    try:
+        return function(*given)
+    except Exception:
+        with blame(offer, where(), through):
+            raise
+
+
 def called(offer: Offer[Any], where: Callable[[S], str], function: Callable[[S], T], given: Sequence[S]) -> list[T]:
     """What the function gives for each, called within `blame`: for what is called ten thousand times, and raises nothing.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import NoneType
 from typing import Any, get_args
 
 from trek_core._blame import Offer, breach, expect, shown
@@ -10,6 +11,7 @@ from trek_core.model import Body, Call, Copy, Mode, Piece, Sql, Statement
 
 _STATEMENTS = "Sql, Copy, Call or Piece"
 _MODES = (*get_args(Mode), None)
+_SECONDS = (NoneType, float, int)
 _PLACE: dict[str, type] = {"file": str, "line": int}
 _FUNCTIONS: dict[type, dict[str, str]] = {
     Call: {"function": "an async function"},
@@ -17,8 +19,10 @@ _FUNCTIONS: dict[type, dict[str, str]] = {
 }
 
 _WORDS = r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE\s+TRANSACTION"
-_CONTROLS = rf"(?i)(?:^|;)\s*({_WORDS})\b"  # this and the next are compiled where `_WORD` or a comment is found
-_WORD = re.compile(rf"\s*(?:{_WORDS})\b", re.IGNORECASE)
+_CONTROLS = rf"(?i)(?:^|;)\s*({_WORDS})\b"  # as those below compiled where it may be found
+_WORD = rf"(?i)\s*(?:{_WORDS})\b"
+_LETTERS = frozenset({"beg", "sta", "com", "end", "rol", "abo", "sav", "rel", "pre"})
+"""With which they begin."""
 _NO_WORDS = r"""(?isx) --[^\n]* | /\*.*?\*/ | \be'[^'\\]*(?:(?:\\.|'')[^'\\]*)*' | '[^']*(?:''[^']*)*' | "[^"]*"
     | \$(\w*)\$.*?\$\1\$ | \bBEGIN\s+ATOMIC\b.*?;\s*END\b"""
 """Comments, texts, names, and the bodies of functions, in which words mean something else.
@@ -27,8 +31,26 @@ Texts run by run, not by alternatives for each character: those cost some 110 by
 """
 
 
+def is_sound(body: object) -> bool:
+    """Whether `check_body` finds nothing, at a glance: there may be ten thousand, and nearly all of them are SQL and right."""
+    if (
+        type(body) is not Body
+        or type(body.statements) is not tuple
+        or body.mode not in _MODES
+        or type(body.lock_timeout) not in _SECONDS
+        or type(body.statement_timeout) not in _SECONDS
+    ):
+        return False
+    for one in body.statements:
+        if type(one) is not Sql or type(one.text) is not str or type(one.file) is not str or type(one.line) is not int:
+            return False
+    return True
+
+
 def check_body(offer: Offer[Any], where: str, body: object, author: str = "") -> None:
     """Raises `PluginContractError` for what is no body, or has a field that no executor could carry out."""
+    if is_sound(body):
+        return
     if not isinstance(body, Body):
         breach(offer, where, f"{author}gave {shown(body)}, want Body")
     if not isinstance(body.statements, tuple):
@@ -67,16 +89,19 @@ def _refuse_statement(offer: Offer[Any], where: str, statement: Statement) -> No
 
 def transaction_words(text: str) -> str:
     """The words that begin or end a transaction, at the beginning of one of the text's statements."""
-    if not _may_begin(text) and "--" not in text and "/*" not in text:  # nearly always, and soon told
-        return ""
+    if "--" not in text and "/*" not in text:  # nearly always, and soon told
+        if ";" not in text and text.lstrip()[:3].casefold() not in _LETTERS:
+            return ""
+        if not _may_begin(text):
+            return ""
     found = re.search(_CONTROLS, re.sub(_NO_WORDS, " ", text))
     return " ".join(found[1].upper().split()) if found else ""
 
 
 def _may_begin(text: str) -> bool:
     """Whether one of the words stands where a statement may begin: as `_CONTROLS` finds it, which looks at every character."""
-    at = -1
-    while not _WORD.match(text, at + 1):
+    at, begins = -1, re.compile(_WORD).match
+    while not begins(text, at + 1):
         at = text.find(";", at + 1)
         if at < 0:
             return False

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import filterfalse
 from typing import TYPE_CHECKING, Any
 
-from trek_core._blame import Offer, blame, breach, called, expect, expect_all, shown
+from trek_core._blame import Offer, blame, breach, call, called, expect, expect_all, shown
 from trek_core._dataclass import dataclass, field, replace
 from trek_core._door import later
 from trek_core.errors import Duplicate, UnknownRevision
@@ -83,17 +83,24 @@ def smell(layout: Offer[Layout], tree: Tree) -> str | None:
 
 def checksums(entries: Sequence[Entry], tree: Tree, layout: Offer[Layout]) -> list[tuple[str, ...]]:
     """Each entry's checksums, the one that is written first. Raises `PluginError`."""
+    found = called(layout, _checksums, lambda entry: entry.checksums(tree), entries)
+    return [_texts(layout, entry, texts) for entry, texts in zip(entries, found, strict=True)]
 
-    def where(entry: Entry) -> str:
-        return f"Entry.checksums({entry.revision})"
 
-    found = called(layout, where, lambda entry: entry.checksums(tree), entries)
-    return [
-        texts
-        if type(texts) is tuple and len(texts) == 1 and type(texts[0]) is str  # nearly always
-        else expect_all(layout, where(entry), texts, str)
-        for entry, texts in zip(entries, found, strict=True)
-    ]
+def checksum(entry: Entry, tree: Tree, layout: Offer[Layout]) -> str | None:
+    """The one that is written; None where the format keeps none. Raises `PluginError`."""
+    texts = _texts(layout, entry, call(layout, lambda: _checksums(entry), entry.checksums, tree))
+    return texts[0] if texts else None
+
+
+def _texts(layout: Offer[Layout], entry: Entry, found: object) -> tuple[str, ...]:
+    if type(found) is tuple and len(found) == 1 and type(found[0]) is str:  # nearly always
+        return found
+    return expect_all(layout, _checksums(entry), found, str)
+
+
+def _checksums(entry: Entry) -> str:
+    return f"Entry.checksums({entry.revision})"
 
 
 def arrange(layout: Offer[Layout], tree: Tree) -> Arrangement:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from trek_core._blame import Offer, blame, expect
+from trek_core._blame import Offer, call, expect
 from trek_core._door import later
 from trek_core._scripts import PACKAGE, Folder, Folders
 from trek_core.errors import ConfigError, LoadError
@@ -49,6 +49,7 @@ class FolderTree:
         self._loader_for, self._suffixes, self._facts = loader_for, tuple(suffixes), facts
         self._contents: dict[tuple[str, str], bytes] = {}
         self._suffix_of: dict[str, str] = {}
+        self._loader_of: dict[str, Offer[Loader] | None] = {}
         self._big: dict[File, Known] = {}
         self._scripts: dict[tuple[File, Direction | None], Script] = {}
 
@@ -109,29 +110,35 @@ class FolderTree:
 
     def suffix(self, file: File) -> str:
         """The registered suffix that fits the file's name, the longest; empty if no loader takes it."""
-        dot = file.path.find(".", file.path.rfind("/") + 1)
-        end = file.path[dot:] if dot >= 0 else ""
+        end = _end(file)
         found = self._suffix_of.get(end)
         if found is None:
-            offer = self._loader_for(end)
+            offer = self._loader(file)
             offered = offer.value.suffixes if offer else ()
             found = self._suffix_of[end] = max(filter(end.endswith, offered), key=len, default="")
         return found
+
+    def _loader(self, file: File) -> Offer[Loader] | None:
+        end = _end(file)
+        if end not in self._loader_of:
+            self._loader_of[end] = self._loader_for(end)
+        return self._loader_of[end]
 
     def load(self, file: File, direction: Direction | None = None) -> Script:
         """What the file's loader makes of it.
 
         Raises `LoadError` (the file is wrong, or nothing loads its kind) and `PluginError` (the loader is wrong).
         """
-        offer = self._loader_for(file.name)
+        offer = self._loader(file)
         if offer is None:
             offered = ", ".join(self._suffixes) or "none"
             advice = f"Suffixes that a loader takes: {offered}. Rename the file, or install a plugin that loads it."
             raise LoadError(str(file), None, "no loader takes a file of this kind", advice)
-        if self.big(file):
+        content = self._contents.get((file.root, file.path))
+        if content is None and self.big(file):
             return self._load_big(offer, file, direction)
         location = self._location(file) if self._places else ""
-        return self._load(offer, Source(file, self.read(file), direction, location))
+        return self._load(offer, Source(file, content or self.read(file), direction, location))
 
     def _list(self, root: str) -> Sequence[File]:
         if root.startswith(PACKAGE):
@@ -160,14 +167,15 @@ class FolderTree:
         return self._scripts[file, direction]
 
     def _load(self, offer: Offer[Loader], source: Source) -> Script:
-        file = source.file
-        where = f"loader {offer.value.name}: loading {file}"
-        with blame(offer, where, through=LoadError):
-            script = offer.value.load(source)
-        expect(offer, where, script, Script)
+        def where() -> str:
+            return f"loader {offer.value.name}: loading {source.file}"
+
+        script = call(offer, where, offer.value.load, source, through=LoadError)
+        if not isinstance(script, Script):
+            expect(offer, where(), script, Script)
         for body in (script.up, script.down):
-            if body is not None:
-                _bodies.check_body(offer, where, body)
+            if body is not None and not _bodies.is_sound(body):
+                _bodies.check_body(offer, where(), body)
         return script
 
 
@@ -192,6 +200,13 @@ def roots_of(directories: Folders) -> tuple[str, ...]:
 def shown(directories: Folders) -> str:
     """The folders in words: "'migrations'", "'migrations' and 'package:auth.migrations'"."""
     return " and ".join(map(repr, roots_of(directories)))
+
+
+def _end(file: File) -> str:
+    """The name from its first dot on."""
+    path = file.path
+    dot = path.find(".", path.rfind("/") + 1)
+    return path[dot:] if dot >= 0 else ""
 
 
 def _path(file: File) -> str:

@@ -174,13 +174,14 @@ def _entries(drafts: Sequence[Draft]) -> Iterator[Entry]:
 
 # --------------------------------------------------------------------------- what an entry does
 def _load(files: tuple[Named, ...], tree: Tree) -> Script:
-    up, *pair = files
+    up = files[0]
     script = tree.load(up.file, up.direction)
-    if not pair:
+    if len(files) == 1:
         return script
-    way_back = tree.load(pair[0].file, Direction.down)
+    down = files[1].file
+    way_back = tree.load(down, Direction.down)
     if way_back.down is not None and (script.irreversible or script.down is not None):
-        raise _two_words(pair[0].file, up.file, script)
+        raise _two_words(down, up.file, script)
     return Script(script.up, way_back.down, script.irreversible or way_back.irreversible)
 
 
