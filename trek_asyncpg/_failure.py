@@ -13,7 +13,7 @@ from trek_core.plugin import Call, Copy, Failure, Guard, LoadError, Sql, Stateme
 if TYPE_CHECKING:
     from trek_asyncpg._message import Message
 
-_COPIED = re.compile(r"^COPY .+?, \w+ (\d+)", re.MULTILINE)  # COPY t, line 3, column id: "x"
+_COPIED = r"(?m)^COPY .+?, \w+ (\d+)"  # COPY t, line 3, column id: "x"
 UNIQUE_VIOLATION = "23505"
 BOOTSTRAP_RACE = ("42P07", "42710", "42P06", "42701")  # duplicate table, object, schema, column
 LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
@@ -55,7 +55,7 @@ def place(error: Exception) -> int | None:
 
 def _row(error: Exception) -> int | None:
     """The line of a COPY's data that the server names, in whatever language its messages are."""
-    found = _COPIED.search(getattr(error, "context", None) or "")
+    found = re.search(_COPIED, getattr(error, "context", None) or "")
     return int(found[1]) if found else None
 
 

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from trek_asyncpg import _row_lock
 from trek_asyncpg._reading import asked
-from trek_asyncpg._row_lock import WHAT
 from trek_asyncpg._session import DONE, SNAPSHOT, Snapshot
 from trek_asyncpg._wire import to_the_end
 from trek_core.plugin import Advisory, Lock, LockTimeout, LockWaiting, RowLock, dataclass, field
 
 if TYPE_CHECKING:
     from trek_asyncpg._onlooker import Second
+    from trek_asyncpg._row_lock import InARow
     from trek_asyncpg._types import Connection
 
 Waiting = Callable[[LockWaiting], Awaitable[None]]
 Elsewhere = Callable[[list[tuple[str, RowLock]]], Awaitable[None]]
+WHAT = "the migration lock"
 FORGET = (
     f"CASE WHEN pg_catalog.current_setting('{DONE}', true) <> '' THEN pg_catalog.set_config('{DONE}', '', false) END"
 )
@@ -99,32 +99,6 @@ class Key:
         )
 
 
-class InARow:
-    """A lock that is a row."""
-
-    def __init__(self, connection: Connection, lock: RowLock, held: Held, *, nested: bool) -> None:
-        self._connection, self._lock, self._held, self._nested = connection, lock, held, nested
-
-    async def tried(self) -> bool:
-        """Whether it is ours. An attempt is not cut short: nobody else knows which row to give up."""
-        return await to_the_end(self._tried())
-
-    async def _tried(self) -> bool:
-        row = await _row_lock.tried(self._connection, self._lock, nested=self._nested)
-        if row is not None:
-            text = self._lock.released(row)
-            self._held.release = [text, *self._held.release]
-            if not self._nested:  # else it goes with the caller's transaction
-                self._held.rows[text] = self._lock
-        return row is not None
-
-    async def holder(self, waited: float) -> LockWaiting:
-        return await _row_lock.holder(self._connection, self._lock, waited)
-
-    def message(self, holder: LockWaiting) -> str:
-        return _row_lock.message(self._lock, holder)
-
-
 @asynccontextmanager
 async def hold(
     connection: Connection,
@@ -152,11 +126,19 @@ async def hold(
         yield held
     finally:
         if held.release:
-            await to_the_end(_release(connection, held, lambda rows: _row_lock.give_up(second, pid, rows, timeout)))
+
+            async def elsewhere(rows: list[tuple[str, RowLock]]) -> None:
+                from trek_asyncpg._row_lock import give_up  # noqa: PLC0415 - few locks are rows
+
+                await give_up(second, pid, rows, timeout)
+
+            await to_the_end(_release(connection, held, elsewhere))
 
 
 def _of(connection: Connection, lock: Lock, held: Held, *, nested: bool) -> Key | InARow:
     if isinstance(lock, RowLock):
+        from trek_asyncpg._row_lock import InARow  # noqa: PLC0415 - few locks are
+
         return InARow(connection, lock, held, nested=nested)
     return Key(connection, lock, held, nested=nested)
 

@@ -14,16 +14,44 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from trek_asyncpg._failure import BOOTSTRAP_RACE, UNIQUE_VIOLATION, is_lost_connection
+from trek_asyncpg._lock import WHAT
 from trek_asyncpg._onlooker import NoSecond, Second
 from trek_asyncpg._reading import NO_TABLE, asked
+from trek_asyncpg._wire import to_the_end
 from trek_core.plugin import ConfigError, ConnectError, LockWaiting, RowLock
 
 if TYPE_CHECKING:
+    from trek_asyncpg._lock import Held
     from trek_asyncpg._types import Connection
 
-WHAT = "the migration lock"
 AGAIN = 0.2  # seconds between two looks at the lost session's server process
 SHORTEST = 10.0  # seconds to look for a session that can give up the row, whatever the limit for waiting is
+
+
+class InARow:
+    """A lock that is a row."""
+
+    def __init__(self, connection: Connection, lock: RowLock, held: Held, *, nested: bool) -> None:
+        self._connection, self._lock, self._held, self._nested = connection, lock, held, nested
+
+    async def tried(self) -> bool:
+        """Whether it is ours. An attempt is not cut short: nobody else knows which row to give up."""
+        return await to_the_end(self._tried())
+
+    async def _tried(self) -> bool:
+        row = await tried(self._connection, self._lock, nested=self._nested)
+        if row is not None:
+            text = self._lock.released(row)
+            self._held.release = [text, *self._held.release]
+            if not self._nested:  # else it goes with the caller's transaction
+                self._held.rows[text] = self._lock
+        return row is not None
+
+    async def holder(self, waited: float) -> LockWaiting:
+        return await holder(self._connection, self._lock, waited)
+
+    def message(self, holder: LockWaiting) -> str:
+        return message(self._lock, holder)
 
 
 async def tried(connection: Connection, lock: RowLock, *, nested: bool) -> dict[str, Any] | None:

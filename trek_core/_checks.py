@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from trek_core._resuming import since, unfinished
+from trek_core._door import later
 from trek_core.errors import ConfigError, MigrationFailed, PlanOutdated, PluginError, ReadOnly, TrekError
 from trek_core.model import Action, Facts, History
 from trek_core.plans import Plan, Ran
 from trek_core.text import quote_ident
+
+if TYPE_CHECKING:
+    from trek_core import _resuming
+else:
+    (_resuming,) = later("_resuming")
 
 UNCHANGED = "Nothing was changed."
 
@@ -23,12 +29,14 @@ def writable(plan: Plan, facts: Facts) -> None:
 
 SAME = "same"
 """What `expect_database` says for: the one in which the history was written."""
-_NO_POSTGRES = re.compile(r"CockroachDB|Redshift|PostgreSQL (?:9|1[0-4])\b\S*-YB-")
+_OTHERS = ("CockroachDB", "Redshift")
+_YUGABYTE = r"PostgreSQL (?:9|1[0-4])\b\S*-YB-"
 
 
 def _server(facts: Facts) -> str:
     """Servers that speak PostgreSQL's protocol and lack transactional DDL, enforced keys or real advisory locks."""
-    if not _NO_POSTGRES.search(facts.server):
+    server = facts.server
+    if not any(map(server.__contains__, _OTHERS)) and not ("-YB-" in server and re.search(_YUGABYTE, server)):
         return ""
     return (
         f"the server is no PostgreSQL: {facts.server}. trek needs DDL in transactions, enforced keys and advisory locks, "
@@ -157,7 +165,9 @@ def _steps_back(shown: Plan, fresh: Plan) -> bool:
 def not_resumed_at_once(plan: Plan) -> None:
     """After a lost race: what is unfinished now is at work elsewhere, and is left alone. Raises `Unfinished`."""
     if rows := [action.resume.begun for action in plan.actions if action.resume]:
-        raise unfinished(rows, [f"{since(row)}: another runner was faster, and is at work on it" for row in rows])
+        raise _resuming.unfinished(
+            rows, [f"{_resuming.since(row)}: another runner was faster, and is at work on it" for row in rows]
+        )
 
 
 def overtaken(action: Action) -> PlanOutdated:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import chain
 
 Edges = Mapping[str, Sequence[str]]
 """From a name to those that it points at."""
@@ -80,8 +81,10 @@ class Heads:
     def __init__(self, applied: Iterable[str], parents: Edges, rank: Mapping[str, int]) -> None:
         self._parents, self._rank = parents, rank
         self._applied = set(applied)
-        self._children = Counter(parent for name in self._applied for parent in parents.get(name, ()))
-        self._heads = sorted(self._key(name) for name in self._applied if not self._children[name])
+        self._children: dict[str, int] = {}
+        for parent in chain.from_iterable(parents.get(name, ()) for name in self._applied):
+            self._children[parent] = self._children.get(parent, 0) + 1
+        self._heads = sorted(self._key(name) for name in self._applied if not self._children.get(name))
         self._names: tuple[str, ...] | None = None
 
     def names(self) -> tuple[str, ...]:
@@ -93,20 +96,25 @@ class Heads:
     def add(self, name: str) -> None:
         """The name is applied now: its parents are no heads any more."""
         self._applied.add(name)
-        for parent in self._parents.get(name, ()):
-            self._children[parent] += 1
-            if self._children[parent] == 1 and parent in self._applied:
+        parents, children = self._parents.get(name, ()), self._children
+        if len(parents) == 1 and self.names() == parents and not children.get(name):  # a link of a chain
+            children[parents[0]] = 1
+            self._heads, self._names = [self._key(name)], (name,)
+            return
+        for parent in parents:
+            children[parent] = children.get(parent, 0) + 1
+            if children[parent] == 1 and parent in self._applied:
                 self._drop(parent)
-        if not self._children[name]:
+        if not children.get(name):
             self._keep(name)
 
     def remove(self, name: str) -> None:
         """The name is reverted: parents without another applied child are heads again."""
         self._applied.discard(name)
-        if not self._children[name]:
+        if not self._children.get(name):
             self._drop(name)
         for parent in self._parents.get(name, ()):
-            self._children[parent] -= 1
+            self._children[parent] = self._children.get(parent, 0) - 1
             if not self._children[parent] and parent in self._applied:
                 self._keep(parent)
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from trek_core._catalog import EntryCatalog
 from trek_core._dataclass import dataclass
+from trek_core._door import later
 from trek_core._graph import Edges, Heads, turned
-from trek_core._replacing import ordered
 from trek_core._squash import Squashes, settle
 from trek_core.model import Entry, HistoryRow, State
+
+if TYPE_CHECKING:
+    from trek_core import _replacing
+else:
+    (_replacing,) = later("_replacing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ def trace(catalog: EntryCatalog, state: State, wanted: str | None = None) -> Lin
     rows = {name if name in catalog.rank else catalog.canonical(name): state.rows.get(name) for name in state.applied}
     squashes = settle(catalog, rows.keys(), wanted)
     raw = _raw(catalog, squashes)
-    order = raw.keys() if catalog.follows else ordered(catalog, raw)
+    order = raw.keys() if catalog.follows else _replacing.ordered(catalog, raw)
     parents, bridges, loose = _bridged(catalog, squashes, raw, order, rows)
     sequence = _sequence(squashes, rows)
     applied = {name: rows.get(name) for name in sequence if name in parents}

@@ -10,7 +10,7 @@ from trek_core import script
 from trek_core.errors import Unfinished
 from trek_core.model import Action, HistoryRow, Resume, Sql, Statement
 
-_TEMPORARY = re.compile(r"\s*CREATE\s+(?:(?:LOCAL|GLOBAL)\s+)?TEMP(?:ORARY)?\b", re.IGNORECASE)
+_TEMPORARY = r"(?i)\s*CREATE\s+(?:(?:LOCAL|GLOBAL)\s+)?TEMP(?:ORARY)?\b"
 
 
 def unfinished(rows: Sequence[HistoryRow], facts: Sequence[str]) -> Unfinished:
@@ -93,7 +93,7 @@ def _own_transactions(action: Action, body: Sequence[Statement]) -> Iterator[str
 
 def _lost(number: int, statement: Statement) -> str:
     """What a done statement may have left in a session that is gone: nothing after it would be as it was."""
-    if isinstance(statement, Sql) and _TEMPORARY.match(statement.text):
+    if isinstance(statement, Sql) and re.match(_TEMPORARY, statement.text):
         return f"the temporary table of statement {number} went with its session"
     if script.may_set(statement) and not script.sets(statement):
         return f"statement {number} is done, and what it may have set in its session is gone"

@@ -204,9 +204,9 @@ def shown(directories: Folders) -> str:
 
 def _end(file: File) -> str:
     """The name from its first dot on."""
-    path = file.path
-    dot = path.find(".", path.rfind("/") + 1)
-    return path[dot:] if dot >= 0 else ""
+    name = file.path if "/" not in file.path else file.name
+    dot = name.find(".")
+    return name[dot:] if dot >= 0 else ""
 
 
 def _path(file: File) -> str:

@@ -38,9 +38,9 @@ DEFER = (
 Those declared INITIALLY IMMEDIATE are looked for until there are none, and again after `LOOK_AGAIN`.
 """
 LOOK_AGAIN = Sql(f"SELECT pg_catalog.set_config('{IMMEDIATE}', '', true)")
-_DEFERRABLE = re.compile("deferrable", re.IGNORECASE)
+_DEFERRABLE = "(?i)deferrable"
 
-_SETS = re.compile(r"(?:RE)?SET\b", re.IGNORECASE)
+_SETS = r"(?i)(?:RE)?SET\b"
 
 PROBLEM = "$problem"
 
@@ -105,7 +105,7 @@ def stands_alone(action: Action, statement: Statement) -> bool:
 
 def sets(statement: Statement) -> bool:
     """A plain SET or RESET: it changes the session and nothing else."""
-    return isinstance(statement, Sql) and statement.changes_settings and bool(_SETS.match(statement.text))
+    return isinstance(statement, Sql) and statement.changes_settings and bool(re.match(_SETS, statement.text))
 
 
 def changes_settings(body: Body | None) -> bool:
@@ -150,7 +150,7 @@ def settle(action: Action) -> tuple[Sql, ...]:
     """What stands behind the body of a migration that shares its transaction: nothing, if it has none."""
     if action.body is None:
         return ()
-    makes = any(not isinstance(s, Sql) or _DEFERRABLE.search(s.text) for s in action.body.statements)
+    makes = any(not isinstance(s, Sql) or re.search(_DEFERRABLE, s.text) for s in action.body.statements)
     return (SETTLE, LOOK_AGAIN) if makes else (SETTLE,)
 
 

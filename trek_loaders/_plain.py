@@ -35,6 +35,8 @@ def _is_closed(text: str) -> bool:
         return True
     left = _NO_PARENTHESIS.sub("", text)
     for _ in range(_DEPTH):
+        if not left:
+            break
         left = left.replace("()", "")
     return not left
 

@@ -28,7 +28,7 @@ _TELLING = (
 )  # fmt: skip
 
 
-def load(source: Source) -> Script | None:
+def load_quickly(source: Source) -> Script | None:
     """The script, or None for a file that wants to be read more closely. Raises `LoadError` for bytes that are no text."""
     text = decode(source)
     if any(map(text.lower().__contains__, _TELLING)):

@@ -23,9 +23,9 @@ def load(source: Source) -> Script:
         from trek_loaders._big import load_big  # noqa: PLC0415 - as below
 
         return load_big(source)
-    from trek_loaders import _quick  # noqa: PLC0415 - as above
+    from trek_loaders._quick import load_quickly  # noqa: PLC0415 - as above
 
-    if (script := _quick.load(source)) is not None:
+    if (script := load_quickly(source)) is not None:
         return script
     from trek_loaders import _sql  # noqa: PLC0415 - for whoever writes more than plain statements
 

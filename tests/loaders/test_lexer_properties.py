@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from trek_core.errors import LoadError
 from trek_core.model import Copy, Direction, File, Source, Sql
-from trek_loaders import _quick, _sql, _statements
+from trek_loaders import _sql, _statements
 from trek_loaders._lexer import read, split, split_and_notes
+from trek_loaders._quick import load_quickly
 from trek_loaders._scanner import Note, Scanner
 from trek_loaders._statements import changes_settings, controls_transaction, reads_stdin, refuses_block
 
@@ -178,15 +179,15 @@ def test_what_is_told_of_plain_statements_is_what_their_tokens_tell(script: str)
 @given(st.lists(st.one_of(PLAIN, PLAIN.map(" {} ".format), USUAL), max_size=15).map("".join), st.sampled_from(WAYS))
 def test_the_quick_way_to_a_script_leads_to_the_same_one_or_nowhere(script: str, way: Direction | None):
     source = Source(File("1.sql", "folder"), script.encode(), way)
-    quick = _quick.load(source)
+    quick = load_quickly(source)
     if quick is not None:
         assert quick == _sql.load(source)
 
 
 @pytest.mark.parametrize("statement", SAYING)
 def test_what_says_something_is_not_for_the_quick_way(statement: str):
-    assert _quick.load(Source(File("1.sql"), b"CREATE TABLE t ()")) is not None
-    assert _quick.load(Source(File("1.sql"), statement.encode())) is None
+    assert load_quickly(Source(File("1.sql"), b"CREATE TABLE t ()")) is not None
+    assert load_quickly(Source(File("1.sql"), statement.encode())) is None
 
 
 @given(st.integers(1, 9), st.sampled_from(["set_config", '"set_config"', "'set_config'"]))
