@@ -89,20 +89,20 @@ def _refuse_statement(offer: Offer[Any], where: str, statement: Statement) -> No
 
 def transaction_words(text: str) -> str:
     """The words that begin or end a transaction, at the beginning of one of the text's statements."""
-    if "--" not in text and "/*" not in text:  # nearly always, and soon told
-        if ";" not in text and text.lstrip()[:3].casefold() not in _LETTERS:
-            return ""
-        if not _may_begin(text):
-            return ""
+    if "--" not in text and "/*" not in text and not _may_begin(text):  # nearly always, and soon told
+        return ""
     found = re.search(_CONTROLS, re.sub(_NO_WORDS, " ", text))
     return " ".join(found[1].upper().split()) if found else ""
 
 
 def _may_begin(text: str) -> bool:
     """Whether one of the words stands where a statement may begin: as `_CONTROLS` finds it, which looks at every character."""
-    at, begins = -1, re.compile(_WORD).match
-    while not begins(text, at + 1):
+    at = -1
+    while True:
+        begun = text[at + 1 : at + 33].lstrip()
+        # Fewer than three letters: behind many blanks may be more.
+        if (len(begun) < 3 or begun[:3].casefold() in _LETTERS) and re.compile(_WORD).match(text, at + 1):  # noqa: PLR2004
+            return True
         at = text.find(";", at + 1)
         if at < 0:
             return False
-    return True

@@ -53,6 +53,7 @@ async def run(folder: Path, make: Callable[[Source], Body]) -> MemoryDatabase:
         "INSERT INTO t VALUES (1);\n/* so */ COMMIT",
         "ROLLBACK TO x",
         "end",
+        f"SELECT 1;{' ' * 40}COMMIT",
     ],
 )
 async def test_a_statement_that_ends_the_transaction_is_refused_though_its_loader_did_not_see_it(
