@@ -209,7 +209,7 @@ def _following(table: str, identity: str) -> Form:
     gone = quote_literal(f" of {identity} is gone or was changed; found: no row")
     begin = f"INSERT INTO {table} ({', '.join(given)}, seq, state, started_at, finished_at, duration) SELECT "
     row = (
-        f", t.seq, 'done', COALESCE(t.begun, ('trek: row ' || t.seq - 1 || {gone})::timestamptz), t.ended,"
+        f", t.seq, 'done', COALESCE(t.begun, ('trek: row ' || (t.seq - 1)::text || {gone})::timestamptz), t.ended,"
         " pg_catalog.date_part('epoch', t.ended - t.begun) FROM (SELECT s.seq, (SELECT"
         f" GREATEST(pg_catalog.statement_timestamp(), p.finished_at) FROM {table} p WHERE p.seq = s.seq - 1) AS begun,"
         f" {_NOW} AS ended FROM (SELECT "
