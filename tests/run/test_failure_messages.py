@@ -122,7 +122,7 @@ async def test_a_connection_that_the_server_itself_lost_is_not_this_one(
     files = {"1_a.sql": "CREATE TABLE a (id int);", "2_b.sql": f"SELECT 1;\n{raising}", "3_c.sql": "SELECT 1;"}
     folder = write(tmp_path, files)
     for within in (contextlib.nullcontext, connection.transaction):
-        with pytest.raises(MigrationFailed, match=r"2_b\.sql:2:1: applying 2 b failed: the other server") as failed:
+        with pytest.raises(MigrationFailed, match=r"2_b\.sql:.*applying 2 b failed: the other server") as failed:
             async with within():
                 await migrate(connection, folder, transaction=transaction)
         assert failed.value.failure.outcome == "rolled back"

@@ -5,6 +5,12 @@ from __future__ import annotations
 _LAID = "run/test_failure_messages.py::test_a_failure_is_laid_at_its_statement"
 _SEVERAL = "run/test_several_in_one_query.py::test"
 _PLAN = "run/test_one_transaction.py::test"
+_CANCEL = "run/test_cancellation.py::test_a"
+_CANCELLED = (
+    *(f"cancelled_migration_is_stopped_on_the_server_and_leaves_a_usable_connection[{times}-" for times in (1, 2, 5)),
+    "migration_that_fails_leaves_a_usable_connection[",
+    "migration_that_works_leaves_a_usable_connection[",
+)
 _LOST = "what is lost is the pooler's session, and the test ends its own"
 _NO_POSITION = (
     "undefined column in DDL",
@@ -24,6 +30,9 @@ _NO_POSITION = (
 NOT_POOLED: dict[str, tuple[str, ...]] = {
     "it has a PgBouncer of its own": ("run/test_pooler.py",),
     "what runs outside a transaction is refused": (
+        "run/test_log.py::test_every_migration_is_told_with_its_fields",
+        "run/test_rolled_back.py::test_outside_a_transaction_the_row_that_failed_says_why",
+        "run/test_uvloop.py",
         "run/test_outside_a_transaction.py",
         "run/test_resuming.py",
         "run/test_resuming_certain.py",
@@ -44,15 +53,23 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
         "run/test_script.py::test_no_script_is_made_of_python_and_what_to_do_instead_leads_to_the_head[no_transaction",
         "run/test_script_traps.py::test_everything_that_trek_knows_goes_up_and_down_by_psql",
         "run/test_script_traps.py::test_what_trek_does_and_what_psql_does_are_the_same_rows_in_the_history",
+        "run/test_targets.py::test_a_database_with_implicit_casts_to_text_is_migrated",
+        *(f"{_CANCEL}_{test}{kind} outside a transaction" for test in _CANCELLED for kind in ("sql", "python")),
     ),
     "there is no session lock": (
+        "run/test_log.py::test_who_waits_for_the_lock_says_who_has_it_and_a_cancellation_is_told",
+        f"{_CANCEL}_cancelled_wait_for_the_lock_changes_nothing",
+        "run/test_settings.py::test_the_caller_does_not_see_what_a_function_set",
         "run/test_lock.py",
         "run/test_callers_transaction.py::test_the_lock_is_held_until_the_callers_transaction_ends",
     ),
     "no marker names a statement for which the server has no position": (
+        "run/test_prepared.py::test_and_if_it_fails_its_statement_is_named",
+        "run/test_prepared.py::test_an_error_that_a_function_catches_moves_no_mark_back",
         *(f"{_LAID}[{kind}" for kind in _NO_POSITION),
         "run/test_failure_messages.py::test_the_message_of_a_statement_in_the_middle_of_300_lines",
         "run/test_failure_messages.py::test_a_failure_of_the_way_down_names_its_line_and_says_reverting",
+        f"{_CANCEL}_timeout_of_the_connection_is_a_failure_that_was_rolled_back",
         "run/test_guard.py::test_a_unique_violation_of_the_body_is_the_bodys_own",
         "run/test_lock_timeouts.py::test_when_patience_ends_it_fails_and_nothing_remains",
         "run/test_lock_timeouts.py::test_while_the_kth_waits_those_before_it_are_committed",
@@ -69,6 +86,9 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
         f"{_PLAN}_copy_data_go_with_the_plan",
     ),
     "each migration goes alone, so that queries and round trips are more": (
+        "run/test_prepared.py::test_what_the_history_is_told_is_prepared_once_a_query",
+        "run/test_prepared.py::test_a_function_that_forgets_what_the_session_keeps_stops_no_migration[DEALLOCATE ALL",
+        "run/test_row_lock.py::test_the_row_costs_one_round_trip_and_giving_it_up_none",
         "run/test_groups.py::test_a_value_of_an_enum_may_be_used_by_the_next_one",
         "run/test_groups.py::test_marks_in_the_history_share_a_query_and_took_no_time",
         "run/test_groups.py::test_round_trips_of_small_migrations",
@@ -76,11 +96,17 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
         f"{_SEVERAL}_all_of_them_are_done_in_order_and_say_what_was_measured",
         f"{_PLAN}_round_trips_are_those_of_one_migration_and_one_more_for_every_hundred",
     ),
-    "who is in the way cannot be told": ("run/test_blockers.py",),
+    "who is in the way cannot be told": (
+        "run/test_blockers.py",
+        "run/test_log.py::test_a_table_that_is_locked_is_a_warning_with_who_has_it",
+    ),
     "what is a session's (temporary tables, prepared statements, channels) is not put back": (
         "run/test_as_it_was_given.py",
     ),
     _LOST: (
+        "run/test_row_lock.py::test_a_run_whose_session_is_lost_leaves_no_row",
+        "run/test_row_lock.py::test_the_row_of_a_lost_session_stays_while_the_server_works_for_it",
+        "run/test_several_at_any_moment.py::test_its_server_process_ended_at_random_moments",
         "run/test_lost_server.py",
         "run/test_guard.py::test_what_fails_while_it_looks_again_says_what_the_run_has_done_before[the session is lost",
         "run/test_lock_timeouts.py::test_a_session_that_dies_while_it_waits_is_not_tried_again",
@@ -89,6 +115,7 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
         f"{_PLAN}_where_the_answer_to_the_commit_was_lost_the_whole_plan_is_found",
     ),
     "this PgBouncer logs in with one role, whoever asks": (
+        "run/test_row_lock.py::test_making_the_table_needs_the_right_to",
         "run/test_callers_transaction.py::test_a_failed_read_of_the_history_leaves_the_callers_transaction_usable",
         "run/test_refused_sessions.py::test_a_role_without_create_is_refused_and_nothing_is_written",
         "run/test_refused_sessions.py::test_a_role_without_insert_on_the_history_is_refused_and_nothing_is_written",
@@ -111,10 +138,8 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
     "psql leaves its settings in the session that it shares": (
         "run/test_trusted_history.py::test_a_dumped_and_restored_history_goes_on_where_it_was",
     ),
-    "a cancellation may not reach the server there, and the run ends when its query does": (
-        "run/test_cancellation.py",
-        "run/test_lock_timeouts.py::test_a_run_that_is_cancelled_while_it_waits_leaves_a_usable_connection",
-        "run/test_observers.py::test_a_cancelled_run_is_heard_to_have_failed_by_observers_that_take_their_time",
+    "it is about a Unix socket, and the pooler is reached by TCP": (
+        "run/test_copy.py::test_the_room_of_a_unix_socket_is_as_it_was",
     ),
     "40 MB through one more process measure nothing": (
         "run/test_big_files.py::test_40_mb_take_no_more_than_24_mb_of_the_client_and_little_of_the_server",
