@@ -89,6 +89,7 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
         "run/test_prepared.py::test_what_the_history_is_told_is_prepared_once_a_query",
         "run/test_prepared.py::test_a_function_that_forgets_what_the_session_keeps_stops_no_migration[DEALLOCATE ALL",
         "run/test_row_lock.py::test_the_row_costs_one_round_trip_and_giving_it_up_none",
+        "run/test_trusted_history.py::test_a_row_that_is_written_behind_the_body_is_no_prey_of_it",
         "run/test_groups.py::test_a_value_of_an_enum_may_be_used_by_the_next_one",
         "run/test_groups.py::test_marks_in_the_history_share_a_query_and_took_no_time",
         "run/test_groups.py::test_round_trips_of_small_migrations",
