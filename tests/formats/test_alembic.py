@@ -125,7 +125,7 @@ class TestAlembic(ForeignSuite):
         layout = make_layout("alembic")
         assert layout.new
         for kind, name in (("sql", "orders"), ("py", "backfill")):
-            tree = MemoryTree({path.name: path.read_text() for path in folder.iterdir()})
+            tree = MemoryTree({path.name: path.read_text() for path in folder.iterdir() if path.is_file()})
             for path, text in layout.new(layout.arrange(tree), name, kind).items():
                 text = text.replace("raise NotImplementedError", "await connection.execute('SELECT 1')")  # noqa: PLW2901
                 (folder / path).write_text(f"{text}SELECT 1;\n" if path.endswith(".sql") else text)

@@ -72,7 +72,9 @@ class YoyoStore(RowStore):
             ),
             release=Sql(f"DELETE FROM {name} t WHERE pg_catalog.to_jsonb(t) = $row::pg_catalog.jsonb"),
             make=(Sql(create_schema(schema)), Sql(f"CREATE TABLE {name} ({columns})")),
-            holder=Sql(f"SELECT pg_catalog.jsonb_build_object('name', 'process ' || pid::text, 'age', {age}) FROM {name}"),
+            holder=Sql(
+                f"SELECT pg_catalog.jsonb_build_object('name', 'process ' || pid::text, 'age', {age}) FROM {name}"
+            ),
             advice="`yoyo break-lock` deletes the row.",
         )
         return (lock,)
