@@ -84,7 +84,10 @@ def smell(layout: Offer[Layout], tree: Tree) -> str | None:
 def checksums(entries: Sequence[Entry], tree: Tree, layout: Offer[Layout]) -> list[tuple[str, ...]]:
     """Each entry's checksums, the one that is written first. Raises `PluginError`."""
     found = called(layout, _checksums, lambda entry: entry.checksums(tree), entries)
-    return [_texts(layout, entry, texts) for entry, texts in zip(entries, found, strict=True)]
+    return [
+        texts if type(texts) is tuple and len(texts) == 1 and type(texts[0]) is str else _texts(layout, entry, texts)
+        for entry, texts in zip(entries, found, strict=True)
+    ]
 
 
 def checksum(entry: Entry, tree: Tree, layout: Offer[Layout]) -> str | None:

@@ -110,8 +110,10 @@ class FolderTree:
 
     def suffix(self, file: File) -> str:
         """The registered suffix that fits the file's name, the longest; empty if no loader takes it."""
-        end = _end(file)
-        found = self._suffix_of.get(end)
+        path = file.path
+        # As `_end`, whose call would be felt: it is asked for every file, and twice.
+        dot = path.find(".", path.rfind("/") + 1)
+        found = self._suffix_of.get(end := path[dot:] if dot >= 0 else "")
         if found is None:
             offer = self._loader(file)
             offered = offer.value.suffixes if offer else ()
