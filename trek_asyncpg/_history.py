@@ -34,9 +34,11 @@ COLUMNS = (
 LATER = (("database", "text"), ("problem", "text"))
 """Columns that tables of earlier days lack, until the next row is written."""
 _NAMES = tuple(name for name, _ in COLUMNS)
-_TRIGGERS = (  # BEFORE … FOR EACH ROW of INSERT or UPDATE, as the bits of tgtype tell
-    "SELECT pg_catalog.min(pg_catalog.quote_ident(t.tgname)) FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid"
-    " AND t.tgtype & 3 = 3 AND t.tgtype & 20 > 0 AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')"
+_TRIGGERS = (  # BEFORE … FOR EACH ROW of INSERT or UPDATE, as the bits of tgtype tell; and rules DO INSTEAD
+    "SELECT pg_catalog.concat('TRIGGER ', pg_catalog.quote_ident(t.tgname)) FROM pg_catalog.pg_trigger t"
+    " WHERE t.tgrelid = c.oid AND t.tgtype & 3 = 3 AND t.tgtype & 20 > 0 AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')"
+    " UNION ALL SELECT pg_catalog.concat('RULE ', pg_catalog.quote_ident(r.rulename)) FROM pg_catalog.pg_rewrite r"
+    " WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '3') AND r.is_instead AND r.ev_enabled IN ('O', 'A') LIMIT 1"
 )
 NAME_BYTES = 63  # NAMEDATALEN - 1: PostgreSQL cuts longer names, and the guard would not know its own table
 
@@ -171,9 +173,9 @@ class HistoryTable:
             )
         if head["triggers"]:
             return (
-                f"{self.identity} has a trigger that comes before each row and may take it away or change it, so that a "
-                f"migration would run twice: ALTER TABLE {self.name} DISABLE TRIGGER {head['triggers']}; "
-                "or make it AFTER. Then look whether the history tells of all that ran since it was made."
+                f"{self.identity} has the {head['triggers']}, which comes before its rows and may take them away or change "
+                f"them, so that a migration would run twice: ALTER TABLE {self.name} DISABLE {head['triggers']}; "
+                "(a trigger may come AFTER). Then look whether the history tells of all that ran since it was made."
             )
         if lacks and not head["owned"]:
             return (

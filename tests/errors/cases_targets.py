@@ -125,7 +125,13 @@ CASES = (
         as_guest,
     ),
     Case("rows-lost-by-the-driver", ConfigError, ("SET client_min_messages = notice",), USERS, told_everything),
-    Case("trigger-on-the-history", ReadOnly, ("DISABLE TRIGGER audit;", "AFTER"), USERS, before_each_row),
+    Case(
+        "trigger-on-the-history",
+        ReadOnly,
+        ("the TRIGGER audit", "DISABLE TRIGGER audit;", "AFTER"),
+        USERS,
+        before_each_row,
+    ),
     Case("no-postgresql", ReadOnly, (COCKROACH, "is no PostgreSQL"), USERS, at_cockroach),
     Case(
         "python-ends-the-transaction",

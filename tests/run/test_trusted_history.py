@@ -72,6 +72,19 @@ async def test_a_trigger_that_may_take_its_rows_away_is_refused_and_named(
     assert await applied(connection) == ["1", "2"]
 
 
+@pytest.mark.parametrize("what", ["INSERT", "UPDATE"])
+async def test_a_rule_that_takes_its_rows_away_is_refused_and_named(
+    connection: Connection, tmp_path: Path, what: str
+) -> None:
+    folder = write(tmp_path, {"1_a.sql": "CREATE TABLE a (id int);"})
+    await migrate(connection, folder)
+    await connection.execute(f"CREATE RULE none AS ON {what} TO trek_history DO INSTEAD NOTHING")
+    write(tmp_path, {"2_b.sql": "CREATE TABLE b (id int);", "3_c.sql": "CREATE TABLE c (id int);"})
+    with pytest.raises(ReadOnly, match='DISABLE RULE "none"'):
+        await migrate(connection, folder)
+    assert await tables(connection) == {"a"}
+
+
 @pytest.mark.parametrize("moment", ["AFTER INSERT OR UPDATE", "BEFORE DELETE"])
 async def test_a_trigger_that_can_take_no_row_away_is_none_of_its_business(
     connection: Connection, tmp_path: Path, moment: str
