@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterable, Sequence
 
-from trek_core.plugin import Sql, dataclass, script
+from trek_core.plugin import Sql, dataclass, replace, script
 
 MARKER_CLASS = 0x7472656B  # "trek"
 
@@ -26,6 +26,10 @@ class Message:
             starts.append(at)
             at += len(part.text) + len(script.SEPARATOR)
         return cls(script.SEPARATOR.join(part.text for part in parts), parts, tuple(starts))
+
+    def followed(self, by: Iterable[str]) -> Message:
+        """With more behind it, of which nobody asks where it stands."""
+        return replace(self, text=script.SEPARATOR.join((self.text, *by)))
 
     def index(self, position: int) -> int:
         """Which statement stands at a position (from 0, in characters of the text)."""

@@ -63,7 +63,7 @@ class Left:
     mark: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Query:
     """The query, and the ways back: from a part of the text, and from a mark (less one), to a unit and its statement."""
 
@@ -74,6 +74,7 @@ class Query:
     parts: list[tuple[int, Sql]] = field(default_factory=list)
     marks: list[tuple[int, Sql | None]] = field(default_factory=list)
     prepared: dict[Form, str] = field(default_factory=dict)
+    message: Message = field(default_factory=lambda: Message.of(()))
 
     @classmethod
     def of(cls, units: Sequence[Unit]) -> Query:
@@ -84,11 +85,9 @@ class Query:
         query.parts.extend((0, part) for part in query.marking.opening(steps))
         for number, unit in enumerate(units):
             query.parts.extend((number, part) for part in query._unit(number, unit))
+        closing = (*query.marking.closing(), *map(Sql, query.deallocating()))
+        query.message = Message.of((*(part for _, part in query.parts), *closing))
         return query
-
-    def message(self, after: Iterable[str]) -> Message:
-        closing = (*self.marking.closing(), *map(Sql, self.deallocating()), *map(Sql, after))
-        return Message.of((*(part for _, part in self.parts), *closing))
 
     def deallocating(self) -> list[str]:
         return [f"DEALLOCATE {name}" for name in self.prepared.values()]
@@ -142,7 +141,7 @@ async def run(query: Query, after: Iterable[str] = (), meanwhile: Callable[[], o
     after: statements to run once all of the units are committed. meanwhile: called when the query is sent, while the
     server works on it; raises nothing.
     """
-    message = query.message(after)
+    message = query.message.followed(after)
     soon = asyncio.get_running_loop().call_soon(meanwhile)  # `execute` sends before it first waits
     try:
         await query.units[0].connection.execute(message.text)

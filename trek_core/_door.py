@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from types import UnionType
 from typing import Any
 
 
@@ -28,14 +29,14 @@ def door(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
 
 class _Later:
-    """A module that is imported when one of its names is taken; a function or class that was taken once is at hand."""
+    """A module that is imported when one of its names is taken; a function, class or union that was taken once is at hand."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(import_module(self._name), name)
-        if callable(value):
+        if callable(value) or isinstance(value, UnionType):
             setattr(self, name, value)
         return value
 

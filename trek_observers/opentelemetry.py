@@ -48,19 +48,20 @@ class _Telling:
 
     def __init__(self, provider: TracerProvider | None, attributes: Mapping[str, AttributeValue]) -> None:
         self._provider, self._attributes = provider, attributes
+        self._named = "OTEL_PYTHON_TRACER_PROVIDER" in os.environ
         self._run: ContextVar[Run | None] = ContextVar("trek_run", default=None)
 
     async def notify(self, event: Event) -> None:
-        if self._run.get() is None and not _provided():
+        if self._run.get() is None and not self._provided:
             return
         from trek_observers._spans import hear  # noqa: PLC0415 - with the first event: a run that does nothing has none
 
         self._run.set(hear(event, self._run.get(), self._provider, self._attributes))
 
-
-def _provided() -> bool:
-    """Whether there can be a provider: somebody imported the API, or the environment names one. To import it takes 10 ms."""
-    return "opentelemetry.trace" in sys.modules or "OTEL_PYTHON_TRACER_PROVIDER" in os.environ
+    @property
+    def _provided(self) -> bool:
+        """Whether there can be a provider: somebody imported the API, which takes 10 ms, or the environment names one."""
+        return self._named or "opentelemetry.trace" in sys.modules
 
 
 def _installed() -> bool:
