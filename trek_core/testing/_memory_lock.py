@@ -45,11 +45,11 @@ class MemoryLocks(Executor):
         begun, waited = time.monotonic(), False
         while not await self.try_lock(lock):
             holder = await self._holder(lock, time.monotonic() - begun)
+            await waiting(holder)
             if time.monotonic() >= end:
                 who = f"{holder.holder!r}. {lock.advice}" if isinstance(lock, RowLock) else f"session {holder.pid}."
                 msg = f"the migration lock was not free within {holder.waited:.1f} s: held by {who}"
                 raise LockTimeout(msg, holder)
-            await waiting(holder)
             await asyncio.sleep(PAUSE)
             waited = True
         return waited
