@@ -66,6 +66,8 @@ def _goals(whole: Figures, inside: Figures, number: int) -> list[Goal]:
     floors = [floor.name for floor in (ROWS, FLOOR) if floor.name in inside]
     goals = [Goal(f"{applied}, connection given: times {n}", 1.2, ratio(inside, TREK.name, n)) for n in floors]
     if PSQL.name in whole:
+        given = {**inside, PSQL.name: whole[PSQL.name]}  # psql has no connection that could be given
+        goals.append(Goal(f"{applied}, connection given: times {PSQL.name}", 1, ratio(given, TREK.name, PSQL.name)))
         goals.append(Goal(f"{applied}, whole process: times {PSQL.name}", 1, ratio(whole, TREK.name, PSQL.name)))
     return goals
 
