@@ -7,41 +7,48 @@ from __future__ import annotations
 
 import contextlib
 
-from trek_asyncpg import _failure
+from trek_asyncpg import _failure, _outlasted
 from trek_asyncpg._failure import UnitFailed
+from trek_asyncpg._outlasted import LIMITS, Opened
 from trek_asyncpg._unit import GONE, Unit
 from trek_asyncpg._wire import is_in_use, rows
 from trek_core.plugin import Call, Failure, replace, script
 
-NUMBER = "SELECT pg_catalog.to_jsonb(pg_catalog.pg_current_xact_id()::text)"
+NUMBER = f"SELECT pg_catalog.jsonb_build_object('number', pg_catalog.pg_current_xact_id()::text, 'limits', {LIMITS})"
 """Assigns one: a store that keeps its history elsewhere has written nothing."""
 REMOVE = "Remove COMMIT and ROLLBACK from it, or mark the file no_transaction = True."
 NO_SAVEPOINT = "3B001"
 
 
-async def number_of(unit: Unit) -> str:
+async def number_of(unit: Unit) -> Opened:
     """The transaction's number; out of one, a number that no other transaction has."""
-    return str((await rows(unit.connection, NUMBER))[0])
+    return Opened(**(await rows(unit.connection, NUMBER))[0])
 
 
-async def check_same(unit: Unit, number: str) -> None:
+async def check_same(unit: Unit, opened: Opened) -> None:
     """Raises `UnitFailed` unless the transaction is the one of that number, and sound."""
     call = next((s for s in script.statements(unit.action) if isinstance(s, Call)), None)
     if unit.connection.is_closed():
-        problem = "it closed the connection, or lost it and went on"
-        hint = "Use the connection that it is given, and leave it open: trek still has to write the history."
-        raise UnitFailed(Failure(RuntimeError(problem), problem, call, hint=hint, outcome="unknown"))
+        raise UnitFailed(_outlasted.told(_closed(call), opened))
     try:
-        now = await number_of(unit)
+        now = (await number_of(unit)).number
     except Exception as error:
+        if unit.connection.is_closed():  # the driver hears of it when it asks
+            raise UnitFailed(_failure.of(error, statement=call)) from error
         problem = "it caught a database error without a savepoint, so its transaction can no longer commit"
         hint = "Wrap what may fail in `async with connection.transaction():` and catch the error outside of that block."
         if is_in_use(error):
             problem = "a task that it began still uses the connection"
             hint = "Await every task that it begins before it returns."
         raise UnitFailed(replace(_failure.of(error, statement=call), message=problem, hint=hint)) from error
-    if now != number:
-        raise UnitFailed(await _escaped(unit, number, call), escaped=True)
+    if now != opened.number:
+        raise UnitFailed(await _escaped(unit, opened.number, call), escaped=True)
+
+
+def _closed(call: Call | None) -> Failure:
+    problem = "it closed the connection, or lost it and went on"
+    hint = "Use the connection that it is given, and leave it open: trek still has to write the history."
+    return Failure(RuntimeError(problem), problem, call, hint=hint, outcome="unknown")
 
 
 async def _escaped(unit: Unit, number: str, call: Call | None) -> Failure:
@@ -61,10 +68,13 @@ async def _escaped(unit: Unit, number: str, call: Call | None) -> Failure:
     return Failure(RuntimeError(problem), problem, call, hint=_hint(fate), outcome=_outcome(fate))
 
 
-async def after_failure(unit: Unit, number: str, failure: Failure) -> Failure:
+async def after_failure(unit: Unit, opened: Opened, failure: Failure) -> Failure:
     """The failure of a body, and what became of the transaction that it had ended before, if it had."""
-    if not number or unit.connection.is_closed() or failure.outcome != "rolled back":
+    if unit.connection.is_closed():
+        return _outlasted.told(failure, opened) if _failure.is_lost_connection(failure.cause) else failure
+    if not opened or failure.outcome != "rolled back":
         return failure
+    number = opened.number
     fate = await _fate(unit, number)
     if unit.nested and failure.sqlstate == NO_SAVEPOINT:
         problem = "it took away the savepoint that trek set in your transaction, which can now only be rolled back"

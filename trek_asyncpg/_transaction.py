@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trek_asyncpg import _escape, _failure
 from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import WHERE_MARKED, Message, marked
+from trek_asyncpg._outlasted import Opened
 from trek_asyncpg._unit import GONE, SAVEPOINT, Unit, only_sql, unknown_if_gone
 from trek_asyncpg._wire import rows, to_the_end
 from trek_core.plugin import Failure, Sql, Statement, replace, script
@@ -96,22 +97,22 @@ async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
     The caller's transaction may have been begun by a textual BEGIN, in which asyncpg refuses that: a savepoint there.
     """
     transaction = None if unit.nested else unit.connection.transaction(isolation="read_committed")
-    number = ""
+    opened = Opened()
     try:
         await (transaction.start() if transaction else unit.connection.execute(f"SAVEPOINT {SAVEPOINT}"))
         await unit.send(opening)
-        number = await _escape.number_of(unit)
+        opened = await _escape.number_of(unit)
         await unit.send_body()
-        await _escape.check_same(unit, number)
+        await _escape.check_same(unit, opened)
         await unit.send(_tail(unit))
         await (transaction.commit() if transaction else unit.connection.execute(f"RELEASE SAVEPOINT {SAVEPOINT}"))
     except BaseException as error:
-        ended = bool(number) and not unit.connection.is_closed() and not unit.connection.is_in_transaction()
+        ended = bool(opened) and not unit.connection.is_closed() and not unit.connection.is_in_transaction()
         await to_the_end(_undo(unit, transaction))
         if not isinstance(error, Exception):
             raise
         failure = error.failure if isinstance(error, UnitFailed) else _failure.of(error)
-        judged = _escape.unpooled(failure) or await _escape.after_failure(unit, number, failure)
+        judged = _escape.unpooled(failure) or await _escape.after_failure(unit, opened, failure)
         raise UnitFailed(judged, escaped=ended or judged.outcome != "rolled back") from error
 
 

@@ -17,6 +17,7 @@ import asyncpg
 from trek_asyncpg import _escape, _failure
 from trek_asyncpg._failure import UnitFailed
 from trek_asyncpg._message import WHERE_MARKED, Message
+from trek_asyncpg._outlasted import Opened
 from trek_asyncpg._patience import STOPPED
 from trek_asyncpg._sending import Sending
 from trek_asyncpg._several import COMMITTED, set_done
@@ -77,7 +78,7 @@ class Whole:
     onlooker: Onlooker | None = None
     _name: str = field(default_factory=lambda: secrets.token_hex(8))
     _transaction: Transaction | None = None
-    _number: str = ""
+    _number: Opened = field(default_factory=Opened)
     _sending: Sending | None = None
     _committed: bool = False
     _blocked: Blocked | None = None

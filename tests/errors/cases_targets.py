@@ -19,6 +19,10 @@ ESCAPES = {
     "    await connection.execute('COMMIT')\n    await connection.execute('CREATE TABLE bills (id int)')\n"
 }
 ESCAPES_AND_FAILS = {"0002_orders.py": ESCAPES["0002_orders.py"] + "    raise RuntimeError('no bills')\n"}
+WAITS = {
+    "0002_orders.py": "import time\n\n\nasync def upgrade(connection):\n    rates = time.sleep(0.5)  # it asks a slow service\n"
+    "    await connection.execute('CREATE TABLE orders (id int)')\n"
+}
 same = to("head", expect_database="same")
 
 
@@ -56,6 +60,10 @@ async def without_insert(stage: Stage) -> None:
 async def without_alter(stage: Stage) -> None:
     await guest(stage, "ALTER TABLE trek_history DROP COLUMN database; ALTER TABLE trek_history OWNER TO CURRENT_USER")
     stage.instead[f"owner, {await stage.connection.fetchval('SELECT current_user')!r}"] = "owner, 'shop_owner'"
+
+
+async def idle_for_200_ms(stage: Stage) -> None:
+    await stage.connection.execute("SET idle_in_transaction_session_timeout = '200ms'")
 
 
 async def before_each_row(stage: Stage) -> None:
@@ -145,6 +153,19 @@ CASES = (
         MigrationFailed,
         ("migrations/0002_orders.py:5", "no bills", "Before that it ended the transaction", "with a COMMIT"),
         {**USERS, **ESCAPES_AND_FAILS},
+        writes=True,
+    ),
+    Case(
+        "python-waits-too-long",
+        MigrationFailed,
+        (
+            "0002_orders.py",
+            "idle_in_transaction_session_timeout is 200ms",
+            "SET LOCAL",
+            "whether 0002 was committed is unknown",
+        ),
+        {**USERS, **WAITS},
+        idle_for_200_ms,
         writes=True,
     ),
 )

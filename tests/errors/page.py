@@ -30,6 +30,8 @@ def hold(name: str, message: str) -> None:
 
 
 def _write(name: str, message: str) -> None:
+    assert "PYTEST_XDIST_WORKER" not in os.environ, "several processes would write one page: without -n"
+
     def replaced(found: re.Match[str]) -> str:
         if found["name"] != name:
             return found[0]

@@ -218,6 +218,46 @@ async def test_a_connection_that_it_closes_is_a_failure_that_says_so(
     assert "trek status" in str(failed.value)
 
 
+BODIES = {
+    "waits": ("await asyncio.sleep(0.6)",),
+    "is busy": ("time.sleep(0.6)",),
+    "waits, then asks": ("await asyncio.sleep(0.6)", "await connection.fetchval('SELECT 1')"),
+    "is busy, then asks": ("time.sleep(0.6)", "await connection.fetchval('SELECT 1')"),
+    "waits in a savepoint": ("async with connection.transaction():", "    await asyncio.sleep(0.6)"),
+}
+
+
+@pytest.mark.parametrize("transaction", ["each", "plan"])
+@pytest.mark.parametrize("lines", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("setting", ["idle_in_transaction_session_timeout", "transaction_timeout"])
+async def test_a_limit_of_the_server_that_ends_its_session_is_named_with_the_way_around(
+    connection: Connection, tmp_path: Path, setting: str, lines: tuple[str, ...], transaction: str
+) -> None:
+    if setting == "transaction_timeout" and connection.get_server_version() < (17,):
+        pytest.skip("it is there since PostgreSQL 17")
+    await connection.execute(f"SET {setting} = '200ms'")
+    with pytest.raises(MigrationFailed) as failed:
+        await migrate(connection, python(tmp_path, "import asyncio, time", *lines), transaction=transaction)
+    said = str(failed.value)
+    assert f"{setting} is 200ms, and the server ends the session" in said
+    assert said.count(setting) == 2  # once more in the way around
+    assert "caught a database error" not in said
+
+
+async def test_the_way_around_a_limit_of_the_server_is_one(connection: Connection, tmp_path: Path) -> None:
+    setting = "idle_in_transaction_session_timeout"
+    await connection.execute(f"SET {setting} = '200ms'")
+    lines = f"await connection.execute('SET LOCAL {setting} = 0')", "import asyncio", "await asyncio.sleep(0.6)"
+    assert len((await migrate(connection, python(tmp_path, *lines))).ran) == 2
+    assert await connection.fetchval(f"SHOW {setting}") == "200ms"
+
+
+async def test_a_limit_that_was_not_reached_is_not_named(connection: Connection, tmp_path: Path) -> None:
+    await connection.execute("SET idle_in_transaction_session_timeout = '1h'")
+    with pytest.raises(MigrationFailed, match="it closed the connection, or lost it and went on\n"):
+        await migrate(connection, python(tmp_path, "connection.terminate()"))
+
+
 ELSEWHERE = {
     "a web service": "raise ConnectionResetError('somewhere else')",
     "another database": "raise asyncpg.ConnectionDoesNotExistError('somewhere else')",
