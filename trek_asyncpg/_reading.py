@@ -20,7 +20,7 @@ FACTS = (
     " 'read_only', pg_catalog.current_setting('transaction_read_only') = 'on',"
     " 'isolation', pg_catalog.current_setting('transaction_isolation'),"
     " 'standard_strings', pg_catalog.current_setting('standard_conforming_strings') = 'on',"
-    " 'server', pg_catalog.version()"
+    " 'server', pg_catalog.version(), 'path', pg_catalog.current_setting('search_path')"
 )
 IDENTITY = (
     ", 'identity', (SELECT c.system_identifier::text FROM pg_catalog.pg_control_system() c) || '/' || (SELECT d.oid::text"
@@ -52,7 +52,12 @@ async def read(connection: Connection, query: Sql, *, first: bool = False) -> tu
                 raise
             return await ask(connection, query, asking)
     except ANY as error:
-        raise _lost(connection, error, "the history was read") or _refused(error) from error
+        if lost := _lost(connection, error, "the history was read"):
+            raise lost from error
+        from trek_asyncpg import _shadows  # noqa: PLC0415 - what an error needs is imported when there is one
+
+        await _shadows.explain(connection)
+        raise _refused(error) from error
 
 
 async def facts(connection: Connection) -> Facts:
@@ -64,7 +69,7 @@ async def facts(connection: Connection) -> Facts:
         if "pg_control_system" not in str(error) or connection.is_in_transaction():
             raise
         found = await asked(connection, f"SELECT {FACTS}{NO_CREATE})", what)
-    return _as_facts(connection, found[0])
+    return await _facts(connection, found[0])
 
 
 async def asked(connection: Connection, query: str, what: str) -> list[dict[str, Any]]:
@@ -87,9 +92,12 @@ async def _inside(connection: Connection, query: Sql, asking: str) -> tuple[Fact
     await connection.execute(f"SAVEPOINT {READ_POINT}")
     try:
         found = await _both(connection, query, asking)
-    except asyncpg.PostgresError as error:
+    except (asyncpg.PostgresError, ConfigError) as error:
         await connection.execute(f"ROLLBACK TO SAVEPOINT {READ_POINT}; RELEASE SAVEPOINT {READ_POINT}")
         if isinstance(error, NO_TABLE):
+            from trek_asyncpg import _shadows  # noqa: PLC0415 - as above
+
+            await _shadows.refuse(connection)  # for what follows there is no savepoint
             return await facts(connection), None
         raise
     await connection.execute(f"RELEASE SAVEPOINT {READ_POINT}")
@@ -100,10 +108,14 @@ async def _both(connection: Connection, query: Sql, facts: str) -> tuple[Facts, 
     both = f"SELECT {facts})::text UNION ALL SELECT trek_row::text FROM ({query.text}) AS history(trek_row)"
     found = await rows(connection, both)
     head = next(row for row in found if "trek_facts" in row)
-    return _as_facts(connection, head), [row for row in found if row is not head]
+    return await _facts(connection, head), [row for row in found if row is not head]
 
 
-def _as_facts(connection: Connection, data: dict[str, Any]) -> Facts:
+async def _facts(connection: Connection, data: dict[str, Any]) -> Facts:
+    if "pg_catalog" in data.pop("path").lower():  # else nothing comes before it
+        from trek_asyncpg import _shadows  # noqa: PLC0415 - as above
+
+        await _shadows.refuse(connection)
     told = {name: value for name, value in data.items() if name != "trek_facts" and value is not None}
     told["no_create"] = tuple(told.get("no_create", ()))
     pooled = told["backend_pid"] != connection.get_server_pid()

@@ -20,7 +20,9 @@ SNAPSHOT = (
 DONE = "trek.done"
 """The setting in which several units of one query say how many of them are committed; the end of a run empties it."""
 
-_OWN = "('transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'is_superuser', 'session_authorization')"
+_OWN = "'{transaction_isolation,transaction_read_only,transaction_deferrable,is_superuser,session_authorization}'"
+_IS = "OPERATOR(pg_catalog.=)"
+"""A body may have left a search_path in which a bare one is another."""
 _NAME = r'"?([a-z_][\w$]*(?:"?\."?[a-z_][\w$]*)+)"?'
 # Compiled for a migration that may leave the session otherwise than it was: most runs have none.
 _CUSTOM = rf"(?i)\b(?:set\s+(?:session\s+|local\s+)?|reset\s+){_NAME}|\bset_config\s*\(\s*e?'([^']+\.[^']+)'"
@@ -67,7 +69,7 @@ class Snapshot:
     def as_found(self, *, local: bool) -> tuple[Sql, ...]:
         """Makes session authorization and role the caller's; local: only to the end of the transaction."""
         return (
-            _set_if_changed("session_authorization", "session_user::text", self.login, local=local),
+            _set_if_changed("session_authorization", "session_user::pg_catalog.text", self.login, local=local),
             _set_if_changed("role", "pg_catalog.current_setting('role')", self.role, local=local),
         )
 
@@ -84,10 +86,10 @@ class Snapshot:
         before = quote_literal(json.dumps(dict(self.values)))
         return Sql(
             "SELECT pg_catalog.set_config(s.name, COALESCE(b.value, s.reset_val), false)"
-            f" FROM pg_catalog.pg_settings s LEFT JOIN pg_catalog.json_each_text({before}::json) b ON b.key = s.name"
-            f" WHERE s.context IN ('user', 'superuser') AND s.name NOT IN {_OWN}"
-            " AND (s.source = 'session' OR b.key IS NOT NULL)"
-            " AND s.setting IS DISTINCT FROM COALESCE(b.value, s.reset_val)"
+            f" FROM pg_catalog.pg_settings s LEFT JOIN pg_catalog.json_each_text({before}::pg_catalog.json) b"
+            f" ON b.key {_IS} s.name WHERE s.context {_IS} ANY ('{{user,superuser}}') AND NOT s.name {_IS} ANY ({_OWN})"
+            f" AND (s.source {_IS} 'session' OR b.key IS NOT NULL)"
+            " AND pg_catalog.textne(COALESCE(s.setting, ''), COALESCE(b.value, s.reset_val, ''))"
         )
 
     def _channels(self, body: Body | None, *, nested: bool) -> tuple[Sql, ...]:
@@ -124,7 +126,7 @@ def _custom(before: Mapping[str, str | None]) -> Iterable[Sql]:
         given, was = quote_literal(name), quote_literal(value or "")
         yield Sql(
             f"SELECT pg_catalog.set_config({given}, {was}, false)"
-            f" WHERE COALESCE(pg_catalog.current_setting({given}, true), '') <> {was}"
+            f" WHERE pg_catalog.textne(COALESCE(pg_catalog.current_setting({given}, true), ''), {was})"
         )
 
 
@@ -151,5 +153,5 @@ def _unquoted(name: str) -> str:
 def _set_if_changed(name: str, now: str, value: str, *, local: bool) -> Sql:
     literal = quote_literal(value)
     return Sql(
-        f"SELECT pg_catalog.set_config('{name}', {literal}, {str(local).lower()}) WHERE {now} IS DISTINCT FROM {literal}"
+        f"SELECT pg_catalog.set_config('{name}', {literal}, {str(local).lower()}) WHERE pg_catalog.textne({now}, {literal})"
     )

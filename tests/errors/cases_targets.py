@@ -66,6 +66,14 @@ async def idle_for_200_ms(stage: Stage) -> None:
     await stage.connection.execute("SET idle_in_transaction_session_timeout = '200ms'")
 
 
+async def other_operators(stage: Stage) -> None:
+    await stage.connection.execute(
+        "CREATE SCHEMA old; SET search_path = old, pg_catalog, public;"
+        "CREATE FUNCTION same(text, text) RETURNS bool LANGUAGE sql AS 'SELECT lower($1) LIKE lower($2)';"
+        "CREATE OPERATOR old.= (LEFTARG = text, RIGHTARG = text, FUNCTION = same)"
+    )
+
+
 async def before_each_row(stage: Stage) -> None:
     await stage.migrate()
     await stage.connection.execute(
@@ -133,6 +141,13 @@ CASES = (
         as_guest,
     ),
     Case("rows-lost-by-the-driver", ConfigError, ("SET client_min_messages = notice",), USERS, told_everything),
+    Case(
+        "operators-before-the-servers-own",
+        ConfigError,
+        ("search_path", "old.= (text, text)", "leave it out"),
+        USERS,
+        other_operators,
+    ),
     Case(
         "trigger-on-the-history",
         ReadOnly,

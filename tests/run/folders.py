@@ -32,6 +32,15 @@ def two(folder: Path) -> str:
     return write(folder, {"1_a.sql": "CREATE TABLE a (id int);", "2_b.sql": "CREATE TABLE b (id int);"})
 
 
+def shadows(answer: str) -> str:
+    """A schema `odd` whose operators answer so, whatever they compare."""
+    return "CREATE SCHEMA odd;" + "".join(
+        f"CREATE FUNCTION odd.eq({kind}, {kind}) RETURNS bool LANGUAGE sql AS 'SELECT {answer}';"
+        f"CREATE OPERATOR odd.= (LEFTARG = {kind}, RIGHTARG = {kind}, FUNCTION = odd.eq);"
+        for kind in ("text", "name", "oid", "int4", "int8")
+    )
+
+
 async def history(connection: Connection) -> list[tuple[str, str, str]]:
     """Revision, verb and state of every row, in order; nothing without a table. Rows that only tell of a failure are none."""
     if await connection.fetchval("SELECT to_regclass('public.trek_history')") is None:

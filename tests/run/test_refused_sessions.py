@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from tests.run.folders import advisory_locks, applied, clean, history, tables, two, write
+from tests.run.folders import advisory_locks, applied, clean, history, shadows, tables, two, write
 from trek_asyncpg import AsyncpgBackend, migrate, status
 from trek_asyncpg._wire import rows
 from trek_core import ConfigError, ConnectError, MigrationFailed, Migrator, ReadOnly
@@ -57,6 +57,44 @@ async def test_strings_that_are_read_otherwise_than_by_trek_are_refused(
     with pytest.raises(ReadOnly, match="standard_conforming_strings"):
         await migrate(connection, two(tmp_path))
     assert await tables(connection) == set()
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["its own transaction", "the caller's"])
+@pytest.mark.parametrize("done", [False, True], ids=["no history yet", "up to date"])
+@pytest.mark.parametrize("answer", ["true", "false"])
+async def test_a_search_path_that_puts_operators_before_the_servers_own_is_refused_and_they_are_named(
+    connection: Connection, tmp_path: Path, answer: str, done: bool, inside: bool
+) -> None:
+    folder = two(tmp_path)
+    if done:
+        await migrate(connection, folder)
+    await connection.execute(f"{shadows(answer)} SET search_path = odd, pg_catalog")
+    if inside:
+        await connection.execute("BEGIN")
+    with pytest.raises(
+        ConfigError, match=r"puts the operator odd\.= \(\w+, \w+\), .* before the server's own.*\n.*SET search_path"
+    ):
+        await migrate(connection, folder)
+    if inside:
+        assert await connection.fetchval("SELECT 1") == 1
+        with pytest.raises(asyncpg.InvalidSavepointSpecificationError):
+            await connection.execute("RELEASE SAVEPOINT trek_read")
+        await connection.execute("ROLLBACK")
+    await connection.execute("RESET search_path")
+    assert await tables(connection) == ({"a", "b"} if done else set())
+    assert len((await migrate(connection, folder)).ran) == (0 if done else 2)
+
+
+async def test_a_search_path_that_hides_nothing_of_the_servers_own_is_as_good_as_any(
+    connection: Connection, tmp_path: Path
+) -> None:
+    await connection.execute(
+        "CREATE FUNCTION first_of(bool, text) RETURNS bool LANGUAGE sql AS 'SELECT $1';"
+        "CREATE OPERATOR public.= (LEFTARG = bool, RIGHTARG = text, FUNCTION = first_of);"
+        "CREATE TABLE public.pg_class (i int); SET search_path = public, pg_catalog"
+    )
+    assert len((await migrate(connection, two(tmp_path))).ran) == 2
+    assert (await status(connection, str(tmp_path))).ready
 
 
 async def test_a_role_without_create_is_refused_and_nothing_is_written(

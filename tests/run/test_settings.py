@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.run.folders import clean, history, settings, write
+from tests.run.folders import clean, history, settings, shadows, write
 from trek_asyncpg import migrate
 from trek_core import MigrationFailed
 
@@ -45,6 +45,27 @@ async def caller(connection: Connection, make_role: Roles) -> Connection:
         "SET application_name = 'mine'; SET work_mem = '5MB'; SET my.own = 'thing'; SET search_path = public, pg_temp"
     )
     return connection
+
+
+@pytest.mark.parametrize("transaction", ["each", "plan"])
+@pytest.mark.parametrize("python", [False, True], ids=["sql", "python"])
+@pytest.mark.parametrize("answer", ["true", "false"])
+async def test_a_search_path_in_which_the_operators_are_others_ends_with_its_migration(
+    caller: Connection, tmp_path: Path, answer: str, python: bool, transaction: str
+) -> None:
+    """What puts settings back runs with that search_path."""
+    await caller.execute(shadows(answer))
+    deed = "SET search_path = odd, pg_catalog; SET work_mem = '9MB'; SET my.own = 'other';"
+    text = f"async def upgrade(connection):\n    await connection.execute({deed!r})\n"
+    folder = write(tmp_path, {"1_deed.py": text} if python else {"1_deed.sql": deed})
+    write(tmp_path, {"2_look.sql": LOOK})
+    before = await settings(caller)
+    assert len((await migrate(caller, folder, transaction=transaction)).ran) == 2
+    assert await settings(caller) == before
+    seen = await caller.fetchval("SELECT setting FROM seen WHERE name = 'search_path'")
+    assert seen == before["search_path"]
+    if not python:  # what a function sets is in no text
+        assert await caller.fetchval("SHOW my.own") == "thing"
 
 
 @pytest.mark.parametrize("python", [False, True], ids=["sql", "python"])
