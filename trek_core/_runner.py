@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trek_core._workspace import Workspace
     from trek_core.contracts import Executor, Observer
     from trek_core.events import Event, Failed, Lost
-    from trek_core.model import Lock, Locked
+    from trek_core.model import Action, Lock, Locked
 
     Planner = Callable[[History], Plan]
     Opened = Callable[[], AbstractAsyncContextManager[Offer[Executor]]]
@@ -183,10 +183,10 @@ class Runner:
 
     async def _after_loss(self, plan: Plan, lost: Lost, replan: Planner) -> Plan:
         """Somebody was faster, which the history must show; if it does not, the failure was the migration's own."""
-        if self.facts.in_transaction:
+        if self.facts.in_transaction and _stand(await self.history()) != _stand(_begun_in(plan, lost.action)):
             raise _checks.overtaken(lost.action) from lost.failure.cause
         fresh = await self._again(plan, replan)
-        if _stand(fresh) != _stand(plan):
+        if _stand(fresh.history) != _stand(plan.history):
             _checks.not_resumed_at_once(fresh)
             return fresh
         from trek_core._explain import taken  # noqa: PLC0415 - as above
@@ -273,7 +273,13 @@ class Runner:
         return _audience.Audience(self.observers, lambda: self.facts.database)
 
 
-def _stand(plan: Plan) -> tuple[object, ...]:
-    """What another runner's work changes of the history that a plan was made from."""
-    history = plan.history
+def _begun_in(plan: Plan, action: Action) -> History:
+    """With the rows of those before it, unless one transaction took them back with it."""
+    number = plan.actions.index(action)
+    made = plan.records[number - 1].history if number and not plan.as_one else None
+    return made or plan.history
+
+
+def _stand(history: History) -> tuple[object, ...]:
+    """What another runner's work changes of it."""
     return history.exists, history.next, history.lacks, () if history.next > 1 else history.rows

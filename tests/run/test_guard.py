@@ -101,6 +101,46 @@ async def test_a_body_that_takes_the_next_number_of_the_history_fails_and_does_n
     assert await history(connection) == []
 
 
+FORGED = (
+    "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '23505', SCHEMA = 'public', TABLE = 'trek_history',"
+    " CONSTRAINT = 'trek_history_key', MESSAGE = 'like a lost race'; END $$;"
+)
+
+
+@pytest.mark.parametrize("mode", ["its own transaction", "the caller's", "one transaction", "one of the caller's"])
+@pytest.mark.parametrize("before", [0, 1, 2])
+async def test_an_error_with_the_names_of_the_guard_is_the_migrations_own_where_nobody_was_faster(
+    connection: Connection, tmp_path: Path, mode: str, before: int
+) -> None:
+    """Those before it in the run wrote rows, too."""
+    files = {f"{n}_t.sql": f"CREATE TABLE t{n} (i int);" for n in range(before)}
+    folder = write(tmp_path, {**files, f"{before}_forged.sql": FORGED})
+    nested = "caller" in mode
+    if nested:
+        await connection.execute("BEGIN")
+    with pytest.raises(MigrationFailed, match="like a lost race") as failed:
+        await migrate(connection, folder, transaction="plan" if "one" in mode else "each")
+    assert f"{before}_forged.sql:1" in str(failed.value)
+    assert "That key is the history's." in str(failed.value)
+    kept = 0 if "one" in mode else before
+    assert await applied(connection) == [str(n) for n in range(kept)]
+    assert len(await tables(connection)) == kept
+    await connection.execute("ROLLBACK")
+
+
+async def test_who_was_overtaken_in_the_callers_transaction_is_told_so(
+    connection: Connection, other: Connection, tmp_path: Path
+) -> None:
+    """By somebody who does not take the lock."""
+    await migrate(other, write(tmp_path, {"0_a.sql": "SELECT 1;"}))
+    folder = write(tmp_path, {f"{n}_t.sql": f"CREATE TABLE t{n} (i int);" for n in (1, 2)})
+    async with connection.transaction():
+        migrator = Migrator(AsyncpgBackend(connection), folder, observers=[AnotherTakesTheStep(other, ends=None)])
+        with pytest.raises(PlanOutdated, match="another runner was faster with 2"):
+            await migrator.migrate()
+        assert await tables(connection) == {"t1"}
+
+
 @pytest.mark.parametrize("kind", ["42P07", "42710", "42P06"])
 async def test_a_body_that_fails_as_a_bootstrap_loser_does_is_still_the_bodys_failure(
     connection: Connection, tmp_path: Path, kind: str
