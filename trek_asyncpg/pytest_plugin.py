@@ -40,6 +40,10 @@ WRONG = '@pytest.mark.trek takes target="…" and nothing else: a revision, "hea
 NOT_ASYNC = (
     "nobody runs async fixtures for this test: mark it for pytest-asyncio or anyio, or take trek_dsn, as any test may"
 )
+BOTH = (
+    "pytest-asyncio runs this test and anyio its fixtures, each on a loop of its own, so no connection fits: "
+    "set asyncio_mode = strict, or leave the mark for anyio, or anyio_backend, out of this test"
+)
 NOT_ASYNCIO = (
     "asyncpg runs on asyncio only, and this test runs on {backend}: let the fixture anyio_backend return 'asyncio'"
 )
@@ -200,13 +204,15 @@ def _target(node: pytest.Item) -> str:
 
 def _loop(request: pytest.FixtureRequest) -> str:
     """Whose async fixtures this test can have: anyio's, or those of pytest-asyncio on the test's own loop."""
+    marker = request.node.get_closest_marker("asyncio")  # in auto mode pytest-asyncio marks every async test
     if "anyio_backend" in request.fixturenames:
+        if marker:
+            pytest.fail(BOTH, pytrace=False)
         backend = request.getfixturevalue("anyio_backend")
         if (name := backend if isinstance(backend, str) else backend[0]) != "asyncio":
             pytest.fail(NOT_ASYNCIO.format(backend=name), pytrace=False)
         return "anyio"
     if not any(map(request.config.pluginmanager.hasplugin, ASYNC["asyncio"])):
         pytest.fail(NOT_ASYNC, pytrace=False)
-    marker = request.node.get_closest_marker("asyncio")
     scope = marker.kwargs.get("loop_scope") or marker.kwargs.get("scope") if marker else None
     return str(scope or request.config.getini("asyncio_default_test_loop_scope") or "function")

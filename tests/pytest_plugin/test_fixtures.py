@@ -97,6 +97,14 @@ def test_connections_live_on_the_loop_of_the_test_whichever_that_is(project: Pro
     assert (ran.told, ran.code) == ("6 passed", 0), ran.output
 
 
+def test_a_test_that_both_async_plugins_take_is_told_what_to_change(project: Project) -> None:
+    project.has(anyio=ANYIO.replace("BACKEND", "'asyncio'"))
+    ran = project.pytest("-o", "asyncio_mode=auto")
+    assert ran.told == "1 error", ran.output
+    assert "each on a loop of its own" in ran.output
+    assert "set asyncio_mode = strict" in ran.output
+
+
 def test_without_an_async_plugin_there_is_the_dsn(project: Project) -> None:
     project.has(neither=NEITHER)
     ran = project.pytest("-p", "no:asyncio", "-W", "ignore::pytest.PytestConfigWarning")
