@@ -261,6 +261,20 @@ def test_a_narrow_terminal_folds_titles_and_never_a_day_or_a_state(project: Proj
         assert "pending" in text or "rolled back" in text
 
 
+@pytest.mark.parametrize("columns", [60, 40, 20])
+def test_a_terminal_too_narrow_for_a_table_gets_lines_in_which_nothing_is_missing(
+    migrated: Project, columns: int
+) -> None:
+    with terminal(migrated, "history", columns=columns) as shown:
+        _, text = shown.end()
+    heading = next(line for line in text.splitlines() if "when" in line.lower())
+    assert heading.lower().split() == ["when", "verb", "revision", "title", "state", "took", "who", "application"]
+    rows = [line.split() for line in text.splitlines() if "users" in line]
+    assert rows
+    for row in rows:
+        assert {"apply", "0001", "users", "done", "trek"} <= {*row}, text
+
+
 # --------------------------------------------------------------------------- colours
 RED = "\x1b[31m"
 

@@ -89,11 +89,9 @@ def plain(text: str) -> str:
 
 # --------------------------------------------------------------------------- tables
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table: rich on a terminal, else columns that no width cuts."""
+    """A table: rich on a terminal that has the room, else columns that no width cuts."""
     cells = [[plain(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        _rich_table(headings, cells)
-    else:
+    if not (sys.stdout.isatty() and _rich_table(headings, cells)):
         say("\n".join(_columns([[heading.upper() for heading in headings], *cells])))
 
 
@@ -108,21 +106,31 @@ def _padded(cell: str, width: int) -> str:
     return styled(cell) + " " * (width - len(cell))
 
 
-def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the terminal has the room for it, with some columns folded: rich leaves out what it finds no room for."""
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only on a terminal
+    from rich.cells import cell_len  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    console = Console()
+    room = console.width - GAP * len(headings)
+    widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
+    folded = [min(width, FOLDED.get(name, LEAST)) for name, width in zip(headings, widths, strict=True)]
+    least = [full if name in WHOLE else part for name, full, part in zip(headings, widths, folded, strict=True)]
+    if sum(least) > room:
+        return False
+    tight = sum(widths) > room
     shown = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for heading in headings:
-        day = len("2026-11-23") if heading == "when" else None
-        # a narrow terminal cuts nothing off
-        shown.add_column(heading, overflow="fold", no_wrap=heading in WHOLE, min_width=day)
+    for name, part in zip(headings, folded, strict=True):
+        fixed = part if tight and name in FOLDED else None
+        shown.add_column(name, overflow="fold", no_wrap=name in WHOLE, width=fixed)
     telling = [heading in ("state", "verb") for heading in headings]  # a title may be such a word, too
     for row in rows:
         shown.add_row(*(Text(c, style=_style(c) if tells else "") for c, tells in zip(row, telling, strict=True)))
-    Console().print("", shown)
+    console.print("", shown)
+    return True
 
 
 def _style(cell: str) -> str:
@@ -131,6 +139,10 @@ def _style(cell: str) -> str:
 
 WHOLE = ("revision", "verb", "state", "took")
 """Columns that a narrow terminal does not fold, so that the others have the room."""
+FOLDED = {"when": len("2026-11-23")}
+"""How wide a column is that a narrow terminal folds at a place of its own."""
+LEAST, GAP = 6, 2
+"""The narrowest that any other column becomes, and the columns of the terminal between two."""
 STYLES = {
     "applied": "green",
     "done": "green",
