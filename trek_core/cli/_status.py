@@ -27,6 +27,7 @@ LATEST = 10
         'trek status --check && echo "nothing is pending"',
         "trek status --check --quiet           a readiness probe",
         "trek status --wait 300                an init container",
+        "trek status --all                     every database of the configuration",
         "trek status --json | jq -r .state",
     ),
 )
@@ -37,9 +38,10 @@ LATEST = 10
     metavar="SECONDS",
     help="Check again and again, that long, while waiting can help: pending, unfinished, no connection.",
 )
+@click.option("--all", "every", is_flag=True, help="A line for each database that the configuration names.")
 @common
 @click.pass_context
-def status(context: click.Context, check: bool, wait: float | None) -> int:
+def status(context: click.Context, check: bool, wait: float | None, every: bool) -> int:
     """Shows where the database stands, revision by revision: the last ten that are applied, and all others; with -v
     all of them. It only reads, in one round trip.
 
@@ -49,6 +51,10 @@ def status(context: click.Context, check: bool, wait: float | None) -> int:
     from trek_core.cli import _database  # noqa: PLC0415 - asyncio and pluggy, only where a database is wanted
 
     words = given(context)
+    if every:
+        from trek_core.cli._everywhere import status_of_all  # noqa: PLC0415 - only where it is asked for
+
+        return status_of_all(words, check=check, wait=wait)
     migrator = _database.migrator(words.settings())
     if wait is None:
         found = _database.run(migrator.status())
@@ -58,11 +64,11 @@ def status(context: click.Context, check: bool, wait: float | None) -> int:
         found = _database.run(until_ready(migrator, wait, quiet=words.quiet))
     check = check or wait is not None
     if words.json:
-        document(_as_json(found))
+        document(as_json(found))
     elif not words.quiet:
         say(headline(found))
         if words.verbose or not check:
-            _show(found, everything=words.verbose)
+            show(found, everything=words.verbose)
     return STATES[found.state] if check and not found.ready else DONE
 
 
@@ -74,7 +80,8 @@ def headline(found: Status) -> str:
     return f"{styled(found.state)}{reason}  ({numbers}; {database}history {found.history})"
 
 
-def _show(found: Status, *, everything: bool) -> None:
+def show(found: Status, *, everything: bool) -> None:
+    """Its revisions as a table."""
     shown = found.revisions if everything else _noteworthy(found)
     if left := len(found.revisions) - len(shown):
         say(f"{count(left, 'earlier revision')} applied too: -v shows them")
@@ -95,7 +102,8 @@ def _row(revision: RevisionStatus) -> tuple[str, ...]:
     return revision.revision, revision.title, state, *told
 
 
-def _as_json(found: Status) -> dict[str, object]:
+def as_json(found: Status) -> dict[str, object]:
+    """The document of a status."""
     revisions = [
         {
             "revision": one.revision,
