@@ -11,6 +11,7 @@ from pathlib import Path
 from website.nav import filled
 from website.reference import write
 from website.stage import ROOT, Stage
+from website.words import keep_whole
 
 HERE = Path(__file__).parent
 STAGE = ROOT / "build/website"
@@ -25,7 +26,9 @@ def build(folder: Path = STAGE) -> Path:
     write(pages / "reference")
     (folder / "mkdocs.yml").write_text(filled((HERE / "mkdocs.yml").read_text()))
     shutil.copyfile(HERE / "extra.css", pages / "extra.css")
-    return build_only(folder)
+    site = build_only(folder)
+    keep_whole(site)
+    return site
 
 
 def build_only(folder: Path) -> Path:

@@ -43,6 +43,12 @@ def test_a_browser_fetches_nothing_from_other_hosts(site: Path) -> None:
         assert found == [], path.name
 
 
+def test_an_option_is_not_broken_behind_its_dashes(site: Path) -> None:
+    page = (site / "commands.html").read_text(encoding="utf-8")
+    assert "<code><span>trek</span> <span>plan</span> <span>--sql</span></code>" in page
+    assert "code > span {\n    white-space: nowrap;" in (site / "extra.css").read_text(encoding="utf-8")
+
+
 def test_every_public_name_stands_in_the_reference_with_what_it_is(site: Path) -> None:
     for door in DOORS:
         page = (site / "reference" / f"{door}.html").read_text(encoding="utf-8")
