@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 _MASKS = (
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d(:?\d\d)?|Z)?", "DATE"),
-    (r"\b\d+(\.\d+)? ?(ms|µs|s|min)\b", "TIME"),
+    (r"(?!0\.\d+ s)\b\d+(\.\d+)? ?(ms|µs|s|min)\b", "TIME"),  # trek says "40 ms", and not "0.04 s"
     (r"\b(process |pid |pg_\w+_backend\()\d+", "PROCESS"),
     (r"\bTried \d+ times", "TRIED"),
     (r"[─━\-=]{2,}", "--"),
