@@ -20,7 +20,7 @@ from trek_core.errors import (
     PlanError,
     UnknownRevision,
 )
-from trek_core.model import Call, Sql
+from trek_core.model import Call, Sql, State
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,29 @@ def test_the_route_leads_to_the_target_whichever_way_it_lies(
     applied: tuple[str, ...], target: str, expected: list[str]
 ) -> None:
     assert steps(CHAIN, standing(*applied), target) == expected
+
+
+@pytest.mark.parametrize(
+    ("applied", "target", "expected"),
+    [
+        (("one", "two"), "head", ["two>three"]),
+        (("one", "two", "three"), "head", []),
+        (("one", "two", "three"), "-2", ["three>two", "two>one"]),
+        (("one", "two", "three"), "base", ["three>two", "two>one", "one>initial"]),
+    ],
+)
+def test_where_the_table_knows_no_edges_the_database_stands_on_what_was_applied_last(
+    applied: tuple[str, ...], target: str, expected: list[str]
+) -> None:
+    assert steps(CHAIN, State(applied), target) == expected
+
+
+def test_a_way_down_after_which_such_a_table_would_say_something_else_is_refused() -> None:
+    names = (*CHAIN, "20240109_initial_up_three.sql", "20240109_three_down_one.sql")
+    with pytest.raises(PlanError, match=r"20240109_three_down_one\.sql.*would then say 'two'"):
+        steps(names, State(("one", "two", "three")), "one")
+    with pytest.raises(PlanError, match=r"20240103_three_down_two\.sql.*would then say 'initial'"):
+        steps(names, State(("three",)), "two")
 
 
 def test_the_hops_say_what_is_applied_and_what_is_reverted() -> None:

@@ -127,6 +127,23 @@ async def test_edges_are_copied_and_come_back(database: Database) -> None:
     assert [row[0] for row in await connection.fetch(path)] == ["initial one", "one two"]
 
 
+async def test_edges_that_were_copied_into_treks_own_table_go_on_from_there(database: Database, tmp_path: Path) -> None:
+    connection = await load(database, "asyncpg_trek")
+    folder = Path(shutil.copytree(FIXTURES / "asyncpg_trek/migrations", tmp_path / "migrations"))
+    await conversion(connection, folder, "asyncpg-trek").run()
+    own = migrator(connection, folder, layout="asyncpg-trek", store="native")
+    assert not await own.migrate()
+    (folder / "20240103_two_up_three.sql").write_text("CREATE TABLE further (id int);")
+    (folder / "20240103_three_down_two.sql").write_text("DROP TABLE further;")
+    assert [ran.revision for ran in (await own.migrate()).ran] == ["three"]
+    assert [(ran.verb, ran.revision) for ran in (await own.migrate("-1")).ran] == [("revert", "three")]
+    assert not await own.migrate("two")
+    (folder / "20240103_three_down_one.sql").write_text("DROP TABLE further;")
+    await own.migrate("three")
+    with pytest.raises(PlanError, match="this history would then say 'two'"):
+        await own.migrate("one")
+
+
 async def test_from_tool_to_tool_revisions_are_those_of_the_same_files(connection: Connection, tmp_path: Path) -> None:
     """Both read such pairs; trek's own names keep the zeros in front, golang-migrate's are numbers."""
     for number in ("0001", "0002"):
@@ -156,6 +173,7 @@ async def test_what_each_tool_recorded_becomes_treks_own_and_comes_back_into_a_n
     await Conversion(backend, folder, source=tool, target="native").run()
     own = AsyncpgBackend(connection, layout=tool, store="native", **{**options, "store_settings": {}})
     assert told(await Migrator(own, folder).status()) == before
+    assert not await Migrator(own, folder).migrate()
     assert not await Conversion(backend, folder, source="native", target=tool).run()
     theirs = (
         "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND oid >= 16384 AND relname <> 'trek_history'"

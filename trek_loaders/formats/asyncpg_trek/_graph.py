@@ -11,7 +11,7 @@ from trek_loaders.formats.asyncpg_trek._edges import INITIAL, Edge
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from trek_core.plugin import Catalog
+    from trek_core.plugin import Catalog, State
 
 EDGES = "edges"
 """The key of `Entry.meta` under which an entry keeps the edges of its files."""
@@ -81,6 +81,14 @@ def graph_of(catalog: Catalog) -> Graph:
     """The graph that the layout left in the catalog's entries."""
     meta: Iterable[Mapping[str, object]] = (entry.meta for entry in catalog.entries)
     return Graph(edge for item in meta for edge in cast("tuple[Edge, ...]", item.get(EDGES, ())))
+
+
+def stands_on(state: State) -> str:
+    """The revision on which the database stands: what the table says, or what was applied last.
+
+    The second is what another store than asyncpg-trek's knows, which keeps the revisions that are applied and no edges.
+    """
+    return state.current or (state.applied[-1] if state.applied else INITIAL)
 
 
 def ways_down(catalog: Catalog) -> frozenset[tuple[str, str]]:

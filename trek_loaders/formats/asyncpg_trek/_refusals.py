@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trek_core.plugin import Cycle, Direction, Irreversible, Missing, PlanError, State
 from trek_loaders.formats.asyncpg_trek._edges import INITIAL, Edge, nearest
+from trek_loaders.formats.asyncpg_trek._graph import stands_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +32,7 @@ def no_head(graph: Graph, starts: Iterable[str], heads: tuple[str, ...]) -> Plan
 
 def no_way(graph: Graph, state: State, goal: str, direction: Direction | None) -> PlanError:
     """The error for a goal that no edges of the wanted direction lead to."""
-    here = state.current or INITIAL
+    here = stands_on(state)
     if here not in graph.nodes():
         return _missing(graph, here)
     if direction is not None and graph.path(here, goal, _other(direction)) is not None:
@@ -57,6 +58,16 @@ def no_step_back(graph: Graph, node: str, done: int, count: int) -> PlanError:
         f"came from: {_list(edges)}. Name the revision you want."
     )
     return PlanError(message, (node,))
+
+
+def untellable(edge: Edge, would: str) -> PlanError:
+    """The error for a way down that a store of another kind would tell wrongly."""
+    message = (
+        f"The way down {edge} leads to {edge.target!r}, and this history would then say {would!r}: it keeps the revisions "
+        f"that are applied, and not the edges. Write the way down from {edge.source!r} to {would!r}; or keep asyncpg-trek's own "
+        'table, store = "asyncpg-trek".'
+    )
+    return PlanError(message, (edge.source, edge.target))
 
 
 def _other(direction: Direction) -> Direction:

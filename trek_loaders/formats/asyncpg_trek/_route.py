@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from trek_core.plugin import Body, Direction, Hop, PlanError, State, UnknownRevision
 from trek_loaders.formats.asyncpg_trek import _refusals as refusals
 from trek_loaders.formats.asyncpg_trek._edges import INITIAL, Edge, nearest
-from trek_loaders.formats.asyncpg_trek._graph import Graph, graph_of
+from trek_loaders.formats.asyncpg_trek._graph import Graph, graph_of, stands_on
 from trek_loaders.formats.asyncpg_trek._load import load_body
 
 if TYPE_CHECKING:
@@ -35,11 +35,26 @@ def route(catalog: Catalog, state: State, target: str, direction: Direction | No
         edges = _relative(graph, state, int(target), direction)
     else:
         edges = _absolute(graph, state, _resolve(graph, catalog, state, target), direction)
+    _refuse_untellable(state, edges)
     return tuple(_hop(catalog, edge) for edge in edges)
 
 
+def _refuse_untellable(state: State, edges: Sequence[Edge]) -> None:
+    """Raises `PlanError` where a store without edges would have the database elsewhere than a way down leads."""
+    path = [INITIAL, *state.applied]
+    if state.current is not None or len(path) == 1:
+        return
+    for edge in edges:
+        if edge.direction is Direction.up:
+            path.append(edge.target)
+            continue
+        path.pop()
+        if edge.target != path[-1]:
+            raise refusals.untellable(edge, path[-1])
+
+
 def _absolute(graph: Graph, state: State, goal: str, direction: Direction | None) -> tuple[Edge, ...]:
-    here = state.current or INITIAL
+    here = stands_on(state)
     for way in (direction,) if direction else (Direction.up, Direction.down):
         if (path := graph.path(here, goal, way)) is not None:
             return path
@@ -71,7 +86,7 @@ def _resolve(graph: Graph, catalog: Catalog, state: State, target: str) -> str:
 
 
 def _head(graph: Graph, state: State) -> str:
-    here = state.current or INITIAL
+    here = stands_on(state)
     starts = [INITIAL, here] if here in graph.ends(Direction.up) else [INITIAL]
     heads = graph.heads(starts)
     if len(heads) != 1 and graph.edges:
@@ -92,7 +107,7 @@ def _relative(graph: Graph, state: State, count: int, direction: Direction | Non
 def _ahead(graph: Graph, state: State, count: int) -> tuple[Edge, ...]:
     path = _absolute(graph, state, _head(graph, state), Direction.up)
     if len(path) < count:
-        here = state.current or INITIAL
+        here = stands_on(state)
         message = f"The target +{count} is too far: from {here!r} to the head are {len(path)} steps."
         raise PlanError(message)
     return path[:count]
