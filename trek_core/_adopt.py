@@ -6,7 +6,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trek_core._adopt_words import DIRECTORY, advice, configuration, told, warnings
+from trek_core._adopt_words import DIRECTORY, advice, configuration, kept, told, warnings
 from trek_core._dataclass import dataclass, replace
 from trek_core._migrator import Migrator
 from trek_core._recognise import FITS, OWN_FILE, Candidate, Texts, candidates, holders_query, weigh
@@ -87,7 +87,7 @@ class _Look:
         texts = self._find_folder(facts)
         found = candidates(self.signs, texts, tables)
         if not found:
-            return self._nothing(facts)
+            return self._nothing(facts, texts)
         seen = Adoption(
             directory=self.directory,
             database=facts.database,
@@ -100,16 +100,18 @@ class _Look:
         if not seen.available:
             return replace(seen, advice=advice(seen, found[0].signs.instead))
         seen = await self._standing(seen)
-        lines = configuration(self.directory or self.given, {"format": found[0].tool}, self.settings)
+        notes = kept(self.backend, self.backend.speaking(seen.candidates[0].tool))
+        lines = configuration(self.directory or self.given, {"format": found[0].tool}, self.settings, notes)
         return replace(seen, configuration=lines, advice=advice(seen))
 
-    def _nothing(self, facts: Facts) -> Adoption:
+    def _nothing(self, facts: Facts, texts: Texts | None) -> Adoption:
+        empty = texts is not None and not texts.tree.files
         return Adoption(
             directory=self.directory,
             database=facts.database,
             tables=self.tables,
             looked_for=tuple(map(told, self.signs)),
-            notes=tuple(warnings([], self.directory, self.given, self.tables)),
+            notes=tuple(warnings([], self.directory, self.given, self.tables, empty=empty)),
             advice="Name the folder of the migrations with --dir, or begin anew: `trek new TITLE` writes a first one.",
         )
 

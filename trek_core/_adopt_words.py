@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from trek_core._recognise import OWN_TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from trek_core._adopt import Adoption
     from trek_core._recognise import Candidate
     from trek_core._signs import Signs
+    from trek_core.backend import Backend
 
 DIRECTORY = "migrations"
 """Where a user looks who names no folder."""
@@ -27,9 +28,12 @@ _NEXT = {
 
 
 def configuration(
-    directory: str | Sequence[str], chosen: Mapping[str, str], settings: Mapping[str, object] | None = None
+    directory: str | Sequence[str],
+    chosen: Mapping[str, str],
+    settings: Mapping[str, object] | None = None,
+    notes: Iterable[str] = (),
 ) -> str:
-    """The lines for pyproject.toml. chosen: the format, or its halves. settings: of the store."""
+    """The lines for pyproject.toml. chosen: the format, or its halves. settings: of the store. notes: what else to know."""
     lines = [
         "[tool.trek]",
         f"directory = {_text(directory)}",
@@ -37,7 +41,17 @@ def configuration(
     ]
     if settings:
         lines += ["", "[tool.trek.store-settings]", *(f"{name} = {_text(value)}" for name, value in settings.items())]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"# {note}" for note in notes)])
+
+
+def kept(before: Backend, after: Backend) -> Iterator[str]:
+    """What becomes of the settings that a configuration has. Their values are not shown: one may be a password."""
+    _, layout, store, own = before.spoken
+    _, still_layout, _, still_own = after.spoken
+    if layout:
+        yield f"[tool.trek.layout-settings] {'stays as it is' if still_layout else 'goes: it was of another layout'}"
+    if own:
+        yield f"[tool.trek.store-settings] {'stays as it is' if still_own else f'goes: it was for the store {store}'}"
 
 
 def _text(value: object) -> str:
@@ -61,9 +75,13 @@ def advice(seen: Adoption, instead: str = "") -> str:
     return _NEXT.get(status.state, "`trek plan`, then `trek migrate`.")
 
 
-def warnings(found: Sequence[Candidate], directory: str, given: str, tables: int) -> Iterator[str]:
+def warnings(
+    found: Sequence[Candidate], directory: str, given: str, tables: int, *, empty: bool = False
+) -> Iterator[str]:
     if not directory:
         yield f"There is no folder {given!r}, nor one of those that tools usually have."
+    elif empty:
+        yield f"The folder {directory!r} holds no file."
     elif given != DIRECTORY and not PurePath(directory).is_relative_to(given):
         yield f"There is no folder {given!r}: this is what {directory!r} is, as tools usually have it."
     if not tables:

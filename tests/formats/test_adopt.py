@@ -132,7 +132,10 @@ async def test_a_table_of_that_name_with_other_columns_is_nobodys(connection: Co
     await connection.execute("CREATE TABLE schema_migrations (who text, version varchar)")
     found = await look(connection, tmp_path)
     assert found.tool is None
-    assert found.notes == ("The database has 1 table, and none is the history of a tool that trek knows.",)
+    assert found.notes == (
+        f"The folder '{tmp_path}' holds no file.",
+        "The database has 1 table, and none is the history of a tool that trek knows.",
+    )
 
 
 # --------------------------------------------------------------------------- a folder of none
@@ -145,6 +148,11 @@ async def test_of_a_folder_and_a_database_of_none_it_says_what_it_looked_for(
     assert [line.partition(":")[0] for line in found.looked_for] == [one.tool for one in SIGNS]
     assert "goose: the line `-- +goose Up`; the table goose_db_version" in found.looked_for
     assert found.notes == ("The database is empty: it has no table at all.",)
+
+
+async def test_an_empty_folder_is_said_to_be_one(connection: Connection, tmp_path: Path) -> None:
+    found = await look(connection, tmp_path)
+    assert found.notes[0] == f"The folder '{tmp_path}' holds no file."
 
 
 async def test_without_the_folder_the_table_alone_tells(database: Database, tmp_path: Path) -> None:
@@ -220,6 +228,23 @@ async def test_a_table_outside_the_search_path_is_named_and_the_configuration_fi
         connection, format=settings.format, store_settings=settings.store_settings, plugins=[formats]
     )
     assert len((await Migrator(backend, settings.directory).status()).applied) == 3
+
+
+async def test_of_settings_that_are_there_it_is_said_that_they_stay_without_their_values(database: Database) -> None:
+    connection, secret = await load(database, "flyway"), {"placeholders": {"who": "me", "who2": "s3cret"}}
+    backend = AsyncpgBackend(connection, format="flyway", layout_settings=secret, plugins=[formats])
+    found = await adopt(backend, FIXTURES / "flyway/migrations")
+    assert found.configuration.endswith("\n# [tool.trek.layout-settings] stays as it is")
+    other = await adopt(
+        AsyncpgBackend(connection, format="goose", store_settings={"table": "t"}, plugins=[formats]),
+        FIXTURES / "flyway/migrations",
+    )
+    assert other.configuration.endswith("\n# [tool.trek.store-settings] goes: it was for the store goose")
+
+
+async def test_a_placeholder_without_a_value_is_said_with_the_line_to_write(database: Database) -> None:
+    found = await look(await load(database, "flyway"), FIXTURES / "flyway/migrations")
+    assert '[tool.trek.layout-settings]: placeholders = { who2 = "..." }' in str(found.refused[0])
 
 
 async def test_whoever_holds_the_tools_lock_is_named(database: Database) -> None:

@@ -323,6 +323,20 @@ async def test_an_applied_revision_without_a_file_is_copied_to_trek_and_refused_
 
 
 # --------------------------------------------------------------------------- the command
+async def test_the_command_says_which_settings_stay_and_which_go(database: Database, tmp_path: Path) -> None:
+    connection = await load(database, "atlas")
+    shutil.copytree(FIXTURES / "atlas/migrations", tmp_path / "migrations")
+    lines = '[tool.trek]\nformat = "atlas"\n\n[tool.trek.store-settings]\nschema = "public"\n'
+    (tmp_path / "pyproject.toml").write_text(lines)
+    project = Project(tmp_path, database.dsn)
+    assert (
+        "# [tool.trek.store-settings] goes: it was for the store atlas" in project.run("convert", "--from", "atlas").out
+    )
+    await connection.execute("DROP TABLE atlas_schema_revisions")
+    back = project.run("convert", "--from", "native", "--to", "atlas").out
+    assert "# [tool.trek.store-settings] stays as it is" in back
+
+
 def test_the_command_shows_and_writes_and_says_how_to_go_on(
     recorded: Connection, folder: Path, database: Database
 ) -> None:

@@ -66,9 +66,9 @@ def convert(context: click.Context, source: str, target: str, dry_run: bool, as_
 
     async def job(migrator: Migrator, shown: Lines) -> tuple[str, Report]:
         conversion = _conversion(migrator, settings, source, target, shown)
-        return conversion.layout, await conversion.run()
+        return _configuration(settings, conversion), await conversion.run()
 
-    layout, report = carry_out(words, job)
+    lines, report = carry_out(words, job)
     warn(report.warnings)
     if words.json:
         document(report_as_json(report))
@@ -77,7 +77,7 @@ def convert(context: click.Context, source: str, target: str, dry_run: bool, as_
         f"{count(len(report.ran), 'revision')} copied in {lasted(report.seconds)}, the table of {source} was left alone"
     )
     words.say(copied if report.ran else f"{target} has all that {source} has already: nothing was written")
-    words.say(f"\nto go on there, write into pyproject.toml:\n\n{_configuration(settings, layout, target)}")
+    words.say(f"\nto go on there, write into pyproject.toml:\n\n{lines}")
 
 
 def _conversion(
@@ -97,9 +97,12 @@ def _conversion(
     )
 
 
-def _configuration(settings: Settings, layout: str, target: str) -> str:
-    from trek_core._adopt_words import configuration  # noqa: PLC0415 - as above
+def _configuration(settings: Settings, conversion: Conversion) -> str:
+    from trek_core._adopt_words import configuration, kept  # noqa: PLC0415 - as above
 
-    if target == "native" and layout != "native":
-        return configuration(settings.directory, {"layout": layout, "store": target})
-    return configuration(settings.directory, {"format": target})
+    layout, target = conversion.layout, conversion.target
+    apart = target == "native" and layout != "native"
+    notes = kept(conversion.backend, conversion.backend.speaking(target, layout=layout if apart else None))
+    return configuration(
+        settings.directory, {"layout": layout, "store": target} if apart else {"format": target}, notes=notes
+    )

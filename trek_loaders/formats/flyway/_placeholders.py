@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
@@ -77,7 +79,15 @@ class Placeholders:
             return value
         problem = f"no value for the placeholder {prefix}{name}{suffix}"
         known = ", ".join(sorted(self.values))
-        raise LoadError(file, line, problem, f"Give it in the layout's settings, placeholders. There are: {known}.")
+        raise LoadError(file, line, problem, _how(name, known))
+
+
+def _how(name: str, known: str) -> str:
+    key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+    return (
+        f'Give it in the configuration, [tool.trek.layout-settings]: placeholders = {{ {key} = "..." }}. '
+        f"Flyway's own files are not read. There are: {known}."
+    )
 
 
 def _next(text: str, prefix: str, at: int) -> int:
