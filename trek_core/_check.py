@@ -119,7 +119,7 @@ def _of_entries(seen: Seen, catalog: EntryCatalog, *, reversible: bool) -> Itera
         except LoadError as error:
             yield replace(bad_file(error), revisions=(entry.revision,))
             continue
-        both_ways |= script.down is not None
+        both_ways |= script.down is not None and entry.rerun == "never"
         if script.up is None:
             yield wrong("no-way-up", file_of(entry), "it has no way up", "Write it.", (entry.revision,))
         elif script.down is None and not script.irreversible and entry.rerun == "never":
@@ -206,6 +206,6 @@ def _gaps(catalog: EntryCatalog, every: Sequence[str]) -> Iterator[Finding]:
 
 def _ignored(ignored: Sequence[Ignored]) -> Iterator[Finding]:
     for one in ignored:
-        if not one.file.name.lower().startswith(_NOT_MENTIONED):
+        if not one.belongs and not one.file.name.lower().startswith(_NOT_MENTIONED):
             advice = "Move it out of the folder, if it is to be no migration."
             yield Finding(name="ignored", level="note", path=str(one.file), message=one.reason, advice=advice)

@@ -44,10 +44,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A file that is no migration, and why."""
+    """A file that is no migration, and why. belongs: it is where it should be, and `trek check` does not mention it."""
 
     file: File
     reason: str
+    belongs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

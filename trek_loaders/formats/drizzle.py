@@ -60,7 +60,7 @@ def arrange(tree: Tree) -> Arrangement:
     revisions = ((str(step.when), step.tag, (step.file,)) for step in steps)
     entries = chain(revisions, lambda _, own, tree: load(own[0], tree), checksum, aliases=True)
     used = {step.file for step in steps}
-    return Arrangement(entries, tuple(Ignored(file, _reason(file)) for file in tree.files if file not in used))
+    return Arrangement(entries, tuple(_left(file) for file in tree.files if file not in used))
 
 
 def _without_journal(tree: Tree, journals: Sequence[File]) -> Arrangement:
@@ -75,13 +75,15 @@ def _without_journal(tree: Tree, journals: Sequence[File]) -> Arrangement:
                 raise LoadError(str(file), None, problem, "Go on with drizzle-kit for this one.")
             advice = f"Give the folder that drizzle-kit writes, the one in which {JOURNAL} is."
             raise LoadError(str(file), None, f"no {JOURNAL} beside it, so drizzle knows no migrations", advice)
-    return Arrangement((), tuple(Ignored(file, _reason(file)) for file in tree.files))
+    return Arrangement((), tuple(_left(file) for file in tree.files))
 
 
-def _reason(file: File) -> str:
+def _left(file: File) -> Ignored:
     if file.path == JOURNAL:
-        return "the journal, which names the migrations"
-    return f"not in {JOURNAL}, and drizzle takes nothing else"
+        return Ignored(file, "the journal, which names the migrations", belongs=True)
+    if re.fullmatch(r"meta/[0-9]+_snapshot\.json", file.path):
+        return Ignored(file, "a snapshot of drizzle-kit's", belongs=True)
+    return Ignored(file, f"not in {JOURNAL}, and drizzle takes nothing else")
 
 
 @dataclass(frozen=True, slots=True)

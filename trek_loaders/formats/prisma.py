@@ -63,7 +63,7 @@ def arrange(tree: Tree) -> Arrangement:
             _check_folder(folder, file, found)
             found[folder] = file
         else:
-            others.append(Ignored(file, _reason(file, slash)))
+            others.append(Ignored(file, _reason(file, slash), file.path == LOCK_FILE))
     for other in others:
         _check_other(other.file, tree, found)
     revisions = ((name, _title(name), (found[name],)) for name in sorted(found, key=collated))

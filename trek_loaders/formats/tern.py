@@ -72,7 +72,7 @@ def _refuse_gap(found: Mapping[int, tuple[str, File]]) -> None:
 
 def _ignored(file: File) -> Ignored:
     if "/" in file.path:
-        return Ignored(file, f"in a sub-folder, where {NAME} has only what templates include")
+        return Ignored(file, f"in a sub-folder, where {NAME} has only what templates include", belongs=True)
     return ignored(NAME, file, "<number>_….sql")
 
 

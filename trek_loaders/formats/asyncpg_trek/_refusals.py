@@ -64,8 +64,8 @@ def untellable(edge: Edge, would: str) -> PlanError:
     """The error for a way down that a store of another kind would tell wrongly."""
     message = (
         f"The way down {edge} leads to {edge.target!r}, and this history would then say {would!r}: it keeps the revisions "
-        f"that are applied, and not the edges. Write the way down from {edge.source!r} to {would!r}; or keep asyncpg-trek's own "
-        'table, store = "asyncpg-trek".'
+        f"that are applied, and not the edges. Write the way down from {edge.source!r} to {would!r}; or keep asyncpg-trek's "
+        'own table, store = "asyncpg-trek".'
     )
     return PlanError(message, (edge.source, edge.target))
 

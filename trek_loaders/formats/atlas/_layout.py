@@ -39,7 +39,7 @@ def make_layout(_: NoSettings) -> Layout:
 def arrange(tree: Tree) -> Arrangement:
     """By name. Raises `LoadError` where `atlas.sum` is missing or tells otherwise, `Duplicate` for a version twice."""
     files = sorted((file for file in tree.files if _is_migration(file)), key=lambda file: file.name)
-    others = (Ignored(file, _reason(file)) for file in tree.files if not _is_migration(file))
+    others = (Ignored(file, _reason(file), file.path == SUM_FILE) for file in tree.files if not _is_migration(file))
     found = sums(files, tree)
     _check(files, tree, found)
     versions = dict[str, File]()

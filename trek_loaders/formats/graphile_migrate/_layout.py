@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trek_loaders.formats._settings import Placeholders
 
 COMMITTED = "committed/"
+_CURRENT = re.compile(r"current(?:\.sql$|/)")
 _KEY = re.compile(":[A-Z][0-9A-Z_]+")
 
 
@@ -38,7 +39,7 @@ def arrange(placeholders: Mapping[str, str], tree: Tree) -> Arrangement:
     for file in tree.files:
         match = FILE.fullmatch(file.path.removeprefix(above)) if file.path.startswith(above) else None
         if match is None:
-            others.append(Ignored(file, _reason(file, above)))
+            others.append(Ignored(file, _reason(file, above), _CURRENT.match(file.path) is not None))
             continue
         if match[1] in found:
             refuse_two("have the number", match[1], found[match[1]].file, file)
@@ -55,7 +56,7 @@ def arrange(placeholders: Mapping[str, str], tree: Tree) -> Arrangement:
 
 
 def _reason(file: File, above: str) -> str:
-    if re.match(r"current(?:\.sql$|/)", file.path):
+    if _CURRENT.match(file.path):
         return f"the migration that is being written: it runs anywhere else once `{NAME} commit` has made a file of it"
     return f"not named {above}<digits>-<title>.sql, and {NAME} migrate takes no other"
 

@@ -24,11 +24,11 @@ from trek_loaders.formats.sqitch._plan import Change, Plan, parse
 from trek_loaders.formats.sqitch._script import body, script_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from trek_core.plugin import Tree
 
-CHANGE = "sqitch change"
+CHANGE, CONF = "sqitch change", "sqitch.conf"
 """The key of `Entry.meta`: the `Change`."""
 _SECTION = re.compile(r'\s*\[\s*([\w.-]+)(?:\s+"([^"]*)")?\s*\]\s*(?:[#;].*)?')
 _KEY = re.compile(r"""\s*([\w-]+)\s*=\s*("[^"]*"|[^#;]*?)\s*(?:[#;].*)?""")
@@ -45,6 +45,7 @@ class _Places:
     plan: str
     deploy: str
     revert: str
+    verify: str
     suffix: str
 
 
@@ -59,8 +60,16 @@ def arrange(tree: Tree) -> Arrangement:
     plan = parse(text_of(tree, files[places.plan], bom=_NO_BOM), str(files[places.plan]))
     entries = tuple(_entries(plan, places, files))
     used = {file.path for entry in entries for file in entry.files}
-    others = (Ignored(file, "the plan does not name it") for path, file in files.items() if path not in used)
+    verified = {f"{places.verify}/{path.removeprefix(f'{places.deploy}/')}" for path in used}
+    others = (_left(file, places, verified) for path, file in files.items() if path not in used)
     return Arrangement(entries, tuple(others))
+
+
+def _left(file: File, places: _Places, verified: Container[str]) -> Ignored:
+    if file.path in verified:
+        return Ignored(file, "verifies a change, which only Sqitch does", belongs=True)
+    belongs = file.path in (places.plan, CONF)
+    return Ignored(file, "Sqitch's own" if belongs else "the plan does not name it", belongs)
 
 
 def _entries(plan: Plan, places: _Places, files: Mapping[str, File]) -> Iterator[Entry]:
@@ -111,7 +120,7 @@ def _checksums(deploy: File, tree: Tree) -> tuple[str, ...]:
 # --------------------------------------------------------------------------- sqitch.conf
 def _places(tree: Tree, files: Mapping[str, File]) -> _Places:
     said = dict[str, str]()
-    if conf := files.get("sqitch.conf"):
+    if conf := files.get(CONF):
         text = text_of(tree, conf)
         said = dict(_configured(text))
         _check_engine(said, text, str(conf))
@@ -124,8 +133,10 @@ def _places(tree: Tree, files: Mapping[str, File]) -> _Places:
         )
 
     top = told("top_dir") or "."
-    deploy, revert = (_below(told(f"{way}_dir") or f"{top}/{way}") for way in ("deploy", "revert"))
-    return _Places(_below(told("plan_file") or f"{top}/sqitch.plan"), deploy, revert, f".{told('extension') or 'sql'}")
+    deploy, revert, verify = (_below(told(f"{way}_dir") or f"{top}/{way}") for way in ("deploy", "revert", "verify"))
+    return _Places(
+        _below(told("plan_file") or f"{top}/sqitch.plan"), deploy, revert, verify, f".{told('extension') or 'sql'}"
+    )
 
 
 def _check_engine(said: Mapping[str, str], text: str, file: str) -> None:
