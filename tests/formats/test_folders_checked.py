@@ -1,6 +1,8 @@
-"""`trek check` on the folders that the real tools left: it asks nobody to move away what the tool needs."""
+"""The folders that the real tools left, looked at without a database."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -23,3 +25,24 @@ def test_what_belongs_to_the_tool_is_not_mentioned_and_what_it_never_has_is_not_
     told = {(one.name, one.path.rpartition("/")[2]) for one in found.findings}
     assert not {file for name, file in told if name == "ignored"}
     assert tool != "flyway" or not told
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_second_folder_is_read_by_the_tools_that_read_several_and_refused_of_the_others(
+    tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = case_of(tool)
+    for name, value in case.environment.items():
+        monkeypatch.setenv(name, value)
+    for name, text in case.more.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    host = PluginHost()
+    layout = host.layout(tool, case.layout_settings)
+    found = check_with((str(case.path / case.folder), str(tmp_path)), host, layout, layout.value.rules)
+    told = [one.message for one in found.findings if one.level == "error"]
+    if tool in ("dbmate", "flyway", "yoyo"):
+        assert not told
+        assert case.more_revision in found.revisions
+    else:
+        assert [one for one in told if f"in a second folder: {tool} has one" in one]
