@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trek_core._targets import listing
 from trek_core.errors import Changed, ConfigError, PlanError, Unfinished
 from trek_core.model import File
+from trek_core.text import typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -100,9 +101,10 @@ def _settled(source: Workspace, told: History, name: str) -> State:
         msg = f"{who} has {listing(found)} unfinished: nobody knows how far it came. Settle that first, then convert."
         raise Unfinished(msg, found)
     if edited := source.edited(told):
+        first = typed(next(iter(edited)))
         msg = (
             f"{listing(edited.values())}: edited since {who} applied it, and the copy would take it as it is now.\n"
-            f"Restore it; or say that it is right as it is, with {who}'s table: `trek repair {next(iter(edited))} --applied`."
+            f"Restore it; or say that it is right as it is, with {who}'s table: `trek repair {first} --applied`."
         )
         raise Changed(msg, tuple(edited))
     return state

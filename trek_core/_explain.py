@@ -14,6 +14,7 @@ from trek_core.errors import Unfinished, plugin_words
 from trek_core.events import Failure
 from trek_core.model import Action, Call, Copy, Piece, Sql, Statement
 from trek_core.plans import Plan, Ran
+from trek_core.text import typed
 
 if TYPE_CHECKING:
     from trek_core._blame import Offer
@@ -214,7 +215,8 @@ def _holds(one: Statement, statement: Statement | None) -> bool:
 
 def _repairs(action: Action) -> tuple[str, str]:
     """Once it was finished by hand, and once it was undone."""
-    both = f"`trek repair {action.revision} --applied`", f"`trek repair {action.revision} --not-applied`"
+    name = typed(action.revision)
+    both = f"`trek repair {name} --applied`", f"`trek repair {name} --not-applied`"
     return (both[1], both[0]) if action.verb == "revert" else both
 
 

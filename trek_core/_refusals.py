@@ -12,6 +12,7 @@ from trek_core._lineage import Lineage, versioned
 from trek_core._targets import listing
 from trek_core.errors import Changed, Missing, OutOfOrder, PlanError
 from trek_core.model import Choice, Entry, HistoryRow, Hop, Rules, State
+from trek_core.text import typed
 
 if TYPE_CHECKING:
     from trek_core import _resuming
@@ -47,11 +48,15 @@ class Judge:
         if edited:
             facts = [_edited(lineage.catalog.names[name], lineage.applied[name], now) for name, now in edited.items()]
             heads = lineage.heads()
-            stamp = f", or all of them with `trek stamp {heads[0]}`, where the database is" if len(heads) == 1 else ""
+            stamp = (
+                f", or all of them with `trek stamp {typed(heads[0])}`, where the database is"
+                if len(heads) == 1
+                else ""
+            )
             msg = (
                 f"edited after it was applied:\n  {listing(facts, chr(10) + '  ')}\n"
                 f"Restore the file and write a new migration; or, if the database is right as it is, accept the file "
-                f"with `trek repair {next(iter(edited))} --applied`{stamp}."
+                f"with `trek repair {typed(next(iter(edited)))} --applied`{stamp}."
             )
             self._say(self.rules.changed, Changed(msg, tuple(edited)))
 

@@ -9,18 +9,19 @@ from itertools import zip_longest
 from trek_core import script
 from trek_core.errors import Unfinished
 from trek_core.model import Action, HistoryRow, Resume, Sql, Statement
+from trek_core.text import typed
 
 _TEMPORARY = r"(?i)\s*CREATE\s+(?:(?:LOCAL|GLOBAL)\s+)?TEMP(?:ORARY)?\b"
 
 
 def unfinished(rows: Sequence[HistoryRow], facts: Sequence[str]) -> Unfinished:
     """The error for what a human must look at: one fact a revision, and both ways out."""
-    first = rows[0].revision
+    first, shown = rows[0].revision, typed(rows[0].revision)
     listed = "".join(f"\n  {fact}" for fact in facts)
     msg = (
         f"begun and never completed, outside a transaction of trek's:{listed}\n"
         f"Look at what its statements left in the database (an INVALID index?), and finish or undo it by hand. Then say "
-        f"that it is there with `trek repair {first} --applied`, or that it is not with `trek repair {first} --not-applied` "
+        f"that it is there with `trek repair {shown} --applied`, or that it is not with `trek repair {shown} --not-applied` "
         f"(in Python: Migrator.repair({first!r}, applied=…))."
     )
     return Unfinished(msg, tuple(row.revision for row in rows))

@@ -45,6 +45,13 @@ def create_schema(schema: str) -> str:
     return f"DO {quote_literal(f'BEGIN IF {missing} THEN EXECUTE {create}; END IF; END')}"
 
 
+def typed(revision: str) -> str:
+    """A revision as one types it behind a command: Liquibase's have blanks."""
+    import shlex  # noqa: PLC0415 - errors want it
+
+    return shlex.quote(revision)
+
+
 def quote_ident(name: str) -> str:
     """The name as a quoted SQL identifier. Raises `ValueError` for NUL or an empty name, which no quoting makes valid."""
     if not name or "\0" in name:

@@ -210,6 +210,19 @@ def test_variables_are_replaced_as_goose_does(monkeypatch: pytest.MonkeyPatch, t
     assert statements(f"{UP}-- +goose ENVSUB ON\nSELECT '{text}';\n") == [(f"SELECT '{wanted}'", 3)]
 
 
+@pytest.mark.parametrize("text", ["$N", "${N}", "${N:-x}"])
+def test_a_variable_that_only_dotenv_sets_is_refused_since_the_command_of_goose_reads_that_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("N", raising=False)
+    (tmp_path / ".env").write_text("OTHER=1\nexport N=2\n")
+    with pytest.raises(LoadError, match=r"N is set in \.env only"):
+        statements(f"{UP}-- +goose ENVSUB ON\nSELECT '{text}';\n")
+    monkeypatch.setenv("N", "3")
+    assert statements(f"{UP}-- +goose ENVSUB ON\nSELECT '{text}';\n") == [("SELECT '3'", 3)]
+
+
 def test_outside_a_transaction_each_piece_is_one_query() -> None:
     script = load("goose", {"1_a.sql": f"-- +goose NO TRANSACTION\n{UP}VACUUM;\nSELECT 1; SELECT 2;\n"})
     assert script.up

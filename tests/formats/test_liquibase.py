@@ -14,7 +14,7 @@ from tests.formats.foreign import ForeignCase, ForeignSuite
 from tests.formats.kits import OnTheRunsServer, make_layout, make_store
 from tests.run.folders import until_sleeping
 from trek_asyncpg.testing import ground
-from trek_core import ConfigError, LockTimeout, Observer
+from trek_core import Changed, ConfigError, LockTimeout, Observer
 from trek_core.events import LockWaiting
 from trek_core.plugin import Sql
 from trek_core.testing import Folder, LayoutCase, LayoutSuite, StoreCase, VersionStoreSuite
@@ -134,6 +134,14 @@ class TestLiquibase(ForeignSuite):
         (deployment,) = [row[0] for row in await recorded.fetch(query)]
         assert deployment.isdecimal()
         assert len(deployment) == 10
+
+    async def test_what_to_type_for_an_edited_one_can_be_typed_whatever_its_name_is(
+        self, recorded: Connection, folder: Path
+    ) -> None:
+        with (folder / "changelog.sql").open("a") as file:
+            file.write("\nSELECT 1;\n")
+        with pytest.raises(Changed, match=r"`trek repair 'dave:4 quoted:other/path\.sql' --applied`"):
+            await self.case.migrator(recorded, folder).migrate()
 
     async def test_a_changeset_that_changed_or_runs_always_runs_again_in_its_row(
         self, recorded: Connection, folder: Path

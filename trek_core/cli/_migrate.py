@@ -15,6 +15,7 @@ from trek_core.cli._output import count, document, lasted, plain, warn
 from trek_core.cli._plan import place
 from trek_core.cli._progress import Lines, display
 from trek_core.plans import Report
+from trek_core.text import typed
 
 if TYPE_CHECKING:
     from trek_core._migrator import Migrator
@@ -90,7 +91,7 @@ def _left(shown: Lines) -> str:
     status, action = "`trek status` shows where the database stands.", shown.running
     if action is None:
         return status
-    name, repair = plain(action.name), f"trek repair {plain(action.revision)}"
+    name, repair = plain(action.name), f"trek repair {plain(typed(action.revision))}"
     if action.mode == "transaction":  # the answer to a COMMIT may be what was not waited for
         return f"{name} was rolled back, unless its COMMIT was under way already. {status}"
     return (

@@ -1,12 +1,13 @@
 r"""goose's ENVSUB: variables of the environment in a line, as a shell writes them.
 
 `$V`, `${V}`, `${V:-word}`, `${V-word}`, `${V:offset:length}`, `${V?message}`, `${V:?message}`; `\$` and `$$` are a dollar.
-A variable that is not set is empty.
+A variable that is not set is empty; but for one that `.env` has: goose's command reads that file, and trek does not.
 """
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trek_core.plugin import LoadError
@@ -26,7 +27,7 @@ def expand(line: str, environment: Mapping[str, str], file: str, number: int) ->
         if match[0] in ("\\$", "$$"):
             return "$"
         if match["bare"]:
-            return environment.get(match["bare"], "")
+            return _found(match["bare"], environment, file, number) or ""
         inner = _INNER.fullmatch(match["inner"] or "")
         if inner is None or "$" in inner["rest"]:
             problem = f"ENVSUB cannot replace {line[match.start() :].split(maxsplit=1)[0]!r}"
@@ -38,7 +39,7 @@ def expand(line: str, environment: Mapping[str, str], file: str, number: int) ->
 
 
 def _value(name: str, rest: str, environment: Mapping[str, str], file: str, number: int) -> str:
-    found = environment.get(name)
+    found = _found(name, environment, file, number)
     if not rest:
         return found or ""
     if cut := _CUT.fullmatch(rest):
@@ -54,6 +55,17 @@ def _value(name: str, rest: str, environment: Mapping[str, str], file: str, numb
         raise LoadError(file, number, f"ENVSUB: {name}: {message}", f"Set the environment variable {name}.")
     problem = f"ENVSUB has no {rest!r} behind the name {name}"
     raise LoadError(file, number, problem, "Use ${V}, ${V:-default}, ${V-default}, ${V:offset:length} or ${V?message}.")
+
+
+def _found(name: str, environment: Mapping[str, str], file: str, number: int) -> str | None:
+    """Raises `LoadError` for what only `.env` of the current folder sets."""
+    found = environment.get(name)
+    if found is None and (dotenv := Path(".env")).is_file():
+        text = dotenv.read_text(encoding="utf-8", errors="replace")
+        if re.search(rf"^\s*(?:export\s+)?{name}\s*[=:]", text, re.MULTILINE):
+            problem = f"ENVSUB: {name} is set in .env only, which goose's command reads, and trek does not"
+            raise LoadError(file, number, problem, "Set it in the environment: `set -a; . ./.env; set +a`.")
+    return found
 
 
 def _part(text: str, offset: int, length: str | None) -> str:
