@@ -83,11 +83,9 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
         f"{_PLAN}_a_failure_is_laid_at_its_migration_file_and_line_and_nothing_remains[error without a position",
         f"{_PLAN}_the_way_down_is_one_transaction_too",
         f"{_PLAN}_in_the_callers_transaction_a_failure_leaves_what_the_caller_did",
-        f"{_PLAN}_copy_data_go_with_the_plan",
     ),
     "each migration goes alone, so that queries and round trips are more": (
         "run/test_prepared.py::test_what_the_history_is_told_is_prepared_once_a_query",
-        "run/test_prepared.py::test_a_function_that_forgets_what_the_session_keeps_stops_no_migration[DEALLOCATE ALL",
         "run/test_row_lock.py::test_the_row_costs_one_round_trip_and_giving_it_up_none",
         "run/test_trusted_history.py::test_a_row_that_is_written_behind_the_body_is_no_prey_of_it",
         "run/test_groups.py::test_a_value_of_an_enum_may_be_used_by_the_next_one",
@@ -149,10 +147,38 @@ NOT_POOLED: dict[str, tuple[str, ...]] = {
 """By the reason: files, tests, or those whose parameters begin so, below `tests`. What holds in one mode holds in the other:
 trek goes by the process number, which differs in both."""
 
+HOLDS = (
+    "run/test_as_it_was_given.py::test_a_cached_select_star_sees_the_table_and_its_types_as_they_are_now",
+    "run/test_as_it_was_given.py::test_a_custom_setting_that_was_not_there_is_empty_afterwards",
+    "run/test_as_it_was_given.py::test_in_the_callers_transaction_too",
+    "run/test_as_it_was_given.py::test_the_callers_cached_statements_go_on_working",
+    "run/test_blockers.py::test_a_migration_that_takes_long_and_waits_for_nobody_opens_no_second_connection",
+    "run/test_blockers.py::test_an_autovacuum_is_waited_for_until_the_server_ends_it",
+    "run/test_lock.py::test_a_lock_held_by_somebody_else_stops_no_look_and_no_run_without_work",
+    "run/test_lock.py::test_migrations_of_two_histories_do_not_wait_for_each_other",
+    "run/test_lock.py::test_the_lock_timeout_of_a_file_bounds_its_wait_for_the_guard",
+    "run/test_lock.py::test_the_lock_timeout_of_a_python_file_bounds_its_wait",
+    "run/test_lost_server.py::test_after_kill_9_of_a_python_migration_it_runs_again",
+    "run/test_outside_a_transaction.py::test_a_squash_that_counts_as_applied_is_reverted_with_all_that_it_replaces",
+    "run/test_pinned_identity.py::test_a_store_that_keeps_no_identity_says_so",
+    "run/test_pinned_identity.py::test_a_table_without_the_column_is_read_and_gets_it_with_the_next_row",
+    "run/test_pinned_identity.py::test_an_owner_who_adds_the_column_between_the_look_and_the_row_is_no_failure",
+    "run/test_pinned_identity.py::test_of_many_runners_that_add_the_column_at_once_one_does_and_the_others_lose",
+    "run/test_pinned_identity.py::test_rows_that_name_none_do_not_hide_the_newest_that_does",
+    "run/test_pinned_identity.py::test_the_first_run_pins_the_database_in_every_row",
+    "run/test_resuming_certain.py::test_what_a_session_took_with_it_is_asked_for",
+    "run/test_resuming_claims.py::test_a_plan_that_would_do_again_what_was_shown_as_done_is_outdated",
+    "run/test_resuming_claims.py::test_a_run_that_stood_still_can_neither_go_on_nor_end",
+    "run/test_resuming_claims.py::test_of_two_that_resume_without_a_lock_one_goes_on",
+)
+"""Tests of those files that do not need what a pooler lacks."""
+
 
 def reason(nodeid: str) -> str | None:
     """Why a test is skipped; None: it runs."""
     name = nodeid.removeprefix("tests/")
+    if any(_is_at(name, place) for place in HOLDS):
+        return None
     for why, places in NOT_POOLED.items():
         if any(_is_at(name, place) for place in places):
             return f"behind PgBouncer: {why}"
