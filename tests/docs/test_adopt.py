@@ -68,6 +68,14 @@ def test_a_tool_has_the_tests_of_all_and_both_kits(tool: str) -> None:
     assert case_of(tool).format == tool
 
 
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_table_says_of_proof_and_lock_what_there_is_a_test_of(tool: str) -> None:
+    case, module = case_of(tool), tool.replace("-", "_")
+    assert (case.proof == "real tool run") == (ROOT / f"tests/formats/test_{module}_interop.py").exists()
+    own = Path(ROOT, f"tests/formats/test_{module}.py").read_text(encoding="utf-8")
+    assert bool(case.lock) == (case.keys is not None or "LockWaiting" in own)
+
+
 def test_the_formats_are_one_plugin_of_the_distribution() -> None:
     points = tomllib.loads(read("pyproject.toml"))["project"]["entry-points"]["trek"]
     assert points["formats"] == "trek_loaders.formats"

@@ -82,6 +82,13 @@ def test_a_way_down_to_a_revision_off_the_path_leaves_its_start() -> None:
     assert state_of(("three", "two"), names=CHAIN).applied == ("two",)
 
 
+def test_after_a_way_down_a_revision_keeps_the_row_that_had_made_it_applied() -> None:
+    state = state_of(("initial", "one"), ("one", "two"), ("two", "one"))
+    assert state.rows["one"].data["id"] == 1
+    again = state_of(("initial", "one"), ("one", "initial"), ("initial", "one"))
+    assert again.rows["one"].data["id"] == 3
+
+
 def test_history_lines_say_what_was_applied_and_what_reverted() -> None:
     history = history_of(("initial", "one"), ("one", "two"), ("two", "one"))
     assert [(row.verb, row.revision) for row in history.rows] == [("apply", "one"), ("apply", "two"), ("revert", "two")]

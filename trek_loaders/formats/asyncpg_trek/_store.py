@@ -88,8 +88,10 @@ class AsyncpgTrekStore(VersionStore):
         downs = ways_down(catalog)
         path, rows = {INITIAL: None}, dict[str, HistoryRow]()
         for line in history.rows:
+            comes_back = _node(line.data["to_revision"]) in path
             _move(path, line.data, downs)
-            rows[next(reversed(path))] = line
+            if not comes_back:  # else its row is the one that had made it applied
+                rows[next(reversed(path))] = line
         applied = tuple(path)[1:]
         return State(applied, {node: rows[node] for node in applied}, current=applied[-1] if applied else None)
 
