@@ -86,3 +86,21 @@ def test_format_on_the_command_line_means_layout_and_store_whatever_the_file_say
     (offline.folder / "trek.toml").write_text('layout = "nobody"\nstore = "nobody"\n')
     assert "'nobody'" in offline.run("new", "users").err
     assert offline.run("new", "users", "--format", "native").code == 0
+
+
+def test_the_history_says_from_where_if_the_application_is_called_after_the_machine(project: Project) -> None:
+    project.write({"0001_users.sql": USERS})
+    project.environ["HOSTNAME"] = "shop-7d9f-1"
+    (project.folder / "trek.toml").write_text('[executor-settings]\napplication-name = "trek on ${HOSTNAME}"\n')
+    assert project.run("migrate").code == 0
+    assert project.run("history").out.rstrip().endswith("  trek on shop-7d9f-1")
+
+
+@pytest.mark.parametrize(("name", "head"), [("trek.toml", ""), ("pyproject.toml", "[tool.trek]\n")])
+def test_adopt_gives_the_lines_for_the_file_that_is_there(project: Project, name: str, head: str) -> None:
+    project.write({"00001_users.sql": "-- +goose Up\nCREATE TABLE users (id int);\n"})
+    (project.folder / name).write_text(f"{head}lock-wait = 5\n")
+    told = project.run("adopt").out
+    _, found, lines = told.partition(f"\nwrite into {name}:\n\n")
+    assert found, told
+    assert lines.startswith(f'{head}directory = "migrations"\nformat = "goose"\n')

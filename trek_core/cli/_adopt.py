@@ -11,6 +11,7 @@ from trek_core.cli._output import count, document, plain, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from trek_core import Adoption, Folders, LoadError, Status
 
@@ -36,13 +37,14 @@ def adopt(context: click.Context, place: str | None) -> None:
         msg = "the database stands there twice: once by itself, once behind --dsn or --embedded. Give it once."
         raise click.UsageError(msg)
     words.dsn = words.dsn or place
-    settings = words.settings()
+    configured = words.configuration()
+    settings = configured.settings
     folder = _one_folder(settings.directory)
     found = _database.run(look(_database.migrator(settings).backend, folder))
     if words.json:
         document(_as_json(found))
     else:
-        say("\n".join(map(_line, _told(found))))
+        say("\n".join(map(_line, _told(found, configured.found.file))))
 
 
 def _one_folder(directory: Folders) -> str:
@@ -60,7 +62,7 @@ def _line(text: str) -> str:
     return "\n".join(map(plain, text.split("\n")))
 
 
-def _told(found: Adoption) -> Iterator[str]:
+def _told(found: Adoption, file: Path | None) -> Iterator[str]:
     where = f"folder {found.directory!r}" if found.directory else "no folder"
     yield f"{found.tool or 'no tool that trek knows'}  ({where}; database {found.database})"
     yield from (f"  because of {reason}" for one in found.candidates[:1] for reason in one.reasons)
@@ -84,8 +86,16 @@ def _told(found: Adoption) -> Iterator[str]:
     for other in found.others:
         yield f"also possible: {other.tool}, because of {'; '.join(other.reasons)}"
     if found.configuration:
-        yield f"\nwrite into pyproject.toml:\n\n{found.configuration}"
+        yield f"\nwrite into {_lines_for(file, found.configuration)}"
     yield f"\nnext: {found.advice}"
+
+
+def _lines_for(file: Path | None, lines: str) -> str:
+    """The lines for the file that is there: a trek.toml beside a [tool.trek] would be an error."""
+    if file is None or file.name != "trek.toml":
+        return f"pyproject.toml:\n\n{lines}"
+    bare = lines.removeprefix("[tool.trek]\n").replace("[tool.trek.", "[")
+    return f"trek.toml:\n\n{bare}"
 
 
 def _place(error: LoadError) -> str:
