@@ -6,6 +6,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from tests.cli.project import THREE, USERS, WAIT, tables
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tests.cli.project import Project
-    from tests.support.databases import Connection
+    from tests.support.databases import Connection, Database, Server
 
 FAILING = "CREATE TABLE good (id int);\nSELECT 1 / 0;\n"
 
@@ -288,3 +289,31 @@ async def test_a_plan_in_one_transaction_is_all_or_nothing(project: Project, con
     assert project.run("plan", "--sql", "--transaction", "each").out.count("COMMIT;") == 2
     ended = project.run("migrate")
     assert (ended.code, ended.out.count("applied ")) == (0, 2)
+
+
+# --------------------------------------------------------------------------- a server that is starting
+async def test_it_waits_for_a_server_that_takes_no_connections_yet_and_then_migrates(
+    project: Project, database: Database, server: Server
+) -> None:
+    project.write(THREE)
+    admin = await asyncpg.connect(server.base)
+    try:
+        await admin.execute(f'ALTER DATABASE "{database.name}" ALLOW_CONNECTIONS false')
+        process = project.start("migrate", "--wait", "300")
+        assert process.stderr
+        line = await asyncio.to_thread(process.stderr.readline)
+        assert line.startswith("waiting: cannot connect")
+        assert "not currently accepting connections" in line
+        await admin.execute(f'ALTER DATABASE "{database.name}" ALLOW_CONNECTIONS true')
+    finally:
+        await admin.close()
+    out, _ = await asyncio.to_thread(process.communicate, timeout=60)
+    assert (process.returncode, out.count("applied ")) == (0, 3)
+
+
+def test_when_the_time_is_over_the_error_is_that_of_the_connection(offline: Project) -> None:
+    offline.write(THREE)
+    ended = offline.run("migrate", "--wait", "1", "--dsn", "postgresql://127.0.0.1:1/shop")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.count("cannot connect to postgresql://127.0.0.1:1/shop") == 2
+    assert ended.err.startswith("waiting: ")

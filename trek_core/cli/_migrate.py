@@ -32,22 +32,34 @@ Job = Callable[["Migrator", Lines], Coroutine[Any, Any, tuple[str, Report]]]
         "trek migrate +1                                  one more",
         "trek migrate -1 --yes                            the last one back",
         "trek migrate --transaction plan                  all of it, or nothing",
+        "trek migrate --wait 60                           once the server answers",
         "trek migrate base --dsn postgresql://app@localhost/shop",
     ),
 )
 @click.argument("target", default="head", shell_complete=targets)
 @click.option("-y", "--yes", is_flag=True, help="Go down without asking.")
 @transaction
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Try again and again, that long, while there is no connection.",
+)
 @common
 @click.pass_context
-def migrate(context: click.Context, target: str, yes: bool) -> None:
+def migrate(context: click.Context, target: str, yes: bool, wait: float | None) -> None:
     """Brings the database to TARGET: up, down or nothing, as it needs.
 
     TARGET is a revision or the beginning of one, head (the default), base (nothing applied), +2 (two more) or -1 (the
     last one back). Going down asks first; where nobody can answer it needs --yes.
     """
+    words = given(context)
 
     async def job(migrator: Migrator, shown: Lines) -> tuple[str, Report]:
+        if wait is not None:
+            from trek_core.cli._wait import until_connected  # noqa: PLC0415 - only where it is asked for
+
+            await until_connected(migrator, wait, quiet=words.quiet)
         async with migrator.backend.connect():  # both steps on one session
             plan = await migrator.plan(target)
             warn(plan.warnings)
@@ -58,7 +70,6 @@ def migrate(context: click.Context, target: str, yes: bool) -> None:
                 going_down(plan)
             return place(plan), await migrator.apply(plan) if plan else Report(plan.target, (), plan.warnings)
 
-    words = given(context)
     where, report = carry_out(words, job)
     if words.json:
         document(report_as_json(report))

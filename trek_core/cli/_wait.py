@@ -1,4 +1,4 @@
-"""`trek status --wait`: until the database is ready, as an init container wants it."""
+"""`--wait`: of `trek status` until the database is ready, as an init container wants it; of `trek migrate` until it answers."""
 
 from __future__ import annotations
 
@@ -38,4 +38,21 @@ async def until_ready(migrator: Migrator, seconds: float, *, quiet: bool) -> Sta
         if news != told and not quiet:
             told = news
             complain(f"waiting: {news}")
+        await asyncio.sleep(max(0.0, min(PAUSE, end - time.monotonic())))
+
+
+async def until_connected(migrator: Migrator, seconds: float, *, quiet: bool) -> None:
+    """Returns once there is a session. Raises `ConnectError` when the time is over."""
+    end, told = time.monotonic() + seconds, ""
+    while True:
+        over = time.monotonic() >= end
+        try:
+            async with migrator.backend.connect():
+                return
+        except ConnectError as error:
+            if over:
+                raise
+            if str(error) != told and not quiet:
+                told = str(error)
+                complain(f"waiting: {told}")
         await asyncio.sleep(max(0.0, min(PAUSE, end - time.monotonic())))
