@@ -22,7 +22,7 @@ from trek_loaders.formats import TOOLS
 from trek_loaders.formats._signs import SIGNS
 
 if TYPE_CHECKING:
-    from tests.support.databases import Connection, Database
+    from tests.support.databases import Connection, Database, Roles
     from trek_core import Adoption
 
 FOLDERS = {
@@ -297,6 +297,18 @@ async def test_the_page_shows_what_the_command_says(database: Database, tmp_path
     assert [one["state"] for one in said["revisions"]] == ["applied", "applied", "pending"]
     twice = project.run("adopt", database.dsn, "--dsn", database.dsn)
     assert (twice.code, "stands there twice" in twice.err) == (2, True)
+
+
+async def test_of_a_history_that_may_not_be_read_no_number_of_rows_is_said(
+    database: Database, tmp_path: Path, make_role: Roles
+) -> None:
+    await load(database, "goose")
+    shutil.copytree(FIXTURES / "goose/migrations", tmp_path / "migrations")
+    role = await make_role()
+    dsn = f"{database.dsn}{'&' if '?' in database.dsn else '?'}role={role}"
+    said = Project(tmp_path, dsn).run("adopt").out
+    assert "its history: reading the history was refused" in said
+    assert "0 rows" not in said
 
 
 # --------------------------------------------------------------------------- the data

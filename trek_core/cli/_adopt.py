@@ -77,7 +77,7 @@ def _told(found: Adoption, file: Path | None) -> Iterator[str]:
     if found.refused_again:
         yield f"applied already, and trek could not run {count(len(found.refused_again), 'file')} of it again:"
         yield from (f"  {_place(error)}: {error.problem}" for error in found.refused_again[:SHOWN])
-    if found.available and not found.status:
+    if found.available and not found.status and (found.rows or not found.problem):
         yield f"its history has {count(found.rows, 'row')}"
     if found.problem:
         yield f"its history: {found.problem}"
