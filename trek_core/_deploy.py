@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from trek_core import _psql
 from trek_core._blame import blame, expect, expect_all
 from trek_core._checks import SAME
-from trek_core._psql import SESSION, comment, unless, written
+from trek_core._psql import SESSION, comment, quiet, unless, written
 from trek_core.errors import PlanError
 from trek_core.model import Action, Advisory, Call, History, Lock, Record, Sql, Statement
 from trek_core.script import (
@@ -178,8 +178,9 @@ def _unlimited(action: Action) -> tuple[Sql, ...]:
 
 
 def _text(statement: Statement) -> str:
+    """What is of no file was added: who runs the script sees what the migrations give, and nothing else."""
     assert not isinstance(statement, Call)  # `_only_trek` saw to it
-    return written(statement)
+    return written(quiet(statement) if isinstance(statement, Sql) and not statement.file else statement)
 
 
 # --------------------------------------------------------------------------- what only trek runs

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from trek_core._dataclass import dataclass
+from trek_core._dataclass import dataclass, replace
 from trek_core.model import Copy, Piece, Sql
 from trek_core.text import quote_literal
 
@@ -28,6 +28,8 @@ _EDGE = re.compile(r"/\*|\*/")
 _GAP = re.compile(r"[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:\s|--[^\r\n]*[\r\n])*'")
 """Between two parts of one string, the second of which has backslashes as well."""
 _RISKY = re.compile(r"""[eE]'|:[\w'"{\x80-\U0010ffff]""")
+_ROWS = re.compile(r"^\s*(?:WITH|SELECT|VALUES)\b|\bRETURNING\b", re.IGNORECASE)
+"""What may give rows; where it does not after all, nothing is lost."""
 _ITS_OWN = re.compile(r"client_encoding|\bNAMES\b|standard_conforming_strings", re.IGNORECASE)
 SESSION = (Sql("SET client_encoding = 'UTF8'"), Sql("SET standard_conforming_strings = on"))
 """How the script is written. A run of trek sends a query before what it sets could change how it is read."""
@@ -80,8 +82,19 @@ def comment(text: str) -> str:
 def unless(condition: str, message: str) -> Sql:
     """Fails with that message unless the condition holds."""
     raised = f"RAISE EXCEPTION USING MESSAGE = {quote_literal(message)}"
-    block = f"BEGIN IF ({condition}) IS NOT TRUE THEN {raised}; END IF; END"
-    return Sql(f"DO {quote_literal(block)}" if "$trek$" in block else f"DO $trek$ {block} $trek$")
+    return _block(f"BEGIN IF ({condition}) IS NOT TRUE THEN {raised}; END IF; END")
+
+
+def quiet(statement: Sql) -> Sql:
+    """The same without its rows, which psql would print between those of the migrations; an error of it is still one."""
+    if not _ROWS.search(statement.text):
+        return statement
+    text = quote_literal(statement.text) if "$sql$" in statement.text else f"$sql${statement.text}$sql$"
+    return replace(statement, text=_block(f"BEGIN EXECUTE {text}; END").text)
+
+
+def _block(code: str) -> Sql:
+    return Sql(f"DO {quote_literal(code)}" if "$trek$" in code else f"DO $trek$ {code} $trek$")
 
 
 def _ended(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ async def test_trek_agrees_with_what_psql_did_in_that_tools_folder_and_table(
         assert plan
         ended = psql(plan.sql(), database.dsn)
         assert (ended.returncode, ended.stderr) == (0, "")
+        assert set(re.findall(r"^ *(\S+) *\n-+$", ended.stdout, re.MULTILINE)) <= {"text"}  # of the steps themselves
         status = await migrator.status()
         assert len(status.applied) == {"head": len(steps), "-1": len(steps) - 1, "base": 0}[target]
         assert (status.state == "current") == (target == "head")

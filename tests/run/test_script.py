@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -282,3 +282,30 @@ async def test_of_a_database_that_was_expected_the_script_expects_it_as_well(
         assert "this is not the database" in ended.stderr
     assert dba.run(script).returncode == 0
     assert (await dba.migrator.status()).state == "current"
+
+
+@pytest.mark.parametrize("transaction", ["each", "plan"])
+async def test_who_runs_it_sees_what_the_migrations_give_and_nothing_of_the_history(
+    dba: Dba, connection: Connection, transaction: Literal["each", "plan"]
+) -> None:
+    dba.migrator.transaction = transaction
+    more(dba, {"2_b.sql": "CREATE TABLE b (id int PRIMARY KEY DEFERRABLE);\nSELECT 'mine' AS whose;"})
+    if transaction == "each":
+        more(dba, {"3_c.sql": "-- trek: no-transaction\nVACUUM a;\nINSERT INTO b VALUES (1);"})
+    ended = await dba.runs()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.split() == ["whose", "-------", "mine", "(1", "row)"]
+    assert not await dba.migrator.plan()
+
+
+@pytest.mark.parametrize("transaction", ["each", "plan"])
+async def test_a_migration_that_took_its_row_away_is_an_error_there_too(
+    dba: Dba, connection: Connection, transaction: Literal["each", "plan"]
+) -> None:
+    dba.migrator.transaction = transaction
+    more(dba, {"2_b.sql": "CREATE TABLE b (id int);\nDELETE FROM trek_history WHERE revision = '2';"})
+    ended = await dba.runs()
+    assert ended.returncode == 3
+    assert "of public.trek_history is gone or was changed; found: no row" in ended.stderr
+    assert await connection.fetchval("SELECT to_regclass('b')") is None
+    assert await applied(connection) == (["1"] if transaction == "each" else [])
