@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import asyncpg
 
@@ -27,10 +28,12 @@ AGAIN = 0.2  # seconds until a server that is starting is asked again
 
 @dataclass(frozen=True, slots=True)
 class ConnectSettings(RunSettings):
-    """How trek connects, beside how it runs. connect_timeout: seconds to wait for the server."""
+    """How trek connects, beside how it runs. connect_timeout: seconds to wait for the server. application_name: None for
+    the DSN's own, else `PGAPPNAME`, else "trek".
+    """
 
     connect_timeout: float = 10.0
-    application_name: str = "trek"
+    application_name: str | None = None
 
 
 def session(database: Database, settings: ConnectSettings | None = None) -> AbstractAsyncContextManager[Executor]:
@@ -106,6 +109,8 @@ async def _open(dsn: str, settings: ConnectSettings) -> asyncpg.Connection[Any]:
         return await _patiently(dsn, settings)
     except (asyncpg.PostgresError, socket.gaierror, OSError, TimeoutError) as error:
         # a driver's message may hold the DSN: its text is redacted, and the cause is not chained
+        if isinstance(error, asyncpg.PostgresError):
+            _check_parameters(dsn, error)
         msg = f"cannot connect to {redact_dsn(dsn)}: {type(error).__name__}: {_reason(error, dsn)}\n{_advice(error)}"
         raise ConnectError(msg) from None
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError) as error:
@@ -125,12 +130,33 @@ async def _patiently(dsn: str, settings: ConnectSettings) -> asyncpg.Connection[
                 dsn,
                 timeout=max(end - time.monotonic(), AGAIN),
                 statement_cache_size=0,
-                server_settings={"application_name": settings.application_name},
+                server_settings=_named(dsn, settings.application_name),
             )
         except asyncpg.CannotConnectNowError:
             if time.monotonic() + AGAIN > end:
                 raise
         await asyncio.sleep(AGAIN)
+
+
+def _named(dsn: str, configured: str | None) -> dict[str, str]:
+    """What the server is told besides the DSN, whose own name the driver tells."""
+    if configured is None and "application_name" in parameters(dsn):
+        return {}
+    return {"application_name": os.environ.get("PGAPPNAME") or "trek" if configured is None else configured}
+
+
+def parameters(dsn: str) -> dict[str, str]:
+    """What stands behind the question mark."""
+    return dict(parse_qsl(dsn.partition("?")[2], keep_blank_values=True))
+
+
+def _check_parameters(dsn: str, error: asyncpg.PostgresError) -> None:
+    """Raises `ConfigError` where the server refuses a parameter."""
+    from trek_asyncpg._parameters import advice  # noqa: PLC0415 - what an error needs is imported when there is one
+
+    if told := advice(dsn, error):
+        msg = f"the DSN {redact_dsn(dsn)} is not usable: {_reason(error, dsn)}\n{told}"
+        raise ConfigError(msg) from None
 
 
 def _reason(error: Exception, dsn: str) -> str:

@@ -39,6 +39,13 @@ async def other_database(stage: Stage) -> object:
     return await migrate(missing, "migrations")
 
 
+async def parameters(stage: Stage) -> object:
+    base = stage.database.dsn
+    other = f"{base}{'&' if '?' in base else '?'}schema=shop&connection_limit=5"
+    stage.instead[redact_dsn(other)] = "postgresql://app@db.example.com/shop?schema=shop&connection_limit=5"
+    return await migrate(other, "migrations")
+
+
 async def closed_connection(stage: Stage) -> object:
     connection = await stage.database.connect()
     await connection.close()
@@ -175,6 +182,7 @@ OPENING = (
         USERS,
         act=dsn("postgresql://app:Tr0ub4dor@localhost:5o32/shop"),
     ),
+    Case("parameter-of-another-tool", ConfigError, ("'schema'", "Prisma", "leave it out"), USERS, act=parameters),
     Case("database-does-not-exist", ConnectError, ("no_such_shop", "CREATE DATABASE"), USERS, act=other_database),
     Case("not-a-database", ConfigError, ("int: 42", "connection, a pool or a DSN"), USERS, act=no_database),
     Case("closed-connection", ConnectError, ("is closed", "Give trek an open one"), USERS, act=closed_connection),

@@ -12,7 +12,7 @@ import pytest
 from tests.run.folders import advisory_locks, applied, history, settings, tables, write
 from tests.support.pooler import PROGRAM, pgbouncer
 from trek_asyncpg import AsyncpgBackend, migrate
-from trek_core import MigrationFailed, Migrator, ReadOnly
+from trek_core import ConfigError, MigrationFailed, Migrator, ReadOnly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +159,11 @@ async def test_the_data_of_a_copy_pass_through_it(pooled: str, connection: Conne
     text = "CREATE TABLE c (id int, word text);\nCOPY c FROM stdin;\n1\tü\n2\t漢\n\\.\n"
     await migrate(pooled, write(tmp_path / "m", {"1_c.sql": text}))
     assert await connection.fetch("SELECT * FROM c ORDER BY id") == [(1, "ü"), (2, "漢")]
+
+
+async def test_a_parameter_that_it_does_not_pass_on_is_named_as_the_server_would(pooled: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'schema' is read by Prisma"):
+        await migrate(f"{pooled}?schema=app", write(tmp_path / "m", FILES))
 
 
 in_mode = pytest.mark.parametrize("pooled", ["session", "statement"], indirect=True)
