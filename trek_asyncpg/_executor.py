@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trek_asyncpg import _reading
@@ -53,6 +55,8 @@ class AsyncpgExecutor(Executor):
     # ----------------------------------------------------------------------- reading and locking
     async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
         """One round trip; inside the caller's transaction two more, for a savepoint. After a missing table all of the facts."""
+        if self._absent:  # then there is most likely something to do
+            asyncio.get_running_loop().call_soon(import_module, "trek_asyncpg._several")
         self._facts, found = await _reading.read(self._connection, query, first=self._absent)
         self._absent = found is None
         return self._facts, found
@@ -71,6 +75,7 @@ class AsyncpgExecutor(Executor):
             facts is None or not facts.database or facts.in_transaction != self._nested
         ):  # what the driver knew, or of before
             facts = self._facts = await _reading.facts(self._connection)
+        asyncio.get_running_loop().call_soon(import_module, "trek_asyncpg._run")  # while the server works
         second = None if facts.pooled else self._beside
         if facts.pooled:
             locks = [lock for lock in locks if isinstance(lock, RowLock)]

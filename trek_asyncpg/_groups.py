@@ -17,10 +17,14 @@ AROUND = 160  # bytes, about: a marker and a separator
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is sent next: units that may share a query, if only there were more of them, or one that must be alone."""
+    """What is sent next: units that may share a query, if only there were more of them, or one that must be alone.
+
+    more: another one of those that share was behind it when it was read.
+    """
 
     pairs: Sequence[Pair]
     may_share: bool
+    more: bool = False
 
     def __getitem__(self, part: slice) -> Group:
         return Group(self.pairs[part], self.may_share)
@@ -47,6 +51,10 @@ class Groups:
         """Whether nothing comes after the group that was taken last. Not known of one that must be alone."""
         return self._all_read and not self._known
 
+    def more(self, group: Group) -> bool:
+        """Whether behind the group that was taken last comes another one of those that share."""
+        return self._known[0].may_share if self._known else group.more
+
     def again(self, groups: Iterable[Group]) -> None:
         """What is to come next, instead of the group that was taken last."""
         self._known.extendleft(reversed([group for group in groups if group.pairs]))
@@ -68,7 +76,7 @@ class Groups:
                 alone = most <= 1 or not _may_share(*pair)
                 more = 0 if alone else _bytes(*pair)
                 if waiting and (alone or size + more > MOST_BYTES or len(waiting) >= most):
-                    yield Group(waiting, may_share=True)
+                    yield Group(waiting, may_share=True, more=not alone)
                     waiting, size = [], 0
                 if alone:
                     yield Group([pair], may_share=False)

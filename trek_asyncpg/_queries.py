@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from trek_asyncpg._prepared import Prepared
 from trek_asyncpg._several import Query
 
 if TYPE_CHECKING:
@@ -18,14 +19,14 @@ class Queries:
     """Those of a run's groups. unit: makes one of several."""
 
     def __init__(self, groups: Groups, unit: Callable[[Action, Record], Unit]) -> None:
-        self.groups, self._unit = groups, unit
+        self.groups, self._unit, self.prepared = groups, unit, Prepared()
         self._ahead: tuple[Group, Query] | None = None
 
     def of(self, group: Group) -> Query:
         """The group's query: the one that was written before, if it was."""
         if self._ahead is not None and self._ahead[0] is group:
             return self._ahead[1]
-        return Query.of([self._unit(action, record) for action, record in group.pairs])
+        return Query.of([self._unit(action, record) for action, record in group.pairs], self.prepared)
 
     def write_ahead(self) -> None:
         """Writes the query of the group that will most likely come next."""

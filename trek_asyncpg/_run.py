@@ -20,7 +20,7 @@ from trek_asyncpg._session import Snapshot
 from trek_asyncpg._settings import RunSettings
 from trek_asyncpg._unit import GONE, Unit, lost_the_race
 from trek_asyncpg._watched import Outcome, kept, watched
-from trek_asyncpg._wire import rows
+from trek_asyncpg._wire import rows, to_the_end
 from trek_core.plugin import (
     Action,
     Blocked,
@@ -90,6 +90,8 @@ class Run:
                 if isinstance(result, Failed | Lost):
                     return
         finally:  # tables and types may be others now than the driver remembers; within a transaction it would not ask again
+            if queries.prepared.names:  # else the last query took them away
+                await to_the_end(_several.take_away(self._connection, queries.prepared))
             if not self._connection.is_closed():
                 await self._connection.reload_schema_state()
             await self._onlooker.close()
@@ -104,7 +106,8 @@ class Run:
         outcome: Outcome[_several.Ended] = Outcome()
         query, groups = queries.of(group), queries.groups
         units, ends = query.units, groups.end
-        after = self._held.release if ends else ()
+        more, prepared = groups.more(group), queries.prepared
+        after = (*([] if more else prepared.away), *(self._held.release if ends else ()))
         async with contextlib.aclosing(
             self._watched(units[0], lambda: _several.run(query, after, queries.write_ahead))
         ) as told:
@@ -117,6 +120,8 @@ class Run:
         cancelled = outcome.cancelled or outcome.error or ended.cancelled
         if ends and ended.whole:
             self._held.release = []
+        if ended.whole and not more:
+            prepared.names.clear()
         queries.ended(group, ended)
         seconds = time.monotonic() - begun
         try:

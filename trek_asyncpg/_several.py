@@ -10,8 +10,8 @@ The answer tells of the last statement only; after an error two things in the se
 No COMMIT of such a query can be answered with ROLLBACK: an error ends the query, so that a COMMIT is only reached in a
 sound transaction.
 
-Where there are several, what a store writes around each is prepared by the first, and what marks them is a cursor. A function
-that a body calls may take both away from the session, which the server then says: what was not committed is sent singly.
+Where there are several, what a store writes around each is prepared, and what marks them is a cursor. A function that a
+body calls may take both away from the session, which the server then says: what was not committed is sent singly.
 """
 
 from __future__ import annotations
@@ -27,14 +27,17 @@ import asyncpg
 from trek_asyncpg import _failure
 from trek_asyncpg._marks import Cursor, Locks, Marks
 from trek_asyncpg._message import Message
+from trek_asyncpg._prepared import Prepared
 from trek_asyncpg._session import DONE
 from trek_asyncpg._unit import GONE, Unit, only_sql
 from trek_asyncpg._wire import rows, to_the_end
-from trek_core.plugin import Failure, Form, Sql, Statement, dataclass, field, quote_literal, replace, script
+from trek_core.plugin import Failure, Sql, Statement, dataclass, field, quote_literal, replace, script
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
 
+CHAIN = Sql("COMMIT AND CHAIN")
+"""COMMIT and the next BEGIN, with the same isolation, in one statement."""
 COMMITTED = f"SELECT pg_catalog.jsonb_build_object('done', pg_catalog.current_setting('{DONE}', true))"
 TAKEN_AWAY = ("26000", "34000")
 """No such prepared statement, no such cursor."""
@@ -65,57 +68,59 @@ class Left:
 
 @dataclass(slots=True)
 class Query:
-    """The query, and the ways back: from a part of the text, and from a mark (less one), to a unit and its statement."""
+    """The query, and the ways back: from a part of the text, and from a mark (less one), to a unit and its statement.
+
+    unmarked: the first statements that have no mark of their own, by their units.
+    """
 
     units: Sequence[Unit]
     name: str
     """`trek.done` may still name an earlier query of the session."""
     marking: Marks
+    prepared: Prepared
     parts: list[tuple[int, Sql]] = field(default_factory=list)
     marks: list[tuple[int, Sql | None]] = field(default_factory=list)
-    prepared: dict[Form, str] = field(default_factory=dict)
+    unmarked: dict[int, Sql] = field(default_factory=dict)
     message: Message = field(default_factory=lambda: Message.of(()))
 
     @classmethod
-    def of(cls, units: Sequence[Unit]) -> Query:
+    def of(cls, units: Sequence[Unit], prepared: Prepared) -> Query:
         name = f"trek_{secrets.token_hex(8)}"
-        query = cls(units, name, Cursor(name) if len(units) > 1 else Locks())
+        query = cls(units, name, Cursor(name) if len(units) > 1 else Locks(), prepared)
         steps = sum(len(script.statements(unit.action)) + 1 for unit in units)
         query.marks.append((0, None))
-        query.parts.extend((0, part) for part in query.marking.opening(steps))
+        query.parts.extend((0, part) for part in (*query.marking.opening(steps), script.BEGIN))
         for number, unit in enumerate(units):
             query.parts.extend((number, part) for part in query._unit(number, unit))
-        closing = (*query.marking.closing(), *map(Sql, query.deallocating()))
-        query.message = Message.of((*(part for _, part in query.parts), *closing))
+        query.message = Message.of((*(part for _, part in query.parts), *query.marking.closing()))
         return query
 
-    def deallocating(self) -> list[str]:
-        return [f"DEALLOCATE {name}" for name in self.prepared.values()]
-
     def _unit(self, number: int, unit: Unit) -> Iterator[Sql]:
-        yield script.BEGIN
         yield from self._around(unit.opening)
-        for statement in only_sql(script.statements(unit.action)):
-            yield self._mark(number, statement)
-            yield statement
+        yield from self._body(number, unit)
         yield self._mark(number, None)
         yield set_done(f"{self.name}:{number + 1}")
         if unit.action.body is not None:
             yield script.SETTLE
         yield from self._around(unit.closing)
-        yield script.COMMIT
+        yield CHAIN if number + 1 < len(self.units) else script.COMMIT
+
+    def _body(self, number: int, unit: Unit) -> Iterator[Sql]:
+        """A mark before each statement; the first needs none where nothing that can fail stands between it and the COMMIT before."""
+        statements = only_sql(script.statements(unit.action))
+        if number and statements and unit.opens_bare:
+            self.unmarked[number] = statements[0]
+        for statement in statements:
+            if statement is not self.unmarked.get(number):
+                yield self._mark(number, statement)
+            yield statement
 
     def _around(self, statements: Sequence[Statement]) -> Iterator[Sql]:
-        """Prepared by the first unit that has it: then what it names is there, the history's table as well."""
         for statement in only_sql(statements):
             if statement.form is None or len(self.units) == 1:
                 yield statement
-                continue
-            if (name := self.prepared.get(statement.form)) is None:
-                name = self.prepared[statement.form] = f"{self.name}_{len(self.prepared)}"
-                yield Sql(f"PREPARE {name} AS {statement.form.prepared}")
-            given = f"({', '.join(statement.literals)})" if statement.literals else ""
-            yield Sql(f"EXECUTE {name}{given}")
+            else:
+                yield from self.prepared.executed(statement.form, statement.literals)
 
     def _mark(self, number: int, statement: Sql | None) -> Sql:
         self.marks.append((number, statement))
@@ -128,7 +133,9 @@ class Query:
 
     def lacks(self, error: Exception) -> bool:
         """Whether a body took away what was prepared, or the cursor."""
-        return isinstance(error, asyncpg.PostgresError) and error.sqlstate in TAKEN_AWAY and self.name in str(error)
+        if not isinstance(error, asyncpg.PostgresError) or error.sqlstate not in TAKEN_AWAY:
+            return False
+        return self.name in str(error) or self.prepared.name in str(error)
 
 
 def set_done(value: str) -> Sql:
@@ -174,9 +181,14 @@ async def _left(query: Query) -> Left | None:
     except Exception:  # noqa: BLE001 - the driver's, or the server's: whatever it is, nothing is known
         return None
     finally:
-        for statement in query.deallocating():
-            with contextlib.suppress(*GONE):
-                await unit.connection.execute(statement)
+        await take_away(unit.connection, query.prepared)
+
+
+async def take_away(connection: Connection, prepared: Prepared) -> None:
+    for statement in prepared.away:
+        with contextlib.suppress(*GONE):
+            await connection.execute(statement)
+    prepared.names.clear()
 
 
 def _judged(query: Query, message: Message, left: Left | None, error: Exception) -> Ended:
@@ -229,7 +241,7 @@ def _agree(query: Query, left: Left, error: Exception) -> bool:
 def _failed(query: Query, message: Message | None, left: Left, error: Exception) -> Failure:
     """Of the unit after the done ones, laid at a statement by the server's position or by the mark."""
     failure = _failure.of(error, message=message)
-    unit, statement = query.marks[left.mark - 1] if left.mark else (left.done, None)
-    if failure.statement is not None or unit != left.done:
+    if failure.statement is not None:
         return failure
-    return replace(failure, statement=statement)
+    unit, statement = query.marks[left.mark - 1] if left.mark else (left.done, None)
+    return replace(failure, statement=statement if unit == left.done else query.unmarked.get(left.done))

@@ -61,6 +61,11 @@ class Unit:
         return self.limits if self.at_once else (*self.limits, *self.record.begin)
 
     @property
+    def opens_bare(self) -> bool:
+        """Whether only limits stand there, which cannot fail."""
+        return self.at_once is not None or not self.record.begin
+
+    @property
     def closing(self) -> tuple[Statement, ...]:
         """What stands between the body and COMMIT."""
         return (self.at_once,) if self.at_once else self.record.finish

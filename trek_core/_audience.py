@@ -11,12 +11,15 @@ from trek_core._blame import Offer, blame, breach, shown
 from trek_core._log import Log
 from trek_core._log import log as run_log
 from trek_core.errors import TrekError
+from trek_core.events import Done, Started
 
 if TYPE_CHECKING:
     from trek_core.contracts import Observer
     from trek_core.events import Event
 
 log = logging.getLogger("trek")
+USUAL = (Started, Done)
+"""What there is of every migration, and the log tells at INFO or below."""
 
 
 class Audience:
@@ -29,6 +32,8 @@ class Audience:
 
     async def tell(self, event: Event) -> None:
         """What observers raise is logged. A cancellation goes on once all of them heard the event."""
+        if type(event) in USUAL and not self._observers and not run_log.isEnabledFor(logging.INFO):
+            return  # nobody hears of it
         if self._log:
             with suppress(Exception):  # a filter or handler of the application's
                 self._log.note(event)

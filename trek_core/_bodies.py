@@ -89,7 +89,9 @@ def _refuse_statement(offer: Offer[Any], where: str, statement: Statement) -> No
 
 def transaction_words(text: str) -> str:
     """The words that begin or end a transaction, at the beginning of one of the text's statements."""
-    if "--" not in text and "/*" not in text and not _may_begin(text):  # nearly always, and soon told
+    if ";" not in text and text[:3].isalpha() and text[:3].casefold() not in _LETTERS:  # nearly always, and soon told
+        return ""
+    if "--" not in text and "/*" not in text and not _may_begin(text):
         return ""
     found = re.search(_CONTROLS, re.sub(_NO_WORDS, " ", text))
     return " ".join(found[1].upper().split()) if found else ""

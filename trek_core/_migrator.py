@@ -76,7 +76,7 @@ class Migrator:
     async def status(self) -> Status:
         """Where the database stands, revision by revision: one round trip, two where there is no history yet."""
         async with self._runner() as runner:
-            history = await runner.history()
+            history = await runner.first_history()
             found = runner.workspace.status(history)
             if not history.exists:
                 from trek_core import _foreign  # noqa: PLC0415 - once in the life of a database

@@ -33,12 +33,15 @@ def records(store: Offer[VersionStore], actions: Iterable[Action], history: Hist
     return tuple(found)
 
 
-def _each(store: Offer[VersionStore], actions: Iterable[Action], history: History) -> Iterator[Record]:
+def _each(
+    store: Offer[VersionStore], actions: Iterable[Action], history: History, *, sound: bool = False
+) -> Iterator[Record]:
+    """sound: see `refuses_nothing`."""
     following = history
     for action in actions:
         with blame(store, "VersionStore.record"):
             record = store.value.record(action, following)
-        yield _check(store, action, record)
+        yield record if sound else _check(store, action, record)
         following = record.history
 
 
@@ -73,7 +76,7 @@ class Units:
 
     def __init__(self, store: Offer[VersionStore], actions: Sequence[Action], history: History) -> None:
         self._store, self._actions, self._history = store, actions, history
-        self._coming = _each(store, actions, history)
+        self._coming = _each(store, actions, history, sound=refuses_nothing(store, actions))
         self._made: list[Record] = []
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from trek_core._blame import Offer, blame, expect, expect_all
 from trek_core._dataclass import replace
 from trek_core._door import later
+from trek_core._meanwhile import meanwhile
 from trek_core._pause import uncollected
 from trek_core._recording import check_history, units_of
 from trek_core._session import Session
@@ -59,6 +60,11 @@ class Runner:
         self.facts = Facts()
         self.begun = time.monotonic()
 
+    async def first_history(self) -> History:
+        """The history, and while the server reads it the files, for which a plan will ask."""
+        with meanwhile(self.workspace.ahead()):
+            return await self.history()
+
     async def history(self) -> History:
         """The history as it is now: one round trip."""
         store = self.workspace.store
@@ -92,7 +98,7 @@ class Runner:
 
     async def _planned(self, planner: Planner) -> Plan:
         """What looks unfinished may be another runner at work; once the lock is ours, it is gone."""
-        history = await self.history()
+        history = await self.first_history()
         self._expect(history)
         with contextlib.suppress(Unfinished):
             plan = planner(history)
@@ -195,18 +201,19 @@ class Runner:
 
     async def _carry_out(self, plan: Plan) -> Lost | None:
         units = units_of(self.workspace.store, plan)
+        done, failed, lost, tell = events.Done, events.Failed, events.Lost, self._audience.tell
         async with contextlib.aclosing(self.session.run(units, as_one=plan.as_one)) as results:
             async for result in results:
-                if isinstance(result, events.Failed) and result.failure.outcome == "unknown":
+                if isinstance(result, failed) and result.failure.outcome == "unknown":
                     raise _aftermath.Died(plan, result)
-                if isinstance(result, events.Done):
+                if isinstance(result, done):
                     action = result.action
                     ran = Ran(action.revision, action.entry.title, action.verb, result.seconds, result.together)
                     self.ran.append(ran)
-                await self._tell(result)
-                if isinstance(result, events.Lost):
+                await tell(result)
+                if isinstance(result, lost):
                     return result
-                if isinstance(result, events.Failed):
+                if isinstance(result, failed):
                     raise self._failed(plan, result)
         return None
 

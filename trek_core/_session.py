@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from trek_core import _trace
 from trek_core._blame import Offer, blame, breach, expect, shown
 from trek_core._door import later
 from trek_core.contracts import Executor
@@ -35,6 +37,10 @@ class Session:
 
     def __init__(self, offer: Offer[Executor]) -> None:
         self._offer, self.executor = offer, offer.value
+
+    @cached_property
+    def _usual(self) -> tuple[type, ...]:
+        return events.Started, events.Done
 
     async def read(self, query: Sql) -> tuple[Facts, Rows | None]:
         where = "Executor.read"
@@ -97,9 +103,16 @@ class Session:
             breach(self._offer, where, _stopped(done, len(units), last))
 
     async def _next(self, where: str, results: AsyncGenerator[Result]) -> Result | None:
-        with blame(self._offer, where):
-            result = await anext(results, None)
-        if result is not None:
+        if _trace.Switch.on:
+            with blame(self._offer, where):
+                result = await anext(results, None)
+        else:
+            try:
+                result = await anext(results, None)
+            except Exception:
+                with blame(self._offer, where):
+                    raise
+        if result is not None and type(result) not in self._usual:
             expect(self._offer, where, result, events.Result)
         return result
 

@@ -46,7 +46,7 @@ class FolderTree:
     ) -> None:
         self._places: dict[str, _places.Place] = {}
         self._files = tuple(file for root in roots_of(directories) for file in self._list(root))
-        self._loader_for, self._suffixes, self._facts = loader_for, tuple(suffixes), facts
+        self._loader_for, self._suffixes, self.facts = loader_for, tuple(suffixes), facts
         self._contents: dict[tuple[str, str], bytes] = {}
         self._suffix_of: dict[str, str] = {}
         self._loader_of: dict[str, Offer[Loader] | None] = {}
@@ -56,10 +56,6 @@ class FolderTree:
     @property
     def files(self) -> tuple[File, ...]:
         return self._files
-
-    @property
-    def facts(self) -> Facts:
-        return self._facts
 
     def read(self, file: File) -> bytes:
         """The file's bytes, from the disk once. Raises `LoadError` when it cannot be read."""
