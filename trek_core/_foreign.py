@@ -18,16 +18,20 @@ if TYPE_CHECKING:
     from trek_core.model import Facts, History, Row
 
 
-async def refuse(runner: Runner) -> None:
-    """Raises `ConfigError` where all would run that another tool has recorded. The folder was arranged, and has no history.
+async def suspects(runner: Runner) -> list[Row]:
+    """Tables that may be the history of a tool: one round trip.
 
     Whoever named a format has decided, and a database that is no PostgreSQL is not asked.
     """
-    backend = runner.workspace.backend
-    if backend.format_named or not runner.facts.server_version:
-        return
-    _, likely = await _tables(runner)
+    if runner.workspace.backend.format_named or not runner.facts.server_version:
+        return []
+    return (await _tables(runner))[1]
+
+
+async def refuse(runner: Runner, likely: list[Row]) -> None:
+    """Raises `ConfigError` where all would run that another tool has recorded. The folder was arranged, and has no history."""
     if likely:  # seldom: it costs what `trek adopt` costs
+        backend = runner.workspace.backend
         signs = backend.host.signs()
         facts, tables = await _tables(runner, signs)
         for one in _candidates(runner, signs, tables):

@@ -81,7 +81,7 @@ class Migrator:
             if not history.exists:
                 from trek_core import _foreign  # noqa: PLC0415 - once in the life of a database
 
-                await _foreign.refuse(runner)
+                await _foreign.refuse(runner, await _foreign.suspects(runner))
             return found
 
     async def history(self) -> History:

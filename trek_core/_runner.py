@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -101,13 +101,26 @@ class Runner:
         history = await self.first_history()
         self._expect(history)
         with contextlib.suppress(Unfinished):
-            plan = planner(history)
+            plan = planner(history) if history.exists else await self._first_plan(planner, history)
             if not any(action.resume for action in plan.actions):
-                if not history.exists and any(action.body for action in plan.actions):
-                    await _foreign.refuse(self)
                 return plan
         async with self._lock(history):
             return planner(await self.history())
+
+    async def _first_plan(self, planner: Planner, history: History) -> Plan:
+        """The plan for a database without a history, made while the server says whether another tool's may be there."""
+        made = list[Plan]()
+
+        def making() -> Iterator[None]:
+            made.append(planner(history))
+            yield
+
+        with meanwhile(making()):
+            suspects = await _foreign.suspects(self)
+        plan = made[0] if made else planner(history)
+        if any(action.body for action in plan.actions):
+            await _foreign.refuse(self, suspects)
+        return plan
 
     async def migrate(self, planner: Planner) -> Report:
         """Plans, and carries out the plan that is right once the lock is held."""

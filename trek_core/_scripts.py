@@ -92,8 +92,9 @@ class Form:
 
         Raises `ValueError` for too few or too many.
         """
-        between = (text for pair in zip(literals, self.parts[1:], strict=True) for text in pair)
-        return Sql(self.parts[0] + "".join(between), form=self, literals=literals)
+        text = [""] * (2 * len(literals) + 1)
+        text[::2], text[1::2] = self.parts, literals
+        return Sql("".join(text), form=self, literals=literals)
 
     @property
     def prepared(self) -> str:

@@ -65,6 +65,8 @@ def quote_literal(value: object) -> str:
 
     Right under either setting of standard_conforming_strings: a backslash makes it an E'' string.
     """
+    if type(value) is str and "'" not in value and "\\" not in value:  # nearly always
+        return f"'{value}'"
     if value is None:
         return "NULL"
     if isinstance(value, bool):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 
 from trek_core.plugin import Loader, Script, Source, hookimpl
 
@@ -23,10 +24,16 @@ def load(source: Source) -> Script:
         from trek_loaders._big import load_big  # noqa: PLC0415 - as below
 
         return load_big(source)
-    from trek_loaders._quick import load_quickly  # noqa: PLC0415 - as above
-
-    if (script := load_quickly(source)) is not None:
+    if (script := _quickly()(source)) is not None:
         return script
     from trek_loaders import _sql  # noqa: PLC0415 - for whoever writes more than plain statements
 
     return _sql.load(source)
+
+
+@cache
+def _quickly() -> Callable[[Source], Script | None]:
+    """Looked up once: a run of a thousand files would notice."""
+    from trek_loaders._quick import load_quickly  # noqa: PLC0415 - as above
+
+    return load_quickly
