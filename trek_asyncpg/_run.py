@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from trek_asyncpg import _callbacks, _patience, _several
@@ -125,7 +125,7 @@ class Run:
         queries.ended(group, ended)
         seconds = time.monotonic() - begun
         try:
-            for result in _told(units, ended, seconds, failing=bool(ended.failure or cancelled)):
+            for result in _several.told(units, ended, seconds, failing=bool(ended.failure or cancelled)):
                 yield result
         finally:
             if cancelled:
@@ -286,16 +286,6 @@ class Run:
         if failure.sqlstate in _patience.STOPPED and (patience.attempts > 1 or patience.seen):
             failure = replace(failure, blocked=patience.report(self._unseen))
         return Failed(unit.action, failure)
-
-
-def _told(units: Sequence[Unit], ended: _several.Ended, seconds: float, *, failing: bool) -> Iterator[Result]:
-    """The results of those that are done, and that the next one began if it failed."""
-    together = min(ended.done + 1, len(units))
-    for number, unit in enumerate(units[: ended.done + failing]):
-        if number:
-            yield Started(unit.action)
-        if number < ended.done:
-            yield Done(unit.action, seconds, together)
 
 
 def _value(outcome: Outcome[T]) -> T | None:

@@ -10,6 +10,9 @@ The answer tells of the last statement only; after an error two things in the se
 No COMMIT of such a query can be answered with ROLLBACK: an error ends the query, so that a COMMIT is only reached in a
 sound transaction.
 
+Of several only the last one's COMMIT waits for the disk and for standbys, where the others come before it, and nothing is told
+of any of them until then. After an error what was committed is brought there by itself.
+
 Where there are several, what a store writes around each is prepared, and what marks them is a cursor. A function that a
 body calls may take both away from the session, which the server then says: what was not committed is sent singly.
 """
@@ -31,13 +34,29 @@ from trek_asyncpg._prepared import Prepared
 from trek_asyncpg._session import DONE
 from trek_asyncpg._unit import GONE, Unit, only_sql
 from trek_asyncpg._wire import rows, to_the_end
-from trek_core.plugin import Failure, Sql, Statement, dataclass, field, quote_literal, replace, script
+from trek_core.plugin import (
+    Done,
+    Failure,
+    Result,
+    Sql,
+    Started,
+    Statement,
+    dataclass,
+    field,
+    quote_literal,
+    replace,
+    script,
+)
 
 if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
 
 CHAIN = Sql("COMMIT AND CHAIN")
 """COMMIT and the next BEGIN, with the same isolation, in one statement."""
+HURRIED = Sql("SET LOCAL synchronous_commit = off")
+"""Its commit waits for nothing: with a disk that takes 4 ms, a thousand migrations took four seconds more (measured)."""
+FLUSH = "SELECT pg_catalog.pg_logical_emit_message(true, 'trek', '')"
+"""Writes something, anybody may, so that its own commit waits until all that was committed before is on the disk."""
 COMMITTED = f"SELECT pg_catalog.jsonb_build_object('done', pg_catalog.current_setting('{DONE}', true))"
 TAKEN_AWAY = ("26000", "34000")
 """No such prepared statement, no such cursor."""
@@ -96,6 +115,9 @@ class Query:
         return query
 
     def _unit(self, number: int, unit: Unit) -> Iterator[Sql]:
+        last = number + 1 == len(self.units)
+        if not last:
+            yield HURRIED
         yield from self._around(unit.opening)
         yield from self._body(number, unit)
         yield self._mark(number, None)
@@ -103,10 +125,10 @@ class Query:
         if unit.action.body is not None:
             yield script.SETTLE
         yield from self._around(unit.closing)
-        yield CHAIN if number + 1 < len(self.units) else script.COMMIT
+        yield script.COMMIT if last else CHAIN
 
     def _body(self, number: int, unit: Unit) -> Iterator[Sql]:
-        """A mark before each statement; the first needs none where nothing that can fail stands between it and the COMMIT before."""
+        """A mark before each statement. The first needs none where only what cannot fail stands between it and the COMMIT before."""
         statements = only_sql(script.statements(unit.action))
         if number and statements and unit.opens_bare:
             self.unmarked[number] = statements[0]
@@ -127,9 +149,14 @@ class Query:
         return self.marking.step()
 
     async def left(self, connection: Connection) -> Left:
+        """What the session tells after a rollback; what was committed is on the disk then."""
         mark = await self.marking.found(connection)
         name, _, number = str((await rows(connection, COMMITTED))[0]["done"] or "").partition(":")
-        return Left(int(number) if name == self.name else 0, mark)
+        done = int(number) if name == self.name else 0
+        if done:
+            with contextlib.suppress(*GONE):
+                await connection.execute(FLUSH)
+        return Left(done, mark)
 
     def lacks(self, error: Exception) -> bool:
         """Whether a body took away what was prepared, or the cursor."""
@@ -245,3 +272,13 @@ def _failed(query: Query, message: Message | None, left: Left, error: Exception)
         return failure
     unit, statement = query.marks[left.mark - 1] if left.mark else (left.done, None)
     return replace(failure, statement=statement if unit == left.done else query.unmarked.get(left.done))
+
+
+def told(units: Sequence[Unit], ended: Ended, seconds: float, *, failing: bool) -> Iterator[Result]:
+    """The results of those that are done, and that the next one began if it failed."""
+    together = min(ended.done + 1, len(units))
+    for number, unit in enumerate(units[: ended.done + failing]):
+        if number:
+            yield Started(unit.action)
+        if number < ended.done:
+            yield Done(unit.action, seconds, together)

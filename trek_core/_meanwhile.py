@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def meanwhile(work: Iterator[object]) -> Iterator[None]:
     """Does one step of the work after another whenever the block waits for something, until the block ends.
 
-    What is not done by then is left undone, and so is what follows a step that fails: it is done, and fails, when somebody needs it.
+    What is not done by then is left undone, and so is what follows a step that fails: who needs it does it, and hears why not.
     """
     loop, coming = asyncio.get_running_loop(), list[asyncio.Handle]()
 

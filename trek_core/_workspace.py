@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,11 +12,10 @@ from trek_core._dataclass import replace
 from trek_core._door import later
 from trek_core._pause import settle, uncollected
 from trek_core._recording import check_state, records, refuses_nothing
-from trek_core._scripts import PACKAGE, Folders
+from trek_core._scripts import Folders
 from trek_core._tree import FolderTree, roots_of, shown
-from trek_core.errors import ConfigError, LoadError, TrekError, UnknownRevision
+from trek_core.errors import LoadError, TrekError, UnknownRevision
 from trek_core.model import (
-    Arrangement,
     Direction,
     Entry,
     Facts,
@@ -33,12 +31,14 @@ from trek_core.model import (
 from trek_core.plans import Plan, RevisionStatus, Status, unrecorded
 
 if TYPE_CHECKING:
-    from trek_core import _actions, _as_one, _planner, _resuming, script
+    from trek_core import _actions, _as_one, _folders, _planner, _resuming, script
     from trek_core.backend import Backend
     from trek_core.contracts import Tree
     from trek_core.model import Record
 else:
-    _actions, _as_one, _planner, _resuming, script = later("_actions", "_as_one", "_planner", "_resuming", "script")
+    _actions, _as_one, _folders, _planner, _resuming, script = later(
+        "_actions", "_as_one", "_folders", "_planner", "_resuming", "script"
+    )
 
 AT_ONCE = 32  # files: a third of a millisecond
 LENIENT = Rules(out_of_order="allow", missing="allow", changed="allow")
@@ -81,10 +81,10 @@ class Workspace:
             self.tree, self._listed = self._listed or self._tree(), None
             self.tree.facts = facts
             if found := smell(self.layout, self.tree):
-                raise ConfigError(_wrong_layout(self.directory, found))
+                _folders.refuse_other(self.directory, found)
             arrangement = arrange(self.layout, self.tree)
             if not arrangement.entries or len(self.directory) > 1:
-                _refuse_empty(self.directory, self.tree, arrangement)
+                _folders.refuse_empty(self.directory, self.tree, arrangement)
             self._catalog = build(arrangement)
         return self._catalog
 
@@ -286,26 +286,3 @@ def _fileless(revision: str) -> Entry:
         return Script(None)
 
     return Entry(revision=revision, load=load)
-
-
-def _wrong_layout(directories: Sequence[str], smell: str) -> str:
-    return (
-        f"the folder {shown(directories)} {smell}.\n"
-        'Name its format: format="…" in migrate() or [tool.trek], or --format; `trek adopt` says which it is.'
-    )
-
-
-def _refuse_empty(directories: Sequence[str], tree: Tree, arrangement: Arrangement) -> None:
-    """Each folder must have a migration: a package whose files were forgotten in its wheel must not pass for an empty one."""
-    ignored = {one.file: one.reason for one in arrangement.ignored}
-    used = {file.root for file in tree.files if file not in ignored}
-    for directory in directories:
-        root = directory.rstrip("/" + os.sep)
-        if not arrangement.entries or root not in used:
-            raise ConfigError(_empty(directory, [f"{file}: {ignored[file]}" for file in ignored if file.root == root]))
-
-
-def _empty(directory: str, ignored: list[str]) -> str:
-    listed = "".join(f"\n  ignored {line}" for line in ignored[:10])
-    question = "Are they in its wheel?" if directory.startswith(PACKAGE) else "Is it the right folder?"
-    return f"there is no migration in {directory!r}.{listed}\n{question} `trek new TITLE` writes a first migration."
