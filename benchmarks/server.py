@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -17,15 +17,18 @@ _numbers = itertools.count(1)
 
 
 @asynccontextmanager
-async def server() -> AsyncIterator[str]:
-    """A superuser's DSN that all tools understand: TREK_TEST_DSN, else the embedded server's on a free port of loopback."""
+async def server(more: Mapping[str, str] | None = None) -> AsyncIterator[str]:
+    """A superuser's DSN that all tools understand: TREK_TEST_DSN, else the embedded server's on a free port of loopback.
+
+    more: settings of the embedded server.
+    """
     if dsn := os.environ.get("TREK_TEST_DSN"):
         yield dsn
         return
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings = {"listen_addresses": "127.0.0.1", "port": str(port), "max_wal_size": "8GB"}
+    settings = {"listen_addresses": "127.0.0.1", "port": str(port), "max_wal_size": "8GB", **(more or {})}
     async with serve(settings=settings):
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable"
 

@@ -128,7 +128,7 @@ class Query:
         yield script.COMMIT if last else CHAIN
 
     def _body(self, number: int, unit: Unit) -> Iterator[Sql]:
-        """A mark before each statement. The first needs none where only what cannot fail stands between it and the COMMIT before."""
+        """A mark before each statement; before the first none, where only what cannot fail stands between it and the COMMIT."""
         statements = only_sql(script.statements(unit.action))
         if number and statements and unit.opens_bare:
             self.unmarked[number] = statements[0]

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from benchmarks.bench import Bench
 from benchmarks.report import Table
-from benchmarks.workloads import apply, cold, crowd, latency, programs, trips, uptodate
+from benchmarks.workloads import apply, cold, crowd, disk, latency, programs, trips, uptodate
 
 WORKLOADS: dict[str, Callable[[Bench], Awaitable[list[Table]]]] = {
     "apply": apply.measure,
@@ -15,5 +15,6 @@ WORKLOADS: dict[str, Callable[[Bench], Awaitable[list[Table]]]] = {
     "trips": trips.measure,
     "crowd": crowd.measure,
     "latency": latency.measure,
+    "disk": disk.measure,
     "programs": programs.measure,
 }
