@@ -10,7 +10,7 @@ import pytest
 
 from tests.run.folders import applied, clean, write
 from tests.run.test_trusted_history import HOSTILE
-from trek_asyncpg import AsyncpgExecutor, migrate
+from trek_asyncpg import AsyncpgExecutor, RunSettings, migrate
 from trek_core import MigrationFailed
 from trek_core.plugin import Done, Form, History, Record, Sql, Started
 from trek_core.testing._drive import action
@@ -62,6 +62,61 @@ async def test_what_the_history_is_told_is_prepared_once_a_query(database: Datab
     assert (query.count("INSERT INTO"), query.count("PREPARE"), query.count("EXECUTE")) == (3, 3, first + others)
     await clean(connection)
     await connection.close()
+
+
+async def test_several_queries_of_a_run_share_what_is_prepared(database: Database, tmp_path: Path) -> None:
+    connection = await asyncpg.connect(database.dsn, connection_class=Listening)
+    await migrate(connection, write(tmp_path, {"0_first.sql": "SELECT 1;"}))
+    path = write(tmp_path, {f"{n}_t.sql": f"CREATE TABLE t{n} ();" for n in range(1, 1 + 3 * N)})
+    assert len((await migrate(connection, path, together=N)).ran) == 3 * N
+    sent = "".join(one for one in connection.__dict__["sent"] if "CREATE TABLE t" in one)
+    assert (sent.count("PREPARE"), sent.count("EXECUTE"), sent.count("DEALLOCATE")) == (1, 3 * N, 1)
+    await clean(connection)
+    await connection.close()
+
+
+@each_way
+@pytest.mark.parametrize("k", [1, N, N + 1, 2 * N])
+async def test_and_what_a_function_took_away_in_one_query_is_missed_in_the_next(
+    connection: Connection, tmp_path: Path, how: str, k: int
+) -> None:
+    await migrate(connection, write(tmp_path, {"0_prepared.sql": FORGETFUL}))
+    text = "INSERT INTO counted VALUES ({0});\n{1}"
+    line = f"SELECT forgets('{how}', 1);"
+    numbers = range(1, 1 + 3 * N)
+    path = write(tmp_path, {f"{n}_t.sql": text.format(n, line if n == k else "") for n in numbers})
+    assert len((await migrate(connection, path, together=N)).ran) == 3 * N
+    assert await counted(connection) == [*numbers]
+    await clean(connection)
+
+
+@pytest.mark.parametrize("alone", range(2 * N + 1))
+async def test_one_that_must_be_alone_between_two_queries_leaves_nothing_prepared(
+    connection: Connection, tmp_path: Path, alone: int
+) -> None:
+    await migrate(connection, write(tmp_path, {"00_first.sql": "SELECT 1;"}))
+    files = {f"{n + 10}_t.sql": f"CREATE TABLE t{n} ();" for n in range(2 * N + 1)}
+    prepared = "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'trek%'"
+    function = f"async def upgrade(connection):\n    assert not await connection.fetchval({prepared!r})\n"
+    del files[f"{alone + 10}_t.sql"]
+    path = write(tmp_path, {**files, f"{alone + 10}_t.py": function})
+    assert len((await migrate(connection, path, together=N)).ran) == 2 * N + 1
+    await clean(connection)
+
+
+@pytest.mark.parametrize("heard", range(1, 4 * N))
+async def test_who_stops_listening_leaves_nothing_prepared(connection: Connection, heard: int) -> None:
+    await connection.execute("CREATE TABLE noted (id int)")
+    note = Form(("INSERT INTO noted VALUES (", ")"))
+    units = [(action(str(n), Sql("SELECT 1")), _noting(note, n)) for n in range(2 * N)]
+    async with contextlib.aclosing(AsyncpgExecutor(connection, RunSettings(together=N)).run(units)) as results:
+        for _ in range(heard):
+            await anext(results)
+    await clean(connection)
+
+
+def _noting(note: Form, number: int) -> Record:
+    return Record(begin=(note.filled((str(number),)),), history=History(exists=True))
 
 
 async def test_a_form_without_values_is_prepared_too(connection: Connection) -> None:
