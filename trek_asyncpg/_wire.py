@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Awaitable, Callable
-from functools import cache
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
@@ -37,7 +37,6 @@ async def rows(connection: Connection, query: str) -> list[dict[str, Any]]:
     async def keep(chunk: bytes) -> None:
         chunks.append(bytes(chunk))
 
-    asyncio.get_running_loop().call_soon(_decoder)  # while the server works
     told = await connection.copy_from_query(query, output=keep)
     content = b"".join(chunks)
     lines = content.splitlines()
@@ -45,14 +44,7 @@ async def rows(connection: Connection, query: str) -> list[dict[str, Any]]:
         raise ConfigError(LOST)
     if b"\\" in content:  # a search for one byte takes a tenth of one for two
         lines = content.replace(b"\\\\", b"\\").splitlines()
-    return _decoder()(b"[" + b",".join(lines) + b"]")
-
-
-@cache
-def _decoder() -> Callable[[bytes], list[dict[str, Any]]]:
-    from json import loads  # noqa: PLC0415 - imported once the server has something to do
-
-    return loads
+    return json.loads(b"[" + b",".join(lines) + b"]")  # type: ignore[no-any-return]
 
 
 async def to_the_end(work: Awaitable[T]) -> T:

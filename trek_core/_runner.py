@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -110,12 +110,7 @@ class Runner:
     async def _first_plan(self, planner: Planner, history: History) -> Plan:
         """The plan for a database without a history, made while the server says whether another tool's may be there."""
         made = list[Plan]()
-
-        def making() -> Iterator[None]:
-            made.append(planner(history))
-            yield
-
-        with meanwhile(making()):
+        with meanwhile(map(made.append, map(planner, [history]))):
             suspects = await _foreign.suspects(self)
         plan = made[0] if made else planner(history)
         if any(action.body for action in plan.actions):
@@ -214,7 +209,7 @@ class Runner:
 
     async def _carry_out(self, plan: Plan) -> Lost | None:
         units = units_of(self.workspace.store, plan)
-        done, failed, lost, tell = events.Done, events.Failed, events.Lost, self._audience.tell
+        done, failed, lost = events.Done, events.Failed, events.Lost
         async with contextlib.aclosing(self.session.run(units, as_one=plan.as_one)) as results:
             async for result in results:
                 if isinstance(result, failed) and result.failure.outcome == "unknown":
@@ -223,7 +218,7 @@ class Runner:
                     action = result.action
                     ran = Ran(action.revision, action.entry.title, action.verb, result.seconds, result.together)
                     self.ran.append(ran)
-                await tell(result)
+                await self._audience.tell(result)
                 if isinstance(result, lost):
                     return result
                 if isinstance(result, failed):
