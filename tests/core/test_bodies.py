@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trek_core import LoadError, Migrator, PluginContractError
-from trek_core._bodies import _CONTROLS, _may_begin
+from trek_core._bodies import _CONTROLS, _NO_WORDS, _may_begin, transaction_words
 from trek_core.plugin import Body, Call, Loader, Script, Source, Sql, TrekHooks, decode, hookimpl
 from trek_core.testing import MemoryDatabase, memory_backend
 
@@ -124,3 +124,28 @@ async def test_what_a_right_loader_makes_runs(tmp_path: Path) -> None:
 )
 def test_what_a_glance_leaves_out_the_pattern_does_not_find(text: str) -> None:
     assert _may_begin(text) == bool(re.search(_CONTROLS, text))
+
+
+PIECES = ["BEGIN", "commit", "START  TRANSACTION", "ENDx", "x", "select", "é", ";", " ", "\n", "--", "/*", "*/"]
+    "BEGIN",
+    "commit",
+    "START  TRANSACTION",
+    "ENDx",
+    "x",
+    "select",
+    "é",
+    ";",
+    " ",
+    "\n",
+    "'",
+    "--",
+    "/*",
+    "*/",
+    "$$",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
+def test_what_is_soon_told_is_what_the_pattern_tells_of_the_whole_text(text: str) -> None:
+    found = re.search(_CONTROLS, re.sub(_NO_WORDS, " ", text))
+    assert transaction_words(text) == (" ".join(found[1].upper().split()) if found else "")
