@@ -251,7 +251,7 @@ class Run:
         self._patience = patience = self._patience_of(unit.action)
         pause = await self._pause(unit, failed, patience)
         if pause is None:
-            yield self._judged(unit, failed, patience)
+            yield await self._judged(unit, failed, patience)
             return
         if not self._pooled:
             self._onlooker.open()
@@ -279,10 +279,14 @@ class Run:
     def _unseen(self) -> str:
         return POOLED if self._pooled else self._onlooker.unseen
 
-    def _judged(self, unit: Unit, failed: UnitFailed, patience: Patience) -> Failed | Lost:
+    async def _judged(self, unit: Unit, failed: UnitFailed, patience: Patience) -> Failed | Lost:
         failure = failed.failure
         if lost_the_race(unit, failure):
             return Lost(unit.action, failure)
+        if failure.statement is None and not failed.escaped:
+            from trek_asyncpg import _deferred  # noqa: PLC0415 - most runs have no failure
+
+            failure = await _deferred.laid(unit, failure)
         if failure.sqlstate in _patience.STOPPED and (patience.attempts > 1 or patience.seen):
             failure = replace(failure, blocked=patience.report(self._unseen))
         return Failed(unit.action, failure)

@@ -204,17 +204,19 @@ _inserting = cache(_inserted)
 
 @cache
 def _following(table: str, identity: str) -> Form:
-    """A row that is done, begun when the query came or the row before it was done. If that row is gone, a cast fails."""
+    """A row that is done, begun when the query came or the row before it was done. If either row is gone, a cast fails."""
     given = ("revision", "verb", "title", "checksum", "database")
     gone = quote_literal(f" of {identity} is gone or was changed; found: no row")
-    begin = f"INSERT INTO {table} ({', '.join(given)}, seq, state, started_at, finished_at, duration) SELECT "
+    begin = (
+        f"WITH w AS (INSERT INTO {table} ({', '.join(given)}, seq, state, started_at, finished_at, duration) SELECT "
+    )
     row = (
         f", t.seq, 'done', COALESCE(t.begun, ('trek: row ' || (t.seq - 1)::text || {gone})::timestamptz), t.ended,"
         " pg_catalog.date_part('epoch', t.ended - t.begun) FROM (SELECT s.seq, (SELECT"
         f" GREATEST(pg_catalog.statement_timestamp(), p.finished_at) FROM {table} p WHERE p.seq = s.seq - 1) AS begun,"
         f" {_NOW} AS ended FROM (SELECT "
     )
-    return Form((begin, *[", "] * (len(given) - 1), row, "::bigint AS seq) s) t"))
+    return Form((begin, *[", "] * (len(given) - 1), row, f"::bigint AS seq) s) t RETURNING 1) {_kept(identity)}"))
 
 
 @cache

@@ -92,6 +92,9 @@ class Form:
 
         Raises `ValueError` for too few or too many.
         """
+        if len(literals) != len(self.parts) - 1:
+            msg = f"{len(literals)} values were given for {len(self.parts) - 1} places of: {self.prepared}"
+            raise ValueError(msg)
         text = [""] * (2 * len(literals) + 1)
         text[::2], text[1::2] = self.parts, literals
         return Sql("".join(text), form=self, literals=literals)

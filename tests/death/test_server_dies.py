@@ -25,16 +25,18 @@ from trek_asyncpg._connect import ConnectSettings, session
 from trek_asyncpg.embedded import EmbeddedServer
 from trek_asyncpg.testing import Server
 from trek_core import ConnectError, MigrationFailed, TrekError
-from trek_core.events import LockWaiting
+from trek_core.events import Done, LockWaiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from tests.death.ground import Start
 
-FILES = {"1_a.sql": "CREATE TABLE a (id int);", "2_b.sql": "CREATE TABLE b (id int);\nSELECT pg_sleep({0});"}
+FILES = {"1_a.sql": "CREATE TABLE a (id int);", "2_b.sql": "SELECT pg_sleep({0});\nCREATE TABLE b (id int);"}
 CRASHES = 9
 SLEEPS = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+ON_DISK = "SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()"
+"""Where a query has several migrations only the last COMMIT waits for the disk: the others are there after 0.6 s."""
 
 
 @pytest.fixture
@@ -54,11 +56,13 @@ async def watch(server: EmbeddedServer) -> AsyncIterator[asyncpg.Connection[asyn
         await connection.close()
 
 
-async def asleep(server: EmbeddedServer) -> int:
-    """The pid of the server process that sleeps."""
+async def asleep(server: EmbeddedServer, *, on_disk: bool = True) -> int:
+    """The pid of the server process that sleeps; by then what was committed before is on the disk, or need not be."""
     async with watch(server) as connection:
         async with asyncio.timeout(20):
             while (pid := await connection.fetchval(SLEEPS)) is None:
+                await asyncio.sleep(0.02)
+            while on_disk and not await connection.fetchval(ON_DISK):
                 await asyncio.sleep(0.02)
     return pid
 
@@ -88,6 +92,27 @@ async def test_kill_9_of_the_backend_ends_every_connection_and_a_new_session_tel
         assert [one.revision for one in failed.value.report.ran] == ["1"]
         write(tmp_path, {"2_b.sql": FILES["2_b.sql"].format(0)})
         assert [one.revision for one in (await migrate(server.dsn(), folder)).ran] == ["2"]
+
+
+async def test_what_the_disk_did_not_have_yet_is_gone_with_its_row_and_nobody_was_told_of_it(tmp_path: Path) -> None:
+    """The backend dies at once: the migration that was committed before, in the same query, may or may not be there."""
+    with new_server(synchronous_commit="on", wal_writer_delay="10s") as server:
+        folder = write(tmp_path, {name: text.format(20) for name, text in FILES.items()})
+        ear = Ear()
+        running = asyncio.create_task(migrate(server.dsn(), folder, observers=[ear.observer]))
+        os.kill(await asleep(server, on_disk=False), signal.SIGKILL)
+        with pytest.raises(MigrationFailed) as failed:
+            await running
+        connection = await up_again(server.dsn())
+        there = await applied(connection)
+        assert await tables(connection) == ({"a"} if there else set())
+        assert [ran.revision for ran in failed.value.report.ran] == there
+        assert [event.action.revision for event in ear.events if isinstance(event, Done)] == there
+        await connection.close()
+        write(tmp_path, {"2_b.sql": FILES["2_b.sql"].format(0)})
+        assert [one.revision for one in (await migrate(server.dsn(), folder)).ran] == [
+            n for n in "12" if n not in there
+        ]
 
 
 async def test_the_whole_server_stops_at_once_and_after_its_start_a_fresh_run_goes_on(

@@ -26,5 +26,5 @@ def test_a_form_may_have_no_place() -> None:
 
 @pytest.mark.parametrize("literals", [(), ("1",), ("1", "2", "3")])
 def test_too_few_or_too_many_values_are_refused(literals: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="argument 2 is"):
+    with pytest.raises(ValueError, match=rf"^{len(literals)} values were given for 2 places of: INSERT"):
         INSERT.filled(literals)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.run.folders import clean, history, write
+from tests.run.folders import applied, clean, history, write
 from trek_asyncpg import migrate
 from trek_core import MigrationFailed
 
@@ -85,10 +85,45 @@ async def test_a_deferred_constraint_is_laid_at_its_migration_and_named(connecti
     with pytest.raises(MigrationFailed) as failed:
         await migrate(connection, write(tmp_path, files))
     assert failed.value.action.revision == "2"
-    assert "2 u" in str(failed.value)
+    assert "2_u.sql:2:1: applying 2 u failed" in str(failed.value)
     assert "one_of_a_kind" in str(failed.value)
+    assert "the first that fails so" in str(failed.value)
     assert "Key (id)=(1) already exists" in str(failed.value)
     assert await history(connection) == [("1", "apply", "done")]
+
+
+KEYS = """
+    CREATE TABLE p (id int PRIMARY KEY);
+    CREATE TABLE c (id int PRIMARY KEY, p int CONSTRAINT has_one REFERENCES p DEFERRABLE INITIALLY DEFERRED);
+    CREATE SEQUENCE s;
+"""
+VIOLATIONS = {  # a body, and the line of the statement that is named; none where none can be
+    "one that is mended later in the body is none": (
+        "INSERT INTO c VALUES (1, 1);\nINSERT INTO p VALUES (1);\nINSERT INTO c VALUES (2, 9);\n",
+        3,
+    ),
+    "the first of two": ("SELECT 1;\nINSERT INTO c VALUES (1, 8);\nINSERT INTO c VALUES (2, 9);\n", 2),
+    "one that another run does not repeat": ("INSERT INTO c SELECT 1, 9 WHERE nextval('s') = 1;\nSELECT 1;\n", None),
+    "before what another run refuses": ("INSERT INTO c VALUES (1, 9);\nSELECT 1 / (nextval('s') - 2);\n", 1),
+}
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["shared", "alone"])
+@pytest.mark.parametrize(("body", "line"), VIOLATIONS.values(), ids=VIOLATIONS)
+async def test_the_statement_that_a_deferred_constraint_refuses_is_looked_for_and_nothing_of_it_stays(
+    connection: Connection, tmp_path: Path, body: str, line: int | None, *, alone: bool
+) -> None:
+    text = body + ("SET work_mem = '4MB';\n" if alone else "")
+    folder = write(tmp_path, {"1_keys.sql": KEYS, "2_t.sql": text, "3_later.sql": "SELECT 1;"})
+    with pytest.raises(MigrationFailed) as failed:
+        await migrate(connection, folder)
+    place = f"2_t.sql:{line}:1: applying 2 t" if line else "2_t.sql: applying 2 t"
+    assert place in str(failed.value)
+    assert (failed.value.failure.sqlstate, failed.value.failure.outcome) == ("23503", "rolled back")
+    assert not await connection.fetchval("SELECT EXISTS (SELECT FROM c) OR EXISTS (SELECT FROM p)")
+    assert await applied(connection) == ["1"]
+    assert await connection.fetchval("SHOW lock_timeout") == "0"
+    await clean(connection)
 
 
 async def test_the_message_of_a_statement_in_the_middle_of_300_lines(connection: Connection, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ FAILURES = {  # the third line of a migration, its SQLSTATE, and the place; none
     "error with a position": ("SELECT nothing FROM counted;", "42703", ":3:8: "),
     "error without a position": ("SELECT 1 / (count(*) - count(*)) FROM v;", "22012", ":3:1: "),
     "unique violation": ("INSERT INTO v VALUES (1), (1);", "23505", ":3:1: "),
-    "deferred constraint": ("INSERT INTO u VALUES (1), (1);", "23505", ": "),
+    "deferred constraint": ("INSERT INTO u VALUES (1), (1);", "23505", ":3:1: "),
     "error of the COMMIT": (AT_COMMIT, "0A000", ": "),
 }
 
