@@ -32,9 +32,10 @@ async def laid(unit: Unit, failure: Failure) -> Failure:
     Runs the body again, a query a statement, and rolls it back. As it was where that tells nothing, or takes too long.
     """
     statements = script.statements(unit.action)
-    body, gone = only_sql(statements), unit.connection.is_closed()
-    unsuited = unit.nested or gone or unit.action.mode != "transaction" or len(body) < len(statements)
-    if unsuited or failure.statement is not None or not failure.sqlstate.startswith(VIOLATED):
+    body = only_sql(statements)
+    sql_of_ours = unit.action.mode == "transaction" and not unit.nested and len(body) == len(statements)
+    unnamed = failure.statement is None and failure.outcome == "rolled back" and failure.sqlstate.startswith(VIOLATED)
+    if not (sql_of_ours and unnamed) or unit.connection.is_closed():
         return failure
     culprit = None
     with contextlib.suppress(TimeoutError, *GONE):  # the failure itself counts; this is only to name its statement
