@@ -8,6 +8,7 @@ the dead run, should it still be at work, can then write no step, and not its en
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -158,7 +159,8 @@ class NativeStore(VersionStore):
     def _behind(self, action: Action, history: History) -> Sql:
         """The row of what is done, behind it. The guard is late then, but nobody else is at work under the lock."""
         values = (action.revision, action.verb, action.entry.title, action.checksum, history.facts.identity or None)
-        return _following(self.name, self.identity).filled(tuple(map(quote_literal, (*values, history.next))))
+        form = _following(self.name, self.identity, counted=_may_take_rows(action))
+        return form.filled(tuple(map(quote_literal, (*values, history.next))))
 
     def _unmark(self, seq: int, revision: str, history: History) -> Sql:
         return self._row((seq, revision, "unmark", "", None, "done", None), history, finished=True)
@@ -183,6 +185,7 @@ class NativeStore(VersionStore):
         return _turning(self.name, self.identity, states, more).filled((str(seq),))
 
 
+_TAKES = r"(?i)\b(?:trigger|rule|select|execute|call|do)\b"
 _NOW = "pg_catalog.clock_timestamp()"
 _SINCE_QUERY = f"pg_catalog.date_part('epoch', {_NOW} - pg_catalog.statement_timestamp())"
 """Seconds since the server got the query: the statement's own time, where its row is written by the same query."""
@@ -203,20 +206,28 @@ _inserting = cache(_inserted)
 
 
 @cache
-def _following(table: str, identity: str) -> Form:
-    """A row that is done, begun when the query came or the row before it was done. If either row is gone, a cast fails."""
+def _following(table: str, identity: str, *, counted: bool) -> Form:
+    """A row that is done, begun when the query came or the row before it was done. If that row is gone, a cast fails.
+
+    counted: it also fails if this row was taken away as it was written. To look costs as much as to write it.
+    """
     given = ("revision", "verb", "title", "checksum", "database")
     gone = quote_literal(f" of {identity} is gone or was changed; found: no row")
-    begin = (
-        f"WITH w AS (INSERT INTO {table} ({', '.join(given)}, seq, state, started_at, finished_at, duration) SELECT "
-    )
+    begin = f"INSERT INTO {table} ({', '.join(given)}, seq, state, started_at, finished_at, duration) SELECT "
     row = (
         f", t.seq, 'done', COALESCE(t.begun, ('trek: row ' || (t.seq - 1)::text || {gone})::timestamptz), t.ended,"
         " pg_catalog.date_part('epoch', t.ended - t.begun) FROM (SELECT s.seq, (SELECT"
         f" GREATEST(pg_catalog.statement_timestamp(), p.finished_at) FROM {table} p WHERE p.seq = s.seq - 1) AS begun,"
         f" {_NOW} AS ended FROM (SELECT "
     )
-    return Form((begin, *[", "] * (len(given) - 1), row, f"::bigint AS seq) s) t RETURNING 1) {_kept(identity)}"))
+    first, last = ("WITH w AS (", f" RETURNING 1) {_kept(identity)}") if counted else ("", "")
+    return Form((first + begin, *[", "] * (len(given) - 1), row, "::bigint AS seq) s) t" + last))
+
+
+def _may_take_rows(action: Action) -> bool:
+    """Whether the body may have put a trigger or a rule on the history: it names one, or calls functions that may."""
+    statements = action.body.statements if action.body else ()
+    return any(re.search(_TAKES, one.text) for one in statements if isinstance(one, Sql))
 
 
 @cache

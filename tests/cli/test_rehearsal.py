@@ -34,7 +34,7 @@ async def maker(project: Project, database: Database, make_role: Roles) -> Conne
 
 
 def timeless(text: str) -> str:
-    return re.sub(r"(?<=  )[\d.]+ m?s$|(?<= in )[\d.]+ s", "…", text, flags=re.MULTILINE)
+    return re.sub(r"(?<=  )[\d.]+ m?s$|(?<= in )[\d.]+ m?s", "…", text, flags=re.MULTILINE)
 
 
 def test_a_line_for_each_and_what_differs(project: Project) -> None:

@@ -86,7 +86,7 @@ def _tell(step: Rehearsed) -> None:
 def _summary(found: Rehearsal) -> str:
     told = Counter(step.outcome for step in found.steps)
     parts = ", ".join(f"{number} {outcome}" for outcome, number in told.items())
-    return f"{count(len(found.steps), 'migration')} in {found.seconds:.2f} s: {parts or 'nothing to try'}"
+    return f"{count(len(found.steps), 'migration')} in {lasted(found.seconds)}: {parts or 'nothing to try'}"
 
 
 def _as_json(found: Rehearsal) -> dict[str, object]:
