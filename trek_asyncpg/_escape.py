@@ -90,14 +90,6 @@ async def after_failure(unit: Unit, opened: Opened, failure: Failure) -> Failure
     return replace(failure, detail=detail, hint=failure.hint or _hint(fate), outcome=_outcome(fate))
 
 
-def unpooled(failure: Failure) -> Failure | None:
-    """The failure of a BEGIN that PgBouncer took for the end of the connection; None for any other."""
-    if "statement pooling mode" not in failure.message:
-        return None
-    hint = "PgBouncer runs in statement mode, which has no transactions: give trek a direct DSN, or pool_mode = transaction."
-    return replace(failure, hint=hint, outcome="ended")
-
-
 async def _fate(unit: Unit, number: str) -> str:
     """What became of a transaction: committed, aborted, in progress; nothing if the server cannot be asked."""
     status = f"SELECT pg_catalog.jsonb_build_object('status', pg_catalog.pg_xact_status('{number}'))"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from trek_asyncpg._types import Connection
     from trek_core.plugin import Action, Lock, Locked, LockWaiting, Record, Result
 
+    Units = Iterable[tuple[Action, Record]]
+
 
 class AsyncpgExecutor(Executor):
     """Runs migrations on an asyncpg connection (or a pool's proxy of one) that the caller owns."""
@@ -45,6 +47,10 @@ class AsyncpgExecutor(Executor):
     @property
     def _nested(self) -> bool:
         return bool(self._connection.is_in_transaction())
+
+    @property
+    def _pooled(self) -> bool:
+        return self._facts is not None and self._facts.pooled
 
     def _beside(self) -> AbstractAsyncContextManager[Connection]:
         """Another connection to the same database."""
@@ -89,40 +95,48 @@ class AsyncpgExecutor(Executor):
                 self._held = None
 
     # ----------------------------------------------------------------------- running
-    def run(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+    def run(self, units: Units) -> AsyncGenerator[Result]:
         from trek_asyncpg._lock import Held  # noqa: PLC0415 - as above
         from trek_asyncpg._run import Run  # noqa: PLC0415
 
-        run = Run(
-            self._connection,
-            self._settings,
-            self._held or Held(),
-            snapshot=self._snapshot,
-            second=self._beside,
-            pooled=self._facts is not None and self._facts.pooled,
-        )
-        return run.results(units)
+        held, pooled = self._held or Held(), self._pooled
+        run = Run(self._connection, self._settings, held, snapshot=self._snapshot, second=self._beside, pooled=pooled)
+        return self._asked_before(run.results, units, held, as_one=False)
 
-    async def run_as_one(self, units: Iterable[tuple[Action, Record]]) -> AsyncGenerator[Result]:
+    def run_as_one(self, units: Units) -> AsyncGenerator[Result]:
+        from trek_asyncpg._lock import Held  # noqa: PLC0415 - as above
+
+        held = self._held or Held()
+        return self._asked_before(lambda units: self._as_one(list(units), held), units, held, as_one=True)
+
+    def _asked_before(
+        self, run: Callable[[Units], AsyncGenerator[Result]], units: Units, held: Held, *, as_one: bool
+    ) -> AsyncGenerator[Result]:
+        """The results of the run, behind a pooler after a question."""
+        if not self._pooled or self._nested:
+            return run(units)
+        from trek_asyncpg._statement_mode import Question  # noqa: PLC0415 - as above
+
+        return Question(self._connection, held, self._beside).before(run, list(units), as_one=as_one)
+
+    async def _as_one(self, pairs: list[tuple[Action, Record]], held: Held) -> AsyncGenerator[Result]:
         from trek_asyncpg import _callbacks  # noqa: PLC0415 - as above
         from trek_asyncpg._before import Before  # noqa: PLC0415
         from trek_asyncpg._failure import UnitFailed  # noqa: PLC0415
-        from trek_asyncpg._lock import Held  # noqa: PLC0415
         from trek_asyncpg._noting import note  # noqa: PLC0415
         from trek_asyncpg._onlooker import Onlooker  # noqa: PLC0415
         from trek_asyncpg._whole import Whole  # noqa: PLC0415
         from trek_asyncpg._whole_query import whole_units  # noqa: PLC0415
         from trek_core.plugin import Done, Failed, Started  # noqa: PLC0415
 
-        pooled = self._facts is not None and self._facts.pooled
-        pairs, before = list(units), Before(self._connection, self._snapshot, pooled=pooled)
+        pooled = self._pooled
+        before = Before(self._connection, self._snapshot, pooled=pooled)
         try:
             made = await whole_units(self._connection, pairs, self._settings, before)
         except UnitFailed as failed:
             yield Started(pairs[0][0])
             yield Failed(pairs[0][0], failed.failure)
             return
-        held = self._held or Held()
         onlooker = None if pooled else Onlooker(self._beside, self._connection.get_server_pid())
         whole = Whole(self._connection, made, self._nested, pooled, self._settings.together, held.release, onlooker)
         result: Result | None = None

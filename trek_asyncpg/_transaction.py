@@ -112,7 +112,7 @@ async def _stepwise(unit: Unit, opening: Sequence[Statement]) -> None:
         if not isinstance(error, Exception):
             raise
         failure = error.failure if isinstance(error, UnitFailed) else _failure.of(error)
-        judged = _escape.unpooled(failure) or await _escape.after_failure(unit, opened, failure)
+        judged = await _escape.after_failure(unit, opened, failure)
         raise UnitFailed(judged, escaped=ended or judged.outcome != "rolled back") from error
 
 

@@ -191,16 +191,51 @@ async def test_python_works_in_session_mode_and_what_needs_a_session_is_refused(
     assert await applied(connection) == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize("pooled", ["statement"], indirect=True)
-async def test_python_in_statement_mode_fails_and_says_what_to_do(
+in_statement_mode = pytest.mark.parametrize("pooled", ["statement"], indirect=True)
+
+
+@in_statement_mode
+@pytest.mark.parametrize("state", ["empty", "begun"])
+@pytest.mark.parametrize("kind", ["Python", "COPY"])
+async def test_what_is_more_than_one_query_is_refused_in_statement_mode_before_anything_runs(
+    pooled: str, connection: Connection, tmp_path: Path, state: str, kind: str
+) -> None:
+    copied = "CREATE TABLE p (id int);\nCOPY p FROM stdin;\n1\n\\.\n"
+    second = {"2_p.py": FILES["2_p.py"]} if kind == "Python" else {"2_p.sql": copied}
+    folder = write(tmp_path / "m", {"0_first.sql": "SELECT 1;", "1_a.sql": FILES["1_a.sql"], **second})
+    if state == "begun":
+        await migrate(connection, folder, "0")
+    before = await history(connection)
+    with pytest.raises(ConfigError, match="statement pooling mode") as refused:
+        await migrate(pooled, folder)
+    assert str(refused.value).startswith(
+        "2 p is a transaction of several queries, and PgBouncer runs in statement mode"
+    )
+    assert "Nothing was changed. Give trek a direct DSN" in str(refused.value)
+    assert await history(connection) == before
+    assert await tables(connection) == set()
+
+
+@in_statement_mode
+async def test_a_lock_that_is_a_row_is_given_up_again_in_statement_mode(
     pooled: str, connection: Connection, tmp_path: Path
 ) -> None:
-    folder = write(tmp_path / "m", FILES)
-    with pytest.raises(MigrationFailed, match="statement pooling mode") as failed:
-        await migrate(pooled, folder)
-    assert "a direct DSN" in str(failed.value)
-    assert await applied(connection) == ["1"]
-    assert await tables(connection) == {"a"}
+    folder = write(tmp_path / "m", {"1_a.sql": FILES["1_a.sql"], "2_p.py": FILES["2_p.py"]})
+    await migrate(connection, folder, "1", store="yoyo")
+    with pytest.raises(ConfigError, match="statement pooling mode"):
+        await migrate(pooled, folder, store="yoyo")
+    assert await connection.fetch("SELECT * FROM yoyo_lock") == []
+
+
+@in_statement_mode
+async def test_a_plan_in_one_transaction_is_refused_in_statement_mode(
+    pooled: str, connection: Connection, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "m", SQL)
+    with pytest.raises(ConfigError, match="statement pooling mode") as refused:
+        await migrate(pooled, folder, transaction="plan")
+    assert "Give trek a direct DSN" in str(refused.value)
+    assert await tables(connection) == set()
 
 
 @pytest.mark.parametrize("size", [0, 100], ids=["no cache", "a cache"])
