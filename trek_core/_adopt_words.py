@@ -10,6 +10,7 @@ from trek_core._recognise import OWN_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from trek_core._adopt import Adoption
     from trek_core._recognise import Candidate
@@ -42,6 +43,14 @@ def configuration(
     if settings:
         lines += ["", "[tool.trek.store-settings]", *(f"{name} = {_text(value)}" for name, value in settings.items())]
     return "\n".join([*lines, *(f"# {note}" for note in notes)])
+
+
+def for_file(file: Path | None, lines: str) -> str:
+    """The file that is there, and the lines as it has them: a trek.toml beside a [tool.trek] would be an error."""
+    if file is None or file.name != "trek.toml":
+        return f"pyproject.toml:\n\n{lines}"
+    bare = lines.removeprefix("[tool.trek]\n").replace("[tool.trek.", "[")
+    return f"trek.toml:\n\n{bare}"
 
 
 def kept(before: Backend, after: Backend) -> Iterator[str]:

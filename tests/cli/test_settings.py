@@ -104,3 +104,16 @@ def test_adopt_gives_the_lines_for_the_file_that_is_there(project: Project, name
     _, found, lines = told.partition(f"\nwrite into {name}:\n\n")
     assert found, told
     assert lines.startswith(f'{head}directory = "migrations"\nformat = "goose"\n')
+
+
+@pytest.mark.parametrize(("name", "head"), [("trek.toml", ""), ("pyproject.toml", "[tool.trek]\n")])
+def test_convert_gives_the_lines_for_the_file_that_is_there(project: Project, name: str, head: str) -> None:
+    project.write({"00001_users.sql": "-- +goose Up\nCREATE TABLE users (id int);\n"})
+    store = f"[{'tool.trek.' if head else ''}store-settings]"
+    (project.folder / name).write_text(f'{head}format = "goose"\n{store}\ntable = "done"\n')
+    assert project.run("migrate").code == 0
+    told = project.run("convert", "--from", "goose").out
+    _, found, lines = told.partition(f"\nto go on there, write into {name}:\n\n")
+    assert found, told
+    assert lines.startswith(f'{head}directory = "migrations"\nlayout = "goose"\nstore = "native"\n')
+    assert f"# {store} goes: it was for the store goose\n" in lines

@@ -54,6 +54,14 @@ def test_the_table_is_what_the_tests_prove() -> None:
 
 
 @pytest.mark.parametrize("tool", TOOLS)
+def test_the_heading_which_the_sites_navigation_shows_writes_the_tool_as_the_text_does(tool: str) -> None:
+    heading, _, text = read(f"docs/adopt/{tool}.md").partition("\n")
+    assert re.search(
+        rf"\b{re.escape(heading.removeprefix('# '))}\b", re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
+    )
+
+
+@pytest.mark.parametrize("tool", TOOLS)
 def test_a_tool_has_its_page_which_says_what_is_read_and_written_what_differs_and_how_to_go_back(tool: str) -> None:
     text = read(f"docs/adopt/{tool}.md")
     for part in ("**Read.**", "**Written.**", "**Lock.**", "## What differs", "## Going back", f"--format {tool}"):

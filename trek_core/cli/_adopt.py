@@ -86,16 +86,10 @@ def _told(found: Adoption, file: Path | None) -> Iterator[str]:
     for other in found.others:
         yield f"also possible: {other.tool}, because of {'; '.join(other.reasons)}"
     if found.configuration:
-        yield f"\nwrite into {_lines_for(file, found.configuration)}"
+        from trek_core._adopt_words import for_file  # noqa: PLC0415 - as above
+
+        yield f"\nwrite into {for_file(file, found.configuration)}"
     yield f"\nnext: {found.advice}"
-
-
-def _lines_for(file: Path | None, lines: str) -> str:
-    """The lines for the file that is there: a trek.toml beside a [tool.trek] would be an error."""
-    if file is None or file.name != "trek.toml":
-        return f"pyproject.toml:\n\n{lines}"
-    bare = lines.removeprefix("[tool.trek]\n").replace("[tool.trek.", "[")
-    return f"trek.toml:\n\n{bare}"
 
 
 def _place(error: LoadError) -> str:

@@ -54,7 +54,8 @@ def convert(context: click.Context, source: str, target: str, dry_run: bool, as_
     of both tools, or nothing. Run again, it writes what came meanwhile.
     """
     words = given(context)
-    settings = words.settings()
+    configured = words.configuration()
+    settings = configured.settings
     if dry_run or as_sql:
         from trek_core.cli import _database  # noqa: PLC0415 - asyncio and pluggy, only where a database is wanted
 
@@ -77,7 +78,9 @@ def convert(context: click.Context, source: str, target: str, dry_run: bool, as_
         f"{count(len(report.ran), 'revision')} copied in {lasted(report.seconds)}, the table of {source} was left alone"
     )
     words.say(copied if report.ran else f"{target} has all that {source} has already: nothing was written")
-    words.say(f"\nto go on there, write into pyproject.toml:\n\n{lines}")
+    from trek_core._adopt_words import for_file  # noqa: PLC0415 - as above
+
+    words.say(f"\nto go on there, write into {for_file(configured.found.file, lines)}")
 
 
 def _conversion(
