@@ -26,16 +26,23 @@ def refuse_other(directories: Sequence[str], smell: str) -> NoReturn:
 
 
 def refuse_empty(directories: Sequence[str], tree: Tree, arrangement: Arrangement) -> None:
-    """Raises `ConfigError` for one without a migration: a package whose files were forgotten in its wheel must not pass."""
+    """Raises `ConfigError` for each without a migration: a package whose files were forgotten in its wheel must not pass."""
     ignored = {one.file: one.reason for one in arrangement.ignored}
-    used = {file.root for file in tree.files if file not in ignored}
-    for directory in directories:
-        root = directory.rstrip("/" + os.sep)
-        if not arrangement.entries or root not in used:
-            raise ConfigError(_empty(directory, [f"{file}: {ignored[file]}" for file in ignored if file.root == root]))
+    used = {file.root for file in tree.files if file not in ignored} if arrangement.entries else set()
+    roots = {directory: directory.rstrip("/" + os.sep) for directory in directories}
+    if empty := [directory for directory, root in roots.items() if root not in used]:
+        told = (
+            _empty(one, [f"{file}: {ignored[file]}" for file in ignored if file.root == roots[one]]) for one in empty
+        )
+        listed = "\n".join(told)
+        msg = f"{listed}\n{_question(empty)} `trek new TITLE` writes a first migration."
+        raise ConfigError(msg)
 
 
 def _empty(directory: str, ignored: list[str]) -> str:
-    listed = "".join(f"\n  ignored {line}" for line in ignored[:10])
-    question = "Are they in its wheel?" if directory.startswith(PACKAGE) else "Is it the right folder?"
-    return f"there is no migration in {directory!r}.{listed}\n{question} `trek new TITLE` writes a first migration."
+    return f"there is no migration in {directory!r}." + "".join(f"\n  ignored {line}" for line in ignored[:10])
+
+
+def _question(directories: Sequence[str]) -> str:
+    packages = dict.fromkeys(one.startswith(PACKAGE) for one in directories)
+    return " ".join("Are they in its wheel?" if package else "Is it the right folder?" for package in packages)

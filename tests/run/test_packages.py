@@ -182,3 +182,18 @@ async def test_migrations_of_a_wheel_are_found_where_it_is_installed(
     ran = run(python, "-c", MIGRATES, database.dsn, cwd=tmp_path, env=environ)
     assert ran.split() == ["auth.0001", "auth.0002", "False"]
     assert await tables(connection) >= {"auth_users"}
+
+
+async def test_every_folder_without_a_migration_is_named(connection: Connection, tmp_path: Path) -> None:
+    full, *empty = (tmp_path / name for name in ("full", "m1", "m2"))
+    for folder in (full, *empty):
+        folder.mkdir()
+    (full / "1_a.sql").write_text("SELECT 1;")
+    (empty[1] / "README.md").write_text("Nothing yet.")
+    with pytest.raises(ConfigError) as refused:
+        await migrate(connection, [str(full), *map(str, empty)])
+    first, second, why, last = str(refused.value).split("\n")
+    assert (first, second) == tuple(f"there is no migration in {str(folder)!r}." for folder in empty)
+    assert why.startswith("  ignored ")
+    assert "README.md" in why
+    assert last.startswith("Is it the right folder? `trek new")
