@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trek_core._blame import Offer
     from trek_core.contracts import VersionStore
 
+UNIQUE_VIOLATION = "23505"
 NOT_ALLOWED = "42501"  # insufficient_privilege
 WIDTH = 100  # characters of a source line that are shown around the caret
 
@@ -259,8 +260,13 @@ def whose(store: Offer[VersionStore], query: Sql) -> str:
     return f"The query is that of {_named(store)}: {text}"
 
 
-def taken(store: Offer[VersionStore]) -> str:
-    """Where no other runner wrote the step that a store's record wrote."""
+def taken(store: Offer[VersionStore], failure: Failure) -> str:
+    """Where no other runner wrote the step that a store's record wrote, or made the table that it makes."""
+    if failure.sqlstate != UNIQUE_VIOLATION:
+        return (
+            "\nThe history's table could not be made: something of that name is there, and it is no history.\n"
+            "Rename it or drop it, or name another schema or table for the history."
+        )
     return (
         f"\nThat key is the history's. Either the migration writes there, or {_named(store)} gave a step that is taken: "
         "its History.next must be past every row."

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trek_core.model import Action, Lock, Locked
 
     Planner = Callable[[History], Plan]
+    Observers = Callable[[], Sequence[Offer[Observer]]]
     Opened = Callable[[], AbstractAsyncContextManager[Offer[Executor]]]
 else:
     _aftermath, _audience, _checks, _foreign, _records, events = later(
@@ -50,7 +51,7 @@ class Runner:
         self,
         session: Offer[Executor],
         workspace: Workspace,
-        observers: Sequence[Offer[Observer]],
+        observers: Observers,
         lock_wait: float,
         another: Opened,
     ) -> None:
@@ -74,6 +75,7 @@ class Runner:
         self.facts, rows = await self._read(query)
         if rows is None and store.value.needs_facts:
             self.facts, _ = await self._read(NO_ROWS)
+        self.workspace.backend.host.check()
         with uncollected(), blame(store, "VersionStore.history"):
             history = store.value.history(rows, self.facts)
         check_history(store, history)
@@ -205,31 +207,29 @@ class Runner:
             return fresh
         from trek_core._explain import taken  # noqa: PLC0415 - as above
 
-        raise self._failed(plan, events.Failed(lost.action, lost.failure), taken(self.workspace.store))
+        raise self._failed(plan, events.Failed(lost.action, lost.failure), taken(self.workspace.store, lost.failure))
 
     async def _carry_out(self, plan: Plan) -> Lost | None:
         units = units_of(self.workspace.store, plan)
-        done, failed, lost = events.Done, events.Failed, events.Lost
         async with contextlib.aclosing(self.session.run(units, as_one=plan.as_one)) as results:
             async for result in results:
-                if isinstance(result, failed) and result.failure.outcome == "unknown":
+                if isinstance(result, events.Failed) and result.failure.outcome == "unknown":
                     raise _aftermath.Died(plan, result)
-                if isinstance(result, done):
+                if isinstance(result, events.Done):
                     action = result.action
                     ran = Ran(action.revision, action.entry.title, action.verb, result.seconds, result.together)
                     self.ran.append(ran)
                 await self._audience.tell(result)
-                if isinstance(result, lost):
+                if isinstance(result, events.Lost):
                     return result
-                if isinstance(result, failed):
+                if isinstance(result, events.Failed):
                     raise self._failed(plan, result)
         return None
 
     async def _after_death(self, plan: Plan, failed: Failed) -> MigrationFailed | Unfinished:
         """The session was lost before the answer came: another one tells what is so, where one can be had."""
-        found = _aftermath.Found(failed)
-        if not self.facts.in_transaction:  # else nobody has committed, and nobody can
-            found = await self._found(plan, failed)
+        nobody_can = self.facts.in_transaction  # commit, but the caller
+        found = _aftermath.Found(failed) if nobody_can else await self._found(plan, failed)
         for event in found.events:
             await self._tell(event)
         await self._tell(found.result)
@@ -285,7 +285,7 @@ class Runner:
 
     @cached_property
     def _audience(self) -> _audience.Audience:
-        return _audience.Audience(self.observers, lambda: self.facts.database)
+        return _audience.Audience(self.observers(), lambda: self.facts.database)
 
 
 def _begun_in(plan: Plan, action: Action) -> History:

@@ -252,3 +252,13 @@ async def test_the_same_plan_applied_twice_runs_once(connection: Connection, tmp
     plan = await migrator.plan()
     assert len((await migrator.apply(plan)).ran) == 2
     assert not await migrator.apply(plan)
+
+
+async def test_something_of_the_name_of_the_history_s_key_is_told_as_what_it_is(
+    connection: Connection, tmp_path: Path
+) -> None:
+    await connection.execute("CREATE TABLE other (id int CONSTRAINT trek_history_key PRIMARY KEY)")
+    with pytest.raises(MigrationFailed, match="something of that name is there, and it is no history") as failed:
+        await migrate(connection, two(tmp_path))
+    assert failed.value.failure.sqlstate == "42P07"
+    assert await tables(connection) == {"other"}
