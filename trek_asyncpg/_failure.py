@@ -88,11 +88,11 @@ def is_lost_race(error: BaseException, guard: Guard | None, *, bootstrap: bool) 
 
 
 def is_about_the_history(error: BaseException, guard: Guard | None) -> bool:
-    """Whether what exists already is the history's own table or schema, by its name: no marker says which statement ran."""
+    """Whether what exists already is the history's own table, schema or key, by name: no marker tells which statement ran."""
     if guard is None or not isinstance(error, asyncpg.PostgresError):
         return False
     said = f"{error} {getattr(error, 'detail', None) or ''}"
-    named = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said) for name in (guard.table, guard.schema))
+    named = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said) for name in (guard.table, guard.schema, guard.constraint))
     return named and is_lost_race(error, None, bootstrap=True)
 
 
