@@ -92,7 +92,9 @@ def is_about_the_history(error: BaseException, guard: Guard | None) -> bool:
     if guard is None or not isinstance(error, asyncpg.PostgresError):
         return False
     said = f"{error} {getattr(error, 'detail', None) or ''}"
-    named = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said) for name in (guard.table, guard.schema, guard.constraint))
+    named = any(
+        re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said) for name in (guard.table, guard.schema, guard.constraint)
+    )
     return named and is_lost_race(error, None, bootstrap=True)
 
 
