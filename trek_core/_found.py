@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from trek_core import _trace
 from trek_core._blame import Offer, way_out
@@ -134,26 +134,3 @@ def refuse_twin(found: Found, first: str) -> NoReturn:
     advice = "Give it once." if found.given else "One entry point is enough for all its hooks."
     problem = f"the same object is registered as plugin {first!r} already. {advice}"
     raise PluginConflict(found.plugin, found.distribution, "registering", problem, first)
-
-
-@dataclass(frozen=True, slots=True)
-class PluginInfo:
-    """One line of `trek plugins`.
-
-    distribution, version: empty for one given by hand. offers: like "loader sql (.sql)". error: empty for one that works.
-    """
-
-    name: str
-    distribution: str = ""
-    version: str = ""
-    state: Literal["works", "broken", "blocked"] = "works"
-    hooks: tuple[str, ...] = ()
-    offers: tuple[str, ...] = ()
-    error: str = ""
-
-
-NOT_INSTALLED = """\
-No plugin is installed, those of trek neither: no distribution here has an entry point of the group "trek". That is so in
-frozen applications and in source trees that were never installed. Give the plugins by hand:
-    import trek_asyncpg.plugin, trek_loaders.native, trek_loaders.python, trek_loaders.sql
-    plugins=[trek_loaders.sql, trek_loaders.python, trek_loaders.native, trek_asyncpg.plugin]"""

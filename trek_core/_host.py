@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from trek_core import _found, _trace
 from trek_core._blame import GIVEN, Offer, blame, breach, expect, expect_all, shown
+from trek_core._dataclass import dataclass
 from trek_core._entry_points import Point, entry_points
-from trek_core._found import PluginInfo
 from trek_core._hooks import PROJECT
 from trek_core._kinds import conflict, described, drain, keys
 from trek_core._pause import uncollected
@@ -34,14 +34,29 @@ NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 __all__ = ["Offer", "PluginHost", "PluginInfo", "blame"]
 
 
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """One line of `trek plugins`.
+
+    distribution, version: empty for one given by hand. offers: like "loader sql (.sql)". error: empty for one that works.
+    """
+
+    name: str
+    distribution: str = ""
+    version: str = ""
+    state: Literal["works", "broken", "blocked"] = "works"
+    hooks: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+    error: str = ""
+
+
 class PluginHost:
     """All plugins: those given, and every installed one (entry points of the group "trek").
 
     plugins: modules, instances of subclasses of `TrekHooks`, or tuples (name, object). blocked: names of plugins to
     leave out, besides those in the environment's TREK_DISABLE_PLUGINS (separated by commas). They are loaded once, at
-    the first question; if one is broken every question raises its `PluginError`, except `describe`, `store` and `session`,
-    which need those only that come before the one they ask for: what reads a history. Raises `ConfigError` where
-    `blocked` is one text.
+    the first question; if one is broken every question raises its `PluginError`, except `describe`. Raises `ConfigError`
+    where `blocked` is one text.
     """
 
     def __init__(
@@ -59,8 +74,7 @@ class PluginHost:
     def store(self, store: str | VersionStore, settings: Mapping[str, object] = NO_SETTINGS) -> Offer[VersionStore]:
         """The version store of that name, or the given one as it is. Raises `ConfigError` as `layout` does."""
         if isinstance(store, str):
-            offer = self._soon("store", store) or self._pick("store", store)
-            made = self._create(offer, settings, VersionStore, f"store {store}")
+            made = self._create(self._pick("store", store), settings, VersionStore, f"store {store}")
             if inspect.isfunction(inspect.getattr_static(made.value, "identity")):
                 breach(made, "VersionStore.identity", "is a method, want a property: decorate it with @property")
             return made
@@ -119,12 +133,8 @@ class PluginHost:
 
     def session(self, executor: str, session: Executor) -> Offer[Executor]:
         """The session under the plugin that offers the executor of that name, if there is one."""
-        offer = self._soon("executor", executor) or Offer(None, GIVEN)
+        offer = self._index.get(("executor", executor), Offer(None, GIVEN))
         return Offer(session, offer.plugin, offer.distribution)
-
-    def check(self) -> None:
-        """Loads all of them. Raises the `PluginError` of one that is broken."""
-        self._index  # noqa: B018 - it raises
 
     def describe(self) -> tuple[PluginInfo, ...]:
         """Every plugin, the broken and the blocked too, by name. Never fails on account of a plugin."""
@@ -145,14 +155,6 @@ class PluginHost:
             raise error.with_traceback(None)
         return self._offers
 
-    def _soon(self, space: str, name: str) -> Offer[Any] | None:
-        """What is offered under that name, as soon as it is: the other plugins are loaded while a server answers."""
-        while (offer := self._offers.get((space, name))) is None or _trace.Switch.on:
-            with uncollected():
-                if next(self._loading, self) is self:
-                    break
-        return offer
-
     def _names(self, space: str) -> tuple[str, ...]:
         return tuple(sorted(key for kind, key in self._index if kind == space))
 
@@ -168,7 +170,7 @@ class PluginHost:
 
     def _advice(self, space: str, name: str) -> str:
         if self._entry_points and all(found.given for found in self._plugins):
-            return _found.NOT_INSTALLED
+            return NOT_INSTALLED
         other = {"layout": "store", "store": "layout"}.get(space, "")
         if (other, name) in self._index:
             return (
@@ -210,32 +212,18 @@ class PluginHost:
 
     @cached_property
     def _plugins(self) -> tuple[Found, ...]:
-        """All of them, loaded."""
-        with uncollected():
-            for _ in self._loading:
-                pass
-        return self._known
-
-    @cached_property
-    def _known(self) -> tuple[Found, ...]:
         _trace.look()
-        return tuple(self._find())
-
-    @cached_property
-    def _loading(self) -> Iterator[None]:
-        """One plugin after another, as it is loaded."""
-        return self._each_loaded()
-
-    def _each_loaded(self) -> Iterator[None]:
-        for found in self._known:
-            if found.plugin in self._all_blocked:
-                _trace.note(found, "blocked")
-                continue
-            try:
-                self._load(found, self._known)
-            except TrekError as error:
-                found.error = _found.closed(found, error)
-            yield
+        with uncollected():
+            plugins = tuple(self._find())
+            for found in plugins:
+                if found.plugin in self._all_blocked:
+                    _trace.note(found, "blocked")
+                    continue
+                try:
+                    self._load(found, plugins)
+                except TrekError as error:
+                    found.error = _found.closed(found, error)
+        return plugins
 
     def _find(self) -> Iterator[Found]:
         for plugin in self._given:
@@ -292,3 +280,10 @@ def _ours_first(point: Point) -> tuple[bool, str, str]:
 
 def _join(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"
+
+
+NOT_INSTALLED = """\
+No plugin is installed, those of trek neither: no distribution here has an entry point of the group "trek". That is so in
+frozen applications and in source trees that were never installed. Give the plugins by hand:
+    import trek_asyncpg.plugin, trek_loaders.native, trek_loaders.python, trek_loaders.sql
+    plugins=[trek_loaders.sql, trek_loaders.python, trek_loaders.native, trek_asyncpg.plugin]"""

@@ -14,12 +14,12 @@ from trek_core.plans import Plan, Report, Status
 if TYPE_CHECKING:
     from trek_core._blame import Offer
     from trek_core._check import Checked
-    from trek_core._runner import Observers, Opened, Runner
+    from trek_core._runner import Opened, Runner
     from trek_core._workspace import Workspace
     from trek_core.backend import Backend
     from trek_core.contracts import Executor, Observer
 
-    RunnerParts = tuple["Offer[Executor]", "Workspace", "Observers", float, "Opened"]
+    RunnerParts = tuple["Offer[Executor]", "Workspace", Sequence["Offer[Observer]"], float, "Opened"]
 
 LOCK_WAIT = 60.0  # seconds
 
@@ -120,16 +120,13 @@ class Migrator:
 
     def parts_on(self, session: Executor, workspace: Workspace | None = None) -> RunnerParts:
         """What a `Runner` is made of."""
-        from trek_core._workspace import Workspace  # noqa: PLC0415 - as above
-
-        workspace = workspace or Workspace(self.backend, self.directory, self.rules, self.transaction)
-        return self.backend.offered(session), workspace, self._observers, self.lock_wait, self.backend.another
-
-    def _observers(self) -> Sequence[Offer[Observer]]:
-        """Those of plugins, and those that were given."""
         from trek_core._blame import GIVEN, Offer  # noqa: PLC0415 - as above
+        from trek_core._workspace import Workspace  # noqa: PLC0415
 
-        return (*self.backend.host.observers(), *(Offer(observer, GIVEN) for observer in self.observers))
+        given = tuple(Offer(observer, GIVEN) for observer in self.observers)
+        workspace = workspace or Workspace(self.backend, self.directory, self.rules, self.transaction)
+        observers = (*self.backend.host.observers(), *given)
+        return self.backend.offered(session), workspace, observers, self.lock_wait, self.backend.another
 
 
 async def plan(

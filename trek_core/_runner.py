@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from trek_core.model import Action, Lock, Locked
 
     Planner = Callable[[History], Plan]
-    Observers = Callable[[], Sequence[Offer[Observer]]]
     Opened = Callable[[], AbstractAsyncContextManager[Offer[Executor]]]
 else:
     _aftermath, _audience, _checks, _foreign, _records, events = later(
@@ -51,7 +50,7 @@ class Runner:
         self,
         session: Offer[Executor],
         workspace: Workspace,
-        observers: Observers,
+        observers: Sequence[Offer[Observer]],
         lock_wait: float,
         another: Opened,
     ) -> None:
@@ -75,7 +74,6 @@ class Runner:
         self.facts, rows = await self._read(query)
         if rows is None and store.value.needs_facts:
             self.facts, _ = await self._read(NO_ROWS)
-        self.workspace.backend.host.check()
         with uncollected(), blame(store, "VersionStore.history"):
             history = store.value.history(rows, self.facts)
         check_history(store, history)
@@ -228,8 +226,9 @@ class Runner:
 
     async def _after_death(self, plan: Plan, failed: Failed) -> MigrationFailed | Unfinished:
         """The session was lost before the answer came: another one tells what is so, where one can be had."""
-        nobody_can = self.facts.in_transaction  # commit, but the caller
-        found = _aftermath.Found(failed) if nobody_can else await self._found(plan, failed)
+        found = _aftermath.Found(failed)
+        if not self.facts.in_transaction:  # else nobody has committed, and nobody can
+            found = await self._found(plan, failed)
         for event in found.events:
             await self._tell(event)
         await self._tell(found.result)
@@ -285,7 +284,7 @@ class Runner:
 
     @cached_property
     def _audience(self) -> _audience.Audience:
-        return _audience.Audience(self.observers(), lambda: self.facts.database)
+        return _audience.Audience(self.observers, lambda: self.facts.database)
 
 
 def _begun_in(plan: Plan, action: Action) -> History:

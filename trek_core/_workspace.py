@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trek_core._blame import blame, called, expect, expect_all
@@ -33,9 +32,8 @@ from trek_core.plans import Plan, RevisionStatus, Status, unrecorded
 
 if TYPE_CHECKING:
     from trek_core import _actions, _as_one, _folders, _planner, _resuming, script
-    from trek_core._blame import Offer
     from trek_core.backend import Backend
-    from trek_core.contracts import Layout, Tree
+    from trek_core.contracts import Tree
     from trek_core.model import Record
 else:
     _actions, _as_one, _folders, _planner, _resuming, script = later(
@@ -56,23 +54,14 @@ class Workspace:
         rules: Rules | None,
         transaction: TransactionChoice | None = None,
     ) -> None:
-        self.store, self.directory = backend.store, roots_of(directory)
+        self.store, self.layout, self.directory = backend.store, backend.layout, roots_of(directory)
         self.layout_name = backend.layout_name
-        self._rules, self._transaction = rules, transaction
+        rules = rules or self.layout.value.rules
+        self.rules = replace(rules, transaction=transaction or rules.transaction)
         self.backend, self.expect_database = backend, backend.expect_database
         self.tree: FolderTree  # of the catalog: reading the history needs no folder
         self._listed: FolderTree | None = None
         self._catalog: EntryCatalog | None = None
-
-    @property
-    def layout(self) -> Offer[Layout]:
-        """Asked for once the server has something to do: with it all plugins are loaded."""
-        return self.backend.layout
-
-    @cached_property
-    def rules(self) -> Rules:
-        rules = self._rules or self.layout.value.rules
-        return replace(rules, transaction=self._transaction or rules.transaction)
 
     def ahead(self) -> Iterator[None]:
         """Lists the folder and reads its files, some at a time: what a plan will need, and can be had before the history."""

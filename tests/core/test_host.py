@@ -140,32 +140,6 @@ def loader_module(name, suffix):
 
 
 # --------------------------------------------------------------------------- looking up
-def test_a_store_is_there_before_the_plugins_behind_it_are_loaded():
-    asked = []
-    later = plugin("later", loaders=lambda: asked.append("later") or [sql_loader()])
-    plugins = host(("rows", a_store()), later)
-    assert plugins.store("native").plugin == "rows"
-    assert asked == []
-    assert plugins.suffixes() == (".sql",)
-    assert plugins.store("native").plugin == "rows"
-    assert asked == ["later"]
-
-
-def test_a_broken_plugin_behind_it_fails_whatever_is_asked_next():
-    plugins = host(("rows", a_store()), plugin("bad", loaders=lambda: 1 / 0))
-    assert plugins.store("native").plugin == "rows"
-    for question in (plugins.check, plugins.suffixes, plugins.observers, lambda: plugins.layout("native")):
-        with pytest.raises(PluginError, match="bad"):
-            question()
-
-
-def test_two_stores_of_one_name_are_refused_before_anything_is_planned():
-    plugins = host(("rows", a_store()), ("others", a_store()))
-    assert plugins.store("native").plugin == "rows"
-    with pytest.raises(PluginConflict, match="others"):
-        plugins.check()
-
-
 def test_a_layout_is_created_with_its_settings_and_says_where_it_came_from():
     seen = []
 
