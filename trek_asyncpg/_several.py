@@ -130,11 +130,11 @@ class Query:
     def _body(self, number: int, unit: Unit) -> Iterator[Sql]:
         """A mark before each statement; before the first none, where only what cannot fail stands between it and the COMMIT."""
         statements = only_sql(script.statements(unit.action))
-        if number and statements and unit.opens_bare:
-            self.unmarked[number] = statements[0]
-        for statement in statements:
-            if statement is not self.unmarked.get(number):
+        for place, statement in enumerate(statements):
+            if place or not number or not unit.opens_bare:
                 yield self._mark(number, statement)
+            else:
+                self.unmarked[number] = statement
             yield statement
 
     def _around(self, statements: Sequence[Statement]) -> Iterator[Sql]:
