@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import content
 from benchmarks.content import Migration
 from benchmarks.environment import Environment
-from benchmarks.processes import Failed, Ran, run
+from benchmarks.processes import Failed, Measure, Ran, run
 from benchmarks.server import admin, column, database
 from benchmarks.tools import PEERS, TREK, Tool
 
@@ -84,6 +84,16 @@ async def apply(bench: Bench, tool: Tool, folder: Path, migrations: Sequence[Mig
         ran = await run(tool.command(bench.env, "apply", folder, dsn))
         await applied_once(dsn, migrations, tool.name)
     return ran
+
+
+def applying(bench: Bench, tool: Tool, migrations: Sequence[Migration]) -> Measure:
+    """That run, to be made in turns with those of others."""
+    folder = bench.folder(tool, migrations)
+
+    async def once() -> Ran:
+        return await apply(bench, tool, folder, migrations)
+
+    return once
 
 
 def say(text: str) -> None:

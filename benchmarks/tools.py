@@ -127,7 +127,9 @@ def _dbmate(env: Environment, verb: str, folder: Path, dsn: str) -> list[str]:  
 
 PSQL = Tool("psql -1", write_plain, _psql, peer=False)
 FLOOR = Tool("asyncpg, one query", write_plain, _python("run_floor"), peer=False, tells=True)
-ROWS = Tool("the same with BEGIN, history row, COMMIT each", write_plain, _python("run_rows"), peer=False, tells=True)
+ROWS = Tool(
+    "the same with BEGIN, history row, COMMIT each", write_plain, _python("run_rows"), peer=False, each=True, tells=True
+)
 LOCKED = Tool("asyncpg, polled lock", write_plain, _python("run_locked"), peer=False)
 TREK = Tool("trek", write_plain, _python("run_trek"), peer=False, client="run_trek", tells=True, each=True)
 TREK_COMMAND = Tool("trek, the command", write_plain, _command_line, peer=False, each=True)

@@ -6,8 +6,8 @@ from itertools import pairwise
 from statistics import median
 
 from benchmarks import content
-from benchmarks.bench import Bench, apply, say
-from benchmarks.processes import Figures, Measure, Ran, Values, in_turns, of, ratio
+from benchmarks.bench import Bench, applying, say
+from benchmarks.processes import Figures, Values, in_turns, of, ratio
 from benchmarks.report import MISSING, Goal, Table, cells, seconds
 from benchmarks.tools import ASYNCPG_TREK, FLOOR, PSQL, ROWS, TREK, TREK_COMMAND, Tool
 
@@ -29,20 +29,11 @@ async def measure(bench: Bench) -> list[Table]:
 
 async def _size(bench: Bench, tools: list[Tool], number: int) -> Values:
     migrations = content.small(number)
-    measures = {tool.name: _measure(bench, tool, migrations) for tool in tools}
+    measures = {tool.name: applying(bench, tool, migrations) for tool in tools}
     quickest = (PSQL, FLOOR, ROWS, TREK, TREK_COMMAND, ASYNCPG_TREK)
     once = [tool.name for tool in tools if number >= SLOW and tool not in quickest]
     say(f"apply {number} to an empty database")
     return await in_turns(bench.turns(ROUNDS.get(number, 1)), measures, once)
-
-
-def _measure(bench: Bench, tool: Tool, migrations: list[content.Migration]) -> Measure:
-    folder = bench.folder(tool, migrations)
-
-    async def once() -> Ran:
-        return await apply(bench, tool, folder, migrations)
-
-    return once
 
 
 def _table(tools: list[Tool], values: Values, number: int) -> Table:

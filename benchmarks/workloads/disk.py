@@ -6,8 +6,8 @@ from dataclasses import replace
 from statistics import median
 
 from benchmarks import content
-from benchmarks.bench import Bench, apply, say
-from benchmarks.processes import Failed, Ran, of
+from benchmarks.bench import Bench, applying, say
+from benchmarks.processes import in_turns, of
 from benchmarks.report import Goal, Table, cells
 from benchmarks.server import server
 from benchmarks.tools import ALEMBIC_EACH, ASYNCPG_TREK, DBMATE, FLOOR, POGO, ROWS, TREK
@@ -17,7 +17,7 @@ NUMBER = 1000
 ROUNDS = 3
 NOTE = (
     "fsync, synchronous_commit and full_page_writes are on. Each: the tool commits each migration by itself; where it does "
-    f"not, all of them are one transaction. Whole processes, the median of {ROUNDS}; peers once."
+    "not, all of them are one transaction. Whole processes, medians; peers once."
 )
 
 
@@ -25,23 +25,17 @@ async def measure(bench: Bench) -> list[Table]:
     number = 10 if bench.quick else NUMBER
     tools = bench.available(FLOOR, ROWS, TREK, ASYNCPG_TREK, POGO, ALEMBIC_EACH, DBMATE)
     migrations = content.small(number)
-    found: dict[str, list[Ran]] = {tool.name: [] for tool in tools}
+    say(f"apply {number} with fsync")
     async with server(SAFE) as dsn:
         safe = replace(bench, dsn=dsn)
-        for turn in range(bench.turns(ROUNDS)):
-            for tool in tools if turn == 0 else tools[:3]:
-                say(f"apply {number} with fsync: {tool.name}")
-                try:
-                    found[tool.name].append(await apply(safe, tool, bench.folder(tool, migrations), migrations))
-                except Failed as error:
-                    say(f"{tool.name} FAILS: {error}")
+        measures = {tool.name: applying(safe, tool, migrations) for tool in tools}
+        found = await in_turns(bench.turns(ROUNDS), measures, [tool.name for tool in tools if tool.peer])
     whole = of(found, lambda ran: ran.seconds)
     title = f"A disk that is waited for: {number:,} migrations, empty database"
     table = Table(title, ("tool", "each", "whole process", "x floor"), note=NOTE)
     for tool in tools:
-        each = "yes" if tool.each or tool is ROWS else "no"
-        table.rows.append([tool.name, each, *cells(whole, tool.name, FLOOR.name)])
-    peers = [median(whole[tool.name]) for tool in tools if tool.peer and tool.each and whole.get(tool.name)]
+        table.rows.append([tool.name, "yes" if tool.each else "no", *cells(whole, tool.name, FLOOR.name)])
+    peers = [median(whole[tool.name]) for tool in tools if tool.peer and tool.each and tool.name in whole]
     if peers:
         what = f"apply {number:,} with fsync: times as fast as the best peer that commits each"
         table.goals.append(Goal(what, 1, min(peers) / median(whole[TREK.name]), least=True))
